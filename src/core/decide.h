@@ -1,0 +1,87 @@
+/*
+ * decide.h - the decision table of PRODUCT.md: facts and settings in, a verdict with its reasons out. Pure and total:
+ * exactly one row applies to every combination of facts.
+ */
+#ifndef TLSMODE_CORE_DECIDE_H
+#define TLSMODE_CORE_DECIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/names.h"
+#include "core/facts.h"
+#include "core/mode.h"
+#include "core/settings.h"
+
+/* The facts as the table sees them: a small finite space, walked whole by the property tests. */
+enum mx_column { COL_SECURE, COL_INSECURE, COL_BOGUS, COL_ERROR, COL_ABSENT /* NXDOMAIN or null MX */ };
+
+struct decide_facts {
+	enum mx_column mx;
+	bool usable, unusable, none, error; /* some host has that TLSA state; all false without hosts */
+	bool sts_enforce;                   /* an unexpired enforce policy */
+	bool literal;                       /* address literal or a key that is never asked of DNS: row 9, verified needs a match */
+};
+
+struct decide_settings {
+	enum mode mode;  /* of the map that was asked */
+	enum mode rcpt_mode;
+	bool match;      /* rcpt match is set */
+	bool dane_ignore, sts_ignore, plaintext_allow, for_all;
+	bool dane;       /* conf mapd.dane: Postfix has a DNSSEC resolver */
+};
+
+enum level {
+	LEVEL_NOTFOUND,
+	LEVEL_TEMP,
+	LEVEL_MAY,
+	LEVEL_ENCRYPT,
+	LEVEL_DANE,
+	LEVEL_DANE_ONLY,
+	LEVEL_VERIFY,      /* verify match=hostname servername=hostname */
+	LEVEL_SECURE,      /* secure with the policy's patterns, the setting's names, or what is in both */
+};
+extern const struct name_code level_names[]; /* notfound temp may encrypt dane dane-only verify secure */
+
+/* Why: a bit each, in the order they are told. */
+enum reason {
+	REASON_MX_BOGUS,
+	REASON_MX_ERROR,
+	REASON_MX_INSECURE,
+	REASON_MX_ABSENT,
+	REASON_LITERAL,
+	REASON_DANE_ALL_USABLE,
+	REASON_DANE_SOME_USABLE,
+	REASON_DANE_UNUSABLE,
+	REASON_DANE_ERROR,
+	REASON_STS_ENFORCE,
+	REASON_NOTHING_PUBLISHED,
+	REASON_SENDER_MODE,       /* the map's mode raised the answer */
+	REASON_RCPT_MODE,         /* the destination setting's mode raised it */
+	REASON_RCPT_MATCH,
+	REASON_EXCEPT_DANE,       /* an exception was used, not merely there */
+	REASON_EXCEPT_STS,
+	REASON_EXCEPT_PLAINTEXT,
+	REASON_NO_DANE_RESOLVER,  /* mapd.dane = false changed the answer */
+	REASON_NO_MATCH_FOR_LITERAL, /* verified towards a literal without a match */
+	REASON_MATCH_EMPTY,       /* nothing is both in the policy and in match (or match is unreadable): set by answer.h */
+	REASON_COUNT
+};
+extern const struct name_code reason_names[]; /* "mx-bogus", "dane-all-usable", ... for cases and JSON */
+const char *reason_text(enum reason reason);  /* a sentence for people */
+
+struct verdict {
+	int row;          /* 1..15 of PRODUCT.md's table, on the facts after exceptions */
+	enum level level;
+	bool use_policy;  /* LEVEL_SECURE: the policy's patterns bind */
+	bool use_match;   /* LEVEL_SECURE: the setting's names bind (with use_policy: both must hold) */
+	uint32_t reasons; /* 1 << enum reason */
+};
+
+void decide_table(const struct decide_facts *facts, const struct decide_settings *settings, struct verdict *out);
+
+/* The same from the whole facts and merged settings. */
+void decide_summary(const struct facts *f, int64_t now, struct decide_facts *out);
+void decide(const struct facts *f, int64_t now, enum mode map_mode, const struct dest_setting *dest, bool dane, struct verdict *out);
+
+#endif

@@ -1,0 +1,1 @@
+#include "core/facts_text.h"

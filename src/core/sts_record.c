@@ -1,0 +1,1 @@
+#include "core/sts_record.h"

@@ -1,0 +1,98 @@
+/*
+ * conf.h - /etc/tlsmode/tlsmode.conf (libconfuse): one file for all three programs (PRODUCT.md "Configuration").
+ *
+ * conf_load() takes a file whole or not at all. Every string is owned by the struct conf and lives until conf_free().
+ */
+#ifndef TLSMODE_IO_CONF_H
+#define TLSMODE_IO_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/log.h"
+
+#define CONF_DEFAULT_FILE "/etc/tlsmode/tlsmode.conf"
+
+struct conf_list {
+	size_t count;
+	char **item;
+};
+
+enum when_unknown { UNKNOWN_TEMPFAIL, UNKNOWN_OPPORTUNISTIC, UNKNOWN_ENFORCED };
+enum conf_action { ACTION_ACCEPT, ACTION_REJECT, ACTION_TEMPFAIL, ACTION_FILTER };
+enum conf_identity { IDENTITY_ENVELOPE = 1 << 0, IDENTITY_FROM = 1 << 1, IDENTITY_AUTH = 1 << 2 };
+
+struct conf {
+	char *file; /* it was read from; for messages */
+	char *user; /* "" stays who we are */
+	struct conf_redis {
+		char *address; /* "unix:/path", "127.0.0.1:6379", "[::1]:6379" */
+		char *prefix;
+		char *username;
+		char *password_file;
+		char *password; /* read from password_file at load, "" without; never logged */
+		int database;
+		bool tls;
+		char *tls_ca_file, *tls_cert_file, *tls_key_file, *tls_name;
+		struct conf_list sentinels;
+		char *master;
+	} redis;
+	struct conf_settings {
+		enum when_unknown when_unknown;
+		char *snapshot; /* "" none */
+		unsigned guard_percent;
+	} settings;
+	struct conf_dns {
+		struct conf_list forward; /* "127.0.0.1", "127.0.0.53@5353" */
+		char *root_hints;
+		char *trust_anchor;
+		unsigned timeout_s;
+	} dns;
+	struct conf_sts {
+		char *ca_file;
+		bool allow_private;
+		unsigned timeout_s;
+	} sts;
+	struct conf_mapd {
+		struct conf_list listen; /* "unix:/path", "inet:127.0.0.1:8461", "inet:[::1]:8461" */
+		mode_t socket_mode;
+		char *socket_group;
+		unsigned deadline_s;
+		size_t cache_entries;
+		size_t max_clients;
+		size_t max_jobs;
+		bool dane;
+		char *min_tls; /* "", "1.2" or "1.3" */
+		bool report_failures;
+		char *enforced_transport;
+		char *verified_transport;
+	} mapd;
+	struct conf_milter {
+		char *listen;
+		mode_t socket_mode;
+		char *socket_group;
+		unsigned identity; /* set of enum conf_identity */
+		char *header;
+		bool tag_opportunistic;
+		bool return_headers;
+		enum conf_action on_mismatch, on_escape, tls_required_no;
+	} milter;
+	char *metrics_listen; /* "inet:127.0.0.1:9461" or "" */
+	struct conf_log {
+		enum log_target target;
+		enum log_level level;
+	} log;
+};
+
+/* Reads FILE. NULL on any mistake: then ERROR holds one line "FILE:LINE: reason" (or "FILE: reason"). Checks everything that
+ * can be checked without opening a socket: unknown options, ranges, address forms, socket path length, that trust_anchor,
+ * ca_file, root_hints and password_file can be read (naming the option), that group and user exist, header syntax. */
+struct conf *conf_load(const char *file, char *error, size_t size);
+void conf_free(struct conf **c);
+
+/* The sample file etc/tlsmode.conf.sample, as the programs print it with --print-sample: every option with its default and one
+ * line of comment, from the same table that reads them. */
+void conf_print_sample(void (*put)(const char *text, void *arg), void *arg);
+
+#endif

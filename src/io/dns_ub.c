@@ -1,0 +1,1 @@
+#include "io/dns_ub.h"

@@ -1,0 +1,37 @@
+/*
+ * dns_ub.h - validated DNS answers through libunbound: its own thread (ub_ctx_async), its pipe in our loop.
+ *
+ * Validates in process against the trust anchor; a forwarder's AD bit is never believed. Bogus answers carry data: the flag
+ * decides. Each question has its own deadline.
+ */
+#ifndef TLSMODE_IO_DNS_UB_H
+#define TLSMODE_IO_DNS_UB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <event2/event.h>
+
+#include "core/rr.h"
+#include "io/conf.h"
+
+struct dns;
+struct dns_query;
+
+/* NULL: ERROR is one sentence (bad anchor, bad forwarder...): options are tried with a first look-up. BASE NULL: for
+ * dns_ask_blocking() only. */
+struct dns *dns_new(struct event_base *base, const struct conf_dns *conf, char *error, size_t size);
+/* Every query on its way is aborted. Takes up to 100 ms of work: it is done on a thread of its own. */
+void dns_free(struct dns **d);
+
+/* ANSWER is borrowed for the call. Comes once, never from inside dns_ask(). */
+typedef void dns_answer_fn(const struct rr_answer *answer, void *arg);
+struct dns_query *dns_ask(struct dns *d, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg);
+void dns_abort(struct dns_query **q); /* silence */
+
+/* The blocking driver's form, for the control tool. */
+void dns_ask_blocking(struct dns *d, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg);
+
+size_t dns_pending(const struct dns *d);
+
+#endif

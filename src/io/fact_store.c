@@ -1,0 +1,1 @@
+#include "io/fact_store.h"

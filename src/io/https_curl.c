@@ -1,0 +1,1 @@
+#include "io/https_curl.h"

@@ -1,0 +1,25 @@
+/*
+ * proc.h - what makes a process a daemon: account, background, pid, signals' defaults, exit codes of sysexits(3).
+ */
+#ifndef TLSMODE_IO_PROC_H
+#define TLSMODE_IO_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Becomes USER (its groups too, plus GROUP when not "") when started as root; nothing when USER is "" or we are not root.
+ * False: ERROR says why. */
+bool proc_drop(const char *user, const char *group, char *error, size_t size);
+
+/* Forks into the background. The parent stays until proc_ready() or the child's end, and exits with the child's code, so that
+ * "started" means "serving". */
+void proc_background(void);
+void proc_ready(void);
+
+/* One line for -V: version and the versions of the libraries, linked and running. */
+void proc_print_version(const char *program);
+
+/* Raises RLIMIT_NOFILE to at least WANT (bounded by the hard limit). What is possible now is returned. */
+size_t proc_files(size_t want);
+
+#endif

@@ -1,0 +1,1 @@
+#include "io/redis.h"

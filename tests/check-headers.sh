@@ -1,0 +1,14 @@
+#!/bin/sh
+# Every header compiles alone.
+cd "$srcdir/src" || exit 1
+set -- */*.h
+echo "1..$#"
+n=0
+for h in "$@"; do
+	n=$((n + 1))
+	if echo "#include \"$h\"" | ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -fsyntax-only -xc -; then
+		echo "ok $n - $h compiles alone"
+	else
+		echo "not ok $n - $h does not compile alone"
+	fi
+done
