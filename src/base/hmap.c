@@ -1,1 +1,231 @@
+/*
+ * hmap.c - hash table of embedded nodes; keyed, grown a few buckets at a time.
+ *
+ * SipHash: J.-P. Aumasson, D. J. Bernstein, 2012; one round per word and three at the end are enough for a hash table.
+ */
 #include "base/hmap.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/xalloc.h"
+
+#define SIZE_MIN 16
+#define MOVE_STEP 8 /* buckets moved per change while growing: done long before the next growth is due */
+
+struct sip {
+	uint64_t v0, v1, v2, v3;
+};
+
+static inline uint64_t rotl(uint64_t x, int n)
+{
+	return x << n | x >> (64 - n);
+}
+
+static inline void sip_round(struct sip *s)
+{
+	s->v0 += s->v1;
+	s->v2 += s->v3;
+	s->v1 = rotl(s->v1, 13) ^ s->v0;
+	s->v3 = rotl(s->v3, 16) ^ s->v2;
+	s->v0 = rotl(s->v0, 32);
+	s->v2 += s->v1;
+	s->v0 += s->v3;
+	s->v1 = rotl(s->v1, 17) ^ s->v2;
+	s->v3 = rotl(s->v3, 21) ^ s->v0;
+	s->v2 = rotl(s->v2, 32);
+}
+
+static inline void sip_word(struct sip *s, uint64_t m)
+{
+	s->v3 ^= m;
+	sip_round(s);
+	s->v0 ^= m;
+}
+
+/* Up to eight octets, least significant first. */
+static inline uint64_t load(const unsigned char *p, size_t len)
+{
+	uint64_t m = 0;
+
+	for (size_t i = 0; i < len; i++)
+		m |= (uint64_t)p[i] << (8 * i);
+	return m;
+}
+
+uint64_t siphash13(const uint64_t key[2], const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+	size_t left = len;
+	struct sip s = {
+	    key[0] ^ 0x736f6d6570736575ULL,
+	    key[1] ^ 0x646f72616e646f6dULL,
+	    key[0] ^ 0x6c7967656e657261ULL,
+	    key[1] ^ 0x7465646279746573ULL,
+	};
+
+	for (; left >= 8; p += 8, left -= 8)
+		sip_word(&s, load(p, 8));
+	sip_word(&s, (uint64_t)len << 56 | load(p, left));
+	s.v2 ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		sip_round(&s);
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+static void make_key(uint64_t key[2])
+{
+	struct timespec now;
+
+	if (getrandom(key, 2 * sizeof(key[0]), 0) == 2 * sizeof(key[0]))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now); /* a kernel without getrandom: better than a constant */
+	key[0] = (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15ULL;
+	key[1] = (uint64_t)(uintptr_t)key ^ (uint64_t)now.tv_sec;
+}
+
+void hmap_init(struct hmap *m, size_t expected)
+{
+	memset(m, 0, sizeof(*m));
+	make_key(m->key);
+	m->size[0] = SIZE_MIN;
+	while (m->size[0] < expected)
+		m->size[0] *= 2;
+	m->table[0] = xcalloc(m->size[0], sizeof(m->table[0][0]));
+}
+
+void hmap_fini(struct hmap *m)
+{
+	free(m->table[0]);
+	free(m->table[1]);
+	memset(m, 0, sizeof(*m));
+}
+
+uint64_t hmap_hash(const struct hmap *m, const void *bytes, size_t len)
+{
+	return siphash13(m->key, bytes, len);
+}
+
+/* The chain of HASH: in the new table when its old bucket has been moved already. */
+static inline struct hmap_node **bucket(const struct hmap *m, uint64_t hash)
+{
+	size_t old = hash & (m->size[0] - 1);
+
+	if (m->table[1] != NULL && old < m->moved)
+		return &m->table[1][hash & (m->size[1] - 1)];
+	return &m->table[0][old];
+}
+
+struct hmap_node *hmap_first(const struct hmap *m, uint64_t hash)
+{
+	struct hmap_node *n;
+
+	for (n = *bucket(m, hash); n != NULL && n->hash != hash; n = n->next)
+		;
+	return n;
+}
+
+struct hmap_node *hmap_next(const struct hmap_node *node)
+{
+	struct hmap_node *n;
+
+	for (n = node->next; n != NULL && n->hash != node->hash; n = n->next)
+		;
+	return n;
+}
+
+static void move_bucket(struct hmap *m)
+{
+	struct hmap_node *n, *next;
+	struct hmap_node **to;
+
+	for (n = m->table[0][m->moved]; n != NULL; n = next) {
+		next = n->next;
+		to = &m->table[1][n->hash & (m->size[1] - 1)];
+		n->next = *to;
+		*to = n;
+	}
+	m->table[0][m->moved] = NULL;
+	m->moved++;
+}
+
+static void end_growth(struct hmap *m)
+{
+	free(m->table[0]);
+	m->table[0] = m->table[1];
+	m->size[0] = m->size[1];
+	m->table[1] = NULL;
+	m->size[1] = 0;
+	m->moved = 0;
+}
+
+/* Moves a few buckets on, or begins to grow when the chains get long. calloc() of a large table is a mapping of zero
+ * pages: the pages are touched only as buckets arrive. */
+static void step(struct hmap *m)
+{
+	if (m->table[1] == NULL) {
+		if (m->count < m->size[0])
+			return;
+		m->size[1] = m->size[0] * 2;
+		m->table[1] = xcalloc(m->size[1], sizeof(m->table[1][0]));
+	}
+	for (int i = 0; i < MOVE_STEP && m->moved < m->size[0]; i++)
+		move_bucket(m);
+	if (m->moved == m->size[0])
+		end_growth(m);
+}
+
+void hmap_insert(struct hmap *m, struct hmap_node *node, uint64_t hash)
+{
+	struct hmap_node **to;
+
+	step(m);
+	to = bucket(m, hash);
+	node->hash = hash;
+	node->next = *to;
+	*to = node;
+	m->count++;
+}
+
+void hmap_remove(struct hmap *m, struct hmap_node *node)
+{
+	struct hmap_node **at = bucket(m, node->hash);
+
+	while (*at != node) {
+		assert(*at != NULL);
+		at = &(*at)->next;
+	}
+	*at = node->next;
+	node->next = NULL;
+	m->count--;
+	if (m->table[1] != NULL)
+		step(m);
+}
+
+static void each_in(struct hmap_node **table, size_t size, void (*fn)(struct hmap_node *, void *), void *arg)
+{
+	struct hmap_node *n, *next;
+
+	for (size_t i = 0; i < size; i++)
+		for (n = table[i]; n != NULL; n = next) {
+			next = n->next;
+			fn(n, arg);
+		}
+}
+
+void hmap_each(struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), void *arg)
+{
+	while (m->table[1] != NULL) /* one table only, so that a removal in FN moves nothing */
+		step(m);
+	each_in(m->table[0], m->size[0], fn, arg);
+}
+
+void hmap_read_each(const struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), void *arg)
+{
+	each_in(m->table[0], m->size[0], fn, arg);
+	each_in(m->table[1], m->size[1], fn, arg);
+}

@@ -1,1 +1,137 @@
+/*
+ * log.c - one line per event, for syslog or standard error.
+ *
+ * To standard error a line goes out with one write(2), so that lines of two threads never mix.
+ */
 #include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/sbuf.h"
+
+#define LINE_SIZE 2048
+
+static const char *log_program = "tlsmode";
+static enum log_target log_where = LOG_TO_STDERR;
+static enum log_level log_least = LOG_LVL_INFO;
+static void (*log_captured)(enum log_level level, const char *line);
+
+static const struct {
+	int syslog;
+	const char *name;
+} levels[] = {
+    [LOG_LVL_ERROR] = {LOG_ERR, "error"},
+    [LOG_LVL_WARN] = {LOG_WARNING, "warning"},
+    [LOG_LVL_INFO] = {LOG_INFO, "info"},
+    [LOG_LVL_DEBUG] = {LOG_DEBUG, "debug"},
+};
+
+void log_open(const char *program, enum log_target target, enum log_level level)
+{
+	log_program = program;
+	log_where = target;
+	log_least = level;
+	if (target == LOG_TO_SYSLOG)
+		openlog(program, LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
+enum log_level log_level(void)
+{
+	return log_least;
+}
+
+void log_capture(void (*fn)(enum log_level level, const char *line))
+{
+	log_captured = fn;
+}
+
+static void to_stderr(enum log_level level, const char *line)
+{
+	char buf[LINE_SIZE + 128];
+	struct sbuf b;
+	struct timespec now;
+	struct tm tm;
+	char when[32] = "";
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (gmtime_r(&now.tv_sec, &tm) != NULL)
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+	sbuf_init(&b, buf, sizeof(buf));
+	sbuf_addf(&b, "%s.%03ldZ %s[%ld]: %s: %s\n", when, now.tv_nsec / 1000000, log_program, (long)getpid(),
+		  levels[level].name, line);
+	if (write(STDERR_FILENO, b.buf, b.len) < 0)
+		return; /* nowhere left to say it */
+}
+
+__attribute__((format(printf, 2, 0))) static void log_line(enum log_level level, const char *fmt, va_list ap)
+{
+	char line[LINE_SIZE];
+
+	if (level > log_least && log_captured == NULL)
+		return;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	for (char *p = line; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	if (log_captured != NULL)
+		log_captured(level, line);
+	else if (log_where == LOG_TO_SYSLOG)
+		syslog(levels[level].syslog, "%s", line);
+	else
+		to_stderr(level, line);
+}
+
+#define LOG_FUNCTION(name, level)                                                                                      \
+	void name(const char *fmt, ...)                                                                                \
+	{                                                                                                              \
+		va_list ap;                                                                                            \
+                                                                                                                       \
+		va_start(ap, fmt);                                                                                     \
+		log_line(level, fmt, ap);                                                                              \
+		va_end(ap);                                                                                            \
+	}
+
+LOG_FUNCTION(log_error, LOG_LVL_ERROR)
+LOG_FUNCTION(log_warn, LOG_LVL_WARN)
+LOG_FUNCTION(log_info, LOG_LVL_INFO)
+LOG_FUNCTION(log_debug, LOG_LVL_DEBUG)
+
+static int is_plain(const char *raw, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (raw[i] <= ' ' || raw[i] >= 0x7f || raw[i] == '"' || raw[i] == '=' || raw[i] == '\\')
+			return 0;
+	return len > 0;
+}
+
+static void add_escaped(struct sbuf *b, unsigned char c)
+{
+	if (c == '"' || c == '\\')
+		sbuf_addf(b, "\\%c", c);
+	else if (c < 0x20 || c >= 0x7f)
+		sbuf_addf(b, "\\x%02x", c);
+	else
+		sbuf_addc(b, (char)c);
+}
+
+const char *log_quote(char *out, size_t size, const char *raw, size_t len)
+{
+	struct sbuf b;
+	size_t i;
+
+	sbuf_init(&b, out, size);
+	if (is_plain(raw, len) && len < size) {
+		sbuf_addn(&b, raw, len);
+		return out;
+	}
+	sbuf_addc(&b, '"');
+	for (i = 0; i < len && b.len + 9 <= size; i++) /* room for one \xNN, "..." and the quote */
+		add_escaped(&b, (unsigned char)raw[i]);
+	sbuf_add(&b, i < len ? "...\"" : "\"");
+	return out;
+}

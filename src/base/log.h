@@ -14,7 +14,8 @@ enum log_level { LOG_LVL_ERROR, LOG_LVL_WARN, LOG_LVL_INFO, LOG_LVL_DEBUG };
 
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 
-/* Starts logging as PROGRAM (kept, not copied) to TARGET, dropping what is below LEVEL. May be called again (reload). */
+/* Starts logging as PROGRAM (kept, not copied) to TARGET, dropping what is below LEVEL. May be called again (reload).
+ */
 void log_open(const char *program, enum log_target target, enum log_level level);
 
 /* The level in force, so that a caller can skip work for lines nobody sees. */

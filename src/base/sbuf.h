@@ -1,7 +1,8 @@
 /*
  * sbuf.h - bounded string builder over the caller's storage, which remembers an overflow.
  *
- * Always NUL-terminated. After an overflow the text is what fitted and sbuf_ok() is false: callers check once, at the end.
+ * Always NUL-terminated. After an overflow the text is what fitted and sbuf_ok() is false: callers check once, at the
+ * end.
  */
 #ifndef TLSMODE_BASE_SBUF_H
 #define TLSMODE_BASE_SBUF_H
