@@ -1,1 +1,189 @@
+/*
+ * domain.c - domain names in the one canonical form, and the domain of a sender address.
+ *
+ * Most names are lower-case ASCII already: they never see libidn2.
+ */
 #include "core/domain.h"
+
+#include <string.h>
+#include <idn2.h>
+
+#define LABEL_MAX 63
+#define RAW_MAX 1024 /* octets of a name before conversion: UTF-8 is longer than its A-labels only by a small factor   \
+		      */
+
+static bool is_name_char(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+static unsigned char to_lower(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? (unsigned char)(c + ('a' - 'A')) : c;
+}
+
+static enum domain_status check_label(const char *label, size_t len)
+{
+	if (len == 0)
+		return DOMAIN_BAD_LABEL;
+	if (len > LABEL_MAX)
+		return DOMAIN_TOO_LONG;
+	if (label[0] == '-' || label[len - 1] == '-')
+		return DOMAIN_BAD_LABEL;
+	for (size_t i = 0; i < len; i++)
+		if (!is_name_char((unsigned char)label[i]))
+			return DOMAIN_BAD_CHAR;
+	return DOMAIN_OK;
+}
+
+/* NAME is lower-case without trailing dot. */
+static enum domain_status check_name(const char *name, size_t len)
+{
+	const char *end = name + len;
+	const char *dot;
+	enum domain_status status;
+
+	if (len == 0)
+		return DOMAIN_EMPTY;
+	if (len > DOMAIN_MAX)
+		return DOMAIN_TOO_LONG;
+	for (const char *label = name;; label = dot + 1) {
+		dot = memchr(label, '.', (size_t)(end - label));
+		status = check_label(label, (size_t)((dot != NULL ? dot : end) - label));
+		if (status != DOMAIN_OK || dot == NULL)
+			return status;
+	}
+}
+
+/* Something that only libidn2 can judge: an octet above ASCII, or a label that says it is an A-label. */
+static bool needs_idna(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)name[i] >= 0x80)
+			return true;
+		if ((i == 0 || name[i - 1] == '.') && len - i >= 4 && memcmp(name + i, "xn--", 4) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum domain_status convert(char out[DOMAIN_SIZE], const char *name)
+{
+	uint8_t *ascii = NULL;
+	enum domain_status status;
+	size_t len;
+	int rc;
+
+	rc = idn2_lookup_u8((const uint8_t *)name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (rc != IDN2_OK)
+		return rc == IDN2_TOO_BIG_LABEL || rc == IDN2_TOO_BIG_DOMAIN ? DOMAIN_TOO_LONG : DOMAIN_BAD_IDNA;
+	len = strlen((const char *)ascii);
+	status = check_name((const char *)ascii, len);
+	if (status == DOMAIN_OK)
+		memcpy(out, ascii, len + 1);
+	idn2_free(ascii);
+	return status;
+}
+
+enum domain_status domain_canon(char out[DOMAIN_SIZE], const char *raw, size_t len)
+{
+	char name[RAW_MAX + 1];
+	enum domain_status status;
+
+	out[0] = '\0';
+	if (len > 0 && raw[len - 1] == '.')
+		len--;
+	if (len == 0)
+		return DOMAIN_EMPTY;
+	if (len > RAW_MAX)
+		return DOMAIN_TOO_LONG;
+	for (size_t i = 0; i < len; i++) {
+		name[i] = (char)to_lower((unsigned char)raw[i]);
+		if (name[i] == '\0')
+			return DOMAIN_BAD_CHAR;
+	}
+	name[len] = '\0';
+	if (needs_idna(name, len))
+		return convert(out, name);
+	status = check_name(name, len);
+	if (status == DOMAIN_OK)
+		memcpy(out, name, len + 1);
+	return status;
+}
+
+const char *domain_status_text(enum domain_status status)
+{
+	static const char *const text[] = {
+	    [DOMAIN_OK] = "ok",
+	    [DOMAIN_EMPTY] = "empty name",
+	    [DOMAIN_TOO_LONG] = "a label is longer than 63 octets or the name longer than 253",
+	    [DOMAIN_BAD_CHAR] = "a character that no domain name has",
+	    [DOMAIN_BAD_LABEL] = "an empty label, or one that begins or ends with '-'",
+	    [DOMAIN_BAD_IDNA] = "not a valid internationalized name (IDNA2008)",
+	};
+
+	return text[status];
+}
+
+const char *domain_parent(const char *name)
+{
+	return strchr(name[0] == '.' ? name + 1 : name, '.');
+}
+
+static bool all_of(const char *s, const char *set)
+{
+	return *s != '\0' && s[strspn(s, set)] == '\0';
+}
+
+bool domain_is_numeric(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	const char *last = dot != NULL ? dot + 1 : name;
+
+	if (last[0] == '0' && last[1] == 'x')
+		return last[2] == '\0' || all_of(last + 2, "0123456789abcdef");
+	return all_of(last, "0123456789");
+}
+
+/* The last '@' outside quotes; NULL when there is none or a quote does not end. */
+static const char *last_at(const char *s, size_t len)
+{
+	const char *at = NULL;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (quoted && s[i] == '\\')
+			i++;
+		else if (s[i] == '"')
+			quoted = !quoted;
+		else if (s[i] == '@' && !quoted)
+			at = s + i;
+	}
+	return quoted ? NULL : at;
+}
+
+static bool is_null_sender(const char *s, size_t len)
+{
+	return len == 0 || (len == 2 && memcmp(s, "<>", 2) == 0) || (len == 4 && memcmp(s, "\"<>\"", 4) == 0);
+}
+
+enum address_status address_domain(char out[DOMAIN_SIZE], const char *raw_address, size_t len)
+{
+	const char *at;
+
+	out[0] = '\0';
+	if (is_null_sender(raw_address, len))
+		return ADDRESS_NULL;
+	if (len >= 2 && raw_address[0] == '<' && raw_address[len - 1] == '>') {
+		raw_address++;
+		len -= 2;
+	}
+	at = last_at(raw_address, len);
+	if (at == NULL || domain_canon(out, at + 1, len - (size_t)(at + 1 - raw_address)) != DOMAIN_OK)
+		return ADDRESS_NONE;
+	if (domain_is_numeric(out)) {
+		out[0] = '\0';
+		return ADDRESS_NONE;
+	}
+	return ADDRESS_DOMAIN;
+}
