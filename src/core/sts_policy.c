@@ -34,21 +34,6 @@ static bool is_wsp(char c)
 
 /* ---- patterns ---- */
 
-/* Each label begins and ends with a letter or digit (RFC 5321 s4.1.2 sub-domain). */
-static bool labels_are_plain(const char *name)
-{
-	const char *p = name;
-
-	for (;;) {
-		size_t len = strcspn(p, ".");
-		if (len == 0 || p[0] == '-' || p[len - 1] == '-')
-			return false;
-		if (p[len] == '\0')
-			return true;
-		p += len + 1;
-	}
-}
-
 static bool is_postfix_word(const char *name)
 {
 	for (size_t i = 0; postfix_words[i]; i++)
@@ -76,7 +61,7 @@ bool sts_pattern_canon(char *out, size_t size, const char *raw, size_t len)
 		return false;
 	if (domain_canon(name, raw + star, len - star) != DOMAIN_OK)
 		return false;
-	if (!labels_are_plain(name) || domain_is_numeric(name) || (star == 0 && is_postfix_word(name)))
+	if (domain_is_numeric(name) || (star == 0 && is_postfix_word(name)))
 		return false;
 	memcpy(out, "*.", star);
 	memcpy(out + star, name, strlen(name) + 1);
