@@ -1,0 +1,97 @@
+/*
+ * conf_text.c - the bytes of tlsmode.conf before libconfuse sees them: comments become blanks, open strings are found.
+ *
+ * Why: libconfuse 3.3 counts a comment's line more than once, so that every later mistake would be reported for a wrong line; it
+ * takes a comment inside a list for a value; and its scanner reports neither an open string nor a read error.
+ */
+#include "io/conf_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/xalloc.h"
+
+#define FILE_MAX (1024 * 1024)
+
+char *conf_text_read(const char *file, char *reason, size_t size)
+{
+	struct stat st;
+	FILE *f = fopen(file, "re");
+	char *text = NULL;
+	size_t len = 0;
+
+	if (f == NULL || fstat(fileno(f), &st) != 0) {
+		snprintf(reason, size, "cannot read the configuration: %s", strerror(errno));
+	} else if (S_ISDIR(st.st_mode)) {
+		snprintf(reason, size, "cannot read the configuration: it is a directory");
+	} else {
+		text = xmalloc(FILE_MAX + 2);
+		len = fread(text, 1, FILE_MAX + 1, f);
+		text[len] = '\0';
+		if (ferror(f))
+			snprintf(reason, size, "cannot read the configuration: %s", strerror(errno));
+		else if (len > FILE_MAX || strlen(text) != len)
+			snprintf(reason, size, "not a configuration: it %s", len > FILE_MAX ? "is longer than 1 MB" : "has a NUL octet");
+		else
+			*reason = '\0';
+	}
+	if (f != NULL)
+		fclose(f);
+	if (*reason == '\0')
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Past a quoted string that begins at P, or NULL. */
+static char *skip_string(char *p)
+{
+	char quote = *p++;
+
+	for (; *p != '\0' && *p != quote; p++)
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+	return *p == quote ? p + 1 : NULL;
+}
+
+/* Past a comment that begins at P, which becomes blank; NULL when it has no end. */
+static char *blank_comment(char *p)
+{
+	bool block = p[0] == '/' && p[1] == '*';
+	char *end = block ? strstr(p + 2, "*/") : p + strcspn(p, "\n");
+
+	if (end == NULL)
+		return NULL;
+	end += block ? 2 : 0;
+	for (; p < end; p++)
+		if (*p != '\n')
+			*p = ' ';
+	return end;
+}
+
+static int line_of(const char *text, const char *p)
+{
+	int line = 1;
+
+	for (; text < p; text++)
+		line += *text == '\n';
+	return line;
+}
+
+const char *conf_text_strip(char *text, int *line)
+{
+	for (char *p = text, *next; *p != '\0'; p = next) {
+		bool string = *p == '"' || *p == '\'';
+		bool comment = *p == '#' || (*p == '/' && (p[1] == '/' || p[1] == '*'));
+
+		next = string ? skip_string(p) : comment ? blank_comment(p) : p + 1;
+		if (next == NULL) {
+			*line = line_of(text, p);
+			return string ? "the string that begins here has no end" : "the comment that begins here has no end";
+		}
+	}
+	return NULL;
+}
