@@ -98,6 +98,7 @@ struct sts_fact {
 	char fail_why[120]; /* for people */
 
 	enum { STS_FETCH_IDLE, STS_FETCH_ADDRESS, STS_FETCH_BODY } fetch;
+	char fetch_id[STS_ID_SIZE]; /* the TXT id the fetch under way is for */
 	bool fetch_wait_a, fetch_wait_aaaa, fetch_wait_body; /* on their way */
 	bool overdue;       /* nobody waits for this fetch any more (sts.timeout): it goes on, the answer does not */
 	bool refresh;       /* asked by the refresher: fetch although the id is the same */
@@ -125,12 +126,21 @@ struct facts {
 
 void facts_init(struct facts *f, const struct nexthop *nexthop); /* literals and others are complete at once */
 void facts_fini(struct facts *f);
+/* For plan.h and facts_text.h: a host at its first step. The caller minds FACTS_HOSTS_MAX and names used twice. */
+struct host_fact *facts_add_host(struct facts *f, const char *name);
 
 /* Makes F ready for a new round at NOW: parts whose end has come (by NOW) are unknown again; a valid policy stays. */
 void facts_begin(struct facts *f, int64_t now);
 
 /* The policy in force at NOW: fetched, not past max_age. NULL otherwise. */
 const struct sts_policy *facts_policy(const struct facts *f, int64_t now);
+/* The first second in which the policy is no longer in force; INT64_MAX without one. A policy of max_age 0 still serves the
+ * question it was fetched for: it lives a second. */
+int64_t facts_policy_end(const struct facts *f);
+/* End of the hold-off after a failed fetch for the live TXT id; 0 when there is none. */
+int64_t facts_holdoff_end(const struct facts *f);
+/* Everything the verdict waits for is known. A due fetch is waited for until facts_policy_overdue(), a refresh never. */
+bool facts_ready(const struct facts *f, int64_t now);
 /* A fetch is due: TXT id new or no valid policy, and no hold-off for this id; or refresh asked. */
 bool facts_fetch_due(const struct facts *f, int64_t now);
 /* When the policy should be fetched anew by itself; INT64_MAX without a policy in force. */
