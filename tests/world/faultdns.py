@@ -1,0 +1,117 @@
+"""A DNS server that fails as told: silent, SERVFAIL, REFUSED, or answers per name and type. For zones delegated away from knot.
+
+Its answers are unsigned. It notes every question. Listens on UDP and TCP, on one address.
+"""
+import socket
+import struct
+import threading
+
+from .dnswire import RCODES, TYPE_NAMES, TYPES, pack_name, pack_rdata, unpack_name
+
+ADDRESS = "127.0.0.5"
+
+
+class FaultDns:
+    """ZONES: zones.Zone objects with server=ADDRESS. FAULTS: {(name with dot, type or "*"): fault}; fault is a word of RCODES or "silent"."""
+
+    def __init__(self, zones=(), faults=None, address=ADDRESS, port=53):
+        self.zones = {zone.name: zone for zone in zones}
+        self.faults = dict(faults or {})
+        self.asked = []
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind((address, port))
+        self.tcp = socket.create_server((address, port))
+        for serve in (self.serve_udp, self.serve_tcp):
+            threading.Thread(target=serve, daemon=True).start()
+
+    def serve_udp(self):
+        while True:
+            try:
+                wire, peer = self.udp.recvfrom(4096)
+            except OSError:
+                return
+            answer = self.answer(wire)
+            if answer:
+                self.udp.sendto(answer, peer)
+
+    def serve_tcp(self):
+        while True:
+            try:
+                peer, _ = self.tcp.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve_stream, args=(peer,), daemon=True).start()
+
+    def serve_stream(self, peer):
+        with peer, peer.makefile("rb") as f:
+            while size := f.read(2):
+                answer = self.answer(f.read(struct.unpack("!H", size)[0]))
+                if answer:
+                    peer.sendall(struct.pack("!H", len(answer)) + answer)
+
+    def fault(self, name, rtype):
+        """The closest fault: this name and type, this name, any name above."""
+        rest = name
+        while True:
+            for key in ((rest, rtype), (rest, "*")):
+                if key in self.faults and (rest == name or key[1] == "*"):
+                    return self.faults[key]
+            if rest in (".", ""):
+                return None
+            rest = rest.partition(".")[2] or "."
+
+    def answer(self, wire):
+        ident, flags = struct.unpack("!HH", wire[:4])
+        name, at = unpack_name(wire, 12)
+        rtype = TYPE_NAMES.get(struct.unpack("!H", wire[at:at + 2])[0], "?")
+        self.asked.append((name.rstrip("."), rtype))
+        fault = self.fault(name, rtype)
+        if fault == "silent":
+            return None
+        found = [] if fault else self.look_up(name, rtype)
+        rcode = RCODES[fault] if fault else 0 if found or self.exists(name) else RCODES["nxdomain"]
+        soa = [] if found or fault else self.soa(name)
+        head = struct.pack("!6H", ident, 0x8400 | flags & 0x0100 | rcode, 1, len(found), len(soa), 0)
+        return head + wire[12:at + 4] + b"".join(self.pack(*record) for record in found + soa)
+
+    def zone_of(self, name):
+        fits = [z for z in self.zones.values() if name == z.name + "." or name.endswith("." + z.name + ".")]
+        return max(fits, key=lambda z: len(z.name), default=None)
+
+    def look_up(self, name, rtype):
+        zone, found = self.zone_of(name), []
+        if zone and name == zone.name + "." and rtype == "NS":
+            return [(name, "NS", zone.ttl, "ns." + name)]
+        if zone and name == "ns." + zone.name + "." and rtype == "A":
+            return [(name, "A", zone.ttl, zone.server)]
+        for _ in range(10):
+            for kind in (rtype, "CNAME"):
+                ttl, many = zone.sets.get((name, kind), (0, [])) if zone else (0, [])
+                found += [(name, kind, ttl, rdata) for rdata in many]
+                if many:
+                    break
+            if not many or kind != "CNAME" or rtype == "CNAME":
+                break
+            name = many[0]
+        return found
+
+    def exists(self, name):
+        zone = self.zone_of(name)
+        return zone and (name == zone.name + "." or name == "ns." + zone.name + "." or any(
+            owner == name or owner.endswith("." + name) for owner, _ in zone.sets))
+
+    def soa(self, name):
+        zone = self.zone_of(name)
+        if not zone:
+            return []
+        return [(zone.name + ".", "SOA", zone.minimum, "ns.%s. admin.%s. 1 3600 600 86400 %d" % (
+            zone.name, zone.name, zone.minimum))]
+
+    @staticmethod
+    def pack(owner, rtype, ttl, rdata):
+        data = pack_rdata(rtype, rdata)
+        return pack_name(owner) + struct.pack("!HHIH", TYPES[rtype], 1, ttl, len(data)) + data
+
+    def stop(self):
+        self.udp.close()
+        self.tcp.close()
