@@ -51,7 +51,7 @@ const char *conf_option_name(const struct conf_option *o, char *out, size_t size
 
 /* FILE as a string that the caller frees. NULL: REASON. */
 char *conf_text_read(const char *file, char *reason, size_t size);
-/* Makes blanks of the comments in TEXT. A static reason and its LINE when a string or a comment has no end, else NULL. */
+/* Makes blanks of the comments in TEXT. A static reason and its LINE when a string, a comment or a brace has no end, else NULL. */
 const char *conf_text_strip(char *text, int *line);
 
 /* Reads TEXT as a value of O into CONF; FIRST empties a list before. False: REASON. */

@@ -1,8 +1,9 @@
 /*
- * conf_text.c - the bytes of tlsmode.conf before libconfuse sees them: comments become blanks, open strings are found.
+ * conf_text.c - the bytes of tlsmode.conf before libconfuse sees them: comments become blanks, open strings and braces are found.
  *
  * Why: libconfuse 3.3 counts a comment's line more than once, so that every later mistake would be reported for a wrong line; it
- * takes a comment inside a list for a value; and its scanner reports neither an open string nor a read error.
+ * takes a comment inside a list for a value; its scanner reports neither an open string nor a read error; and the end of the file
+ * closes a section for it.
  */
 #include "io/conf_table.h"
 
@@ -81,17 +82,37 @@ static int line_of(const char *text, const char *p)
 	return line;
 }
 
+/* What is open, and where it began. Sections and lists do not go deeper than two. */
+struct open_braces {
+	const char *at[4];
+	size_t depth;
+};
+
+static void count_brace(struct open_braces *open, const char *p)
+{
+	if (*p == '{' && open->depth < sizeof(open->at) / sizeof(open->at[0]))
+		open->at[open->depth++] = p;
+	else if (*p == '}' && open->depth > 0)
+		open->depth--;
+}
+
 const char *conf_text_strip(char *text, int *line)
 {
+	struct open_braces open = {.depth = 0};
+
 	for (char *p = text, *next; *p != '\0'; p = next) {
 		bool string = *p == '"' || *p == '\'';
 		bool comment = *p == '#' || (*p == '/' && (p[1] == '/' || p[1] == '*'));
 
+		count_brace(&open, p);
 		next = string ? skip_string(p) : comment ? blank_comment(p) : p + 1;
 		if (next == NULL) {
 			*line = line_of(text, p);
 			return string ? "the string that begins here has no end" : "the comment that begins here has no end";
 		}
 	}
-	return NULL;
+	if (open.depth == 0)
+		return NULL;
+	*line = line_of(text, open.at[open.depth - 1]);
+	return "the brace that opens here is not closed";
 }
