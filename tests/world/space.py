@@ -67,12 +67,12 @@ def as_first_process():
     """Process 1 has no default signal actions: TERM and HUP must be asked for."""
     def leave(number, frame):
         sys.exit(128 + number)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, leave)
 
 
 class Space:
-    """A folder of its own below the build folder; in a room also laid over the machine's places.
+    """A folder of its own below the build folder (or $TLSMODE_SPACES); in a room also laid over the machine's places.
 
     /run is the first of them: programs without rights can reach their files there wherever the source tree lies.
     """
@@ -82,8 +82,9 @@ class Space:
             "makedefs.out")
 
     def __init__(self, name="world"):
-        os.makedirs(build_dir(), exist_ok=True)
-        self.outer = tempfile.mkdtemp(prefix=name + "-", dir=build_dir())
+        above = os.environ.get("TLSMODE_SPACES") or build_dir()
+        os.makedirs(above, exist_ok=True)
+        self.outer = tempfile.mkdtemp(prefix=name + "-", dir=above)
         os.chmod(self.outer, 0o755)
         for folder in self.PLACES:
             os.mkdir(self.path_outside(folder), 0o755)
