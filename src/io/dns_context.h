@@ -1,0 +1,21 @@
+/*
+ * dns_context.h - a libunbound context as tlsmode wants it: options, forwarders or root, trust anchor, its thread started.
+ *
+ * For dns_ub.c only. A context's options are frozen by its first look-up, so a reload makes a new one.
+ */
+#ifndef TLSMODE_IO_DNS_CONTEXT_H
+#define TLSMODE_IO_DNS_CONTEXT_H
+
+#include <stddef.h>
+
+#include <unbound.h>
+
+#include "io/conf.h"
+
+/* A context that has answered its first look-up. NULL: ERROR is one sentence that names the option or file. */
+struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t size);
+
+/* Deletes CTX on a thread of its own, then calls DONE(ARG) there. exit(3) waits for such threads. */
+void dns_context_delete(struct ub_ctx *ctx, void (*done)(void *arg), void *arg);
+
+#endif

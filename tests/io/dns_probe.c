@@ -1,0 +1,199 @@
+/*
+ * dns_probe.c - asks src/io/dns_ub.h what its standard input says, for tests/io/test_dns.py.
+ *
+ *     dns_probe [-f FORWARDER]... [-r ROOT_HINTS] [-a TRUST_ANCHOR] [-t TIMEOUT_S] [-b]      (-b: the blocking form)
+ * Lines: "TYPE NAME" asks; "abort TYPE NAME" asks and aborts at once; "free" frees the context with all that is on its way and
+ * ends; end of input: ends when all is answered. A line per answer, in order of arrival:
+ *     TYPE NAME STATUS secure|insecure ttl=N canon=NAME count=N ms=N why="..." data=HEX,HEX
+ * Exit 78 with one sentence when dns_new() refuses the options.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "io/dns_ub.h"
+
+static struct probe {
+	struct event_base *base;
+	struct event *input;
+	struct dns *dns;
+	bool blocking, inside, ended;
+	char line[8192];
+	size_t len;
+} probe;
+
+struct question {
+	char type[8];
+	char name[DOMAIN_SIZE];
+	int64_t at;
+};
+
+static void print_data(const struct rr_answer *a)
+{
+	for (size_t i = 0; i < a->count && i < 3; i++) {
+		fputs(i == 0 ? " data=" : ",", stdout);
+		for (size_t k = 0; k < a->rdata[i].len; k++)
+			printf("%02x", a->rdata[i].bytes[k]);
+	}
+}
+
+static void on_answer(const struct rr_answer *a, void *arg)
+{
+	struct question *q = arg;
+
+	if (probe.inside && !probe.blocking) {
+		fprintf(stderr, "answered from inside dns_ask()\n");
+		abort();
+	}
+	printf("%s %s %s %s ttl=%u canon=%s count=%zu ms=%lld why=\"%s\"", q->type, q->name,
+	    names_name(rr_status_names, (int)a->status), a->secure ? "secure" : "insecure", a->ttl, a->canon, a->count,
+	    (long long)(tick_mono_ms() - q->at), a->why == NULL ? "" : a->why);
+	print_data(a);
+	putchar('\n');
+	fflush(stdout);
+	free(q);
+}
+
+static void on_aborted(const struct rr_answer *a, void *arg)
+{
+	(void)a;
+	(void)arg;
+	fprintf(stderr, "answered after dns_abort()\n");
+	abort();
+}
+
+static void end_when_idle(void)
+{
+	if (probe.ended && (probe.dns == NULL || dns_pending(probe.dns) == 0))
+		event_base_loopexit(probe.base, NULL);
+}
+
+static void on_answer_async(const struct rr_answer *a, void *arg)
+{
+	on_answer(a, arg);
+	end_when_idle();
+}
+
+static void ask(char *type, const char *name)
+{
+	struct question *q = xcalloc(1, sizeof(*q));
+	int code = names_code(rr_type_names, type, strlen(type));
+
+	snprintf(q->type, sizeof(q->type), "%s", type);
+	snprintf(q->name, sizeof(q->name), "%s", name);
+	q->at = tick_mono_ms();
+	if (code < 0) {
+		fprintf(stderr, "no such type: %s\n", type);
+		exit(2);
+	}
+	probe.inside = true;
+	if (probe.blocking)
+		dns_ask_blocking(probe.dns, name, (enum rr_type)code, on_answer, q);
+	else
+		dns_ask(probe.dns, name, (enum rr_type)code, on_answer_async, q);
+	probe.inside = false;
+}
+
+static void ask_and_abort(char *type, const char *name)
+{
+	struct dns_query *q =
+	    dns_ask(probe.dns, name, (enum rr_type)names_code(rr_type_names, type, strlen(type)), on_aborted, NULL);
+
+	dns_abort(&q);
+	printf("aborted %s %s pending=%zu\n", type, name, dns_pending(probe.dns));
+	fflush(stdout);
+}
+
+static void take_line(char *line)
+{
+	char *save = NULL;
+	char *word = strtok_r(line, " ", &save);
+	bool aborts = word != NULL && strcmp(word, "abort") == 0;
+
+	if (word == NULL)
+		return;
+	if (strcmp(word, "free") == 0) {
+		dns_free(&probe.dns);
+		printf("freed\n");
+		probe.ended = true;
+		return;
+	}
+	if (aborts)
+		word = strtok_r(NULL, " ", &save);
+	(aborts ? ask_and_abort : ask)(word, strtok_r(NULL, " ", &save));
+}
+
+static void on_input(evutil_socket_t fd, short what, void *arg)
+{
+	ssize_t n = read(fd, probe.line + probe.len, sizeof(probe.line) - probe.len - 1);
+	char *newline;
+
+	(void)what;
+	(void)arg;
+	if (n <= 0) {
+		probe.ended = true;
+		event_del(probe.input);
+	} else {
+		probe.len += (size_t)n;
+	}
+	probe.line[probe.len] = '\0';
+	while (!probe.ended && (newline = strchr(probe.line, '\n')) != NULL) {
+		*newline = '\0';
+		take_line(probe.line);
+		probe.len -= (size_t)(newline + 1 - probe.line);
+		memmove(probe.line, newline + 1, probe.len + 1);
+	}
+	end_when_idle();
+}
+
+static void add(struct conf_list *l, char *item)
+{
+	l->item = xrealloc(l->item, (l->count + 1) * sizeof(*l->item));
+	l->item[l->count++] = item;
+}
+
+static void options(struct conf_dns *conf, int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "f:r:a:t:b")) != -1) {
+		switch (opt) {
+		case 'f': add(&conf->forward, optarg); break;
+		case 'r': conf->root_hints = optarg; break;
+		case 'a': conf->trust_anchor = optarg; break;
+		case 't': conf->timeout_s = (unsigned)atoi(optarg); break;
+		case 'b': probe.blocking = true; break;
+		default: exit(2);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char nothing[] = "";
+	struct conf_dns conf = {.root_hints = nothing, .trust_anchor = nothing, .timeout_s = 6};
+	char error[512];
+
+	options(&conf, argc, argv);
+	probe.base = event_base_new();
+	probe.dns = dns_new(probe.blocking ? NULL : probe.base, &conf, error, sizeof(error));
+	if (probe.dns == NULL) {
+		printf("%s\n", error);
+		event_base_free(probe.base);
+		free(conf.forward.item);
+		return 78;
+	}
+	printf("ready\n");
+	fflush(stdout);
+	probe.input = event_new(probe.base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, NULL);
+	event_add(probe.input, NULL);
+	event_base_dispatch(probe.base);
+	dns_free(&probe.dns);
+	event_free(probe.input);
+	event_base_free(probe.base);
+	free(conf.forward.item);
+	return 0;
+}
