@@ -4,8 +4,10 @@ enter() runs the calling program again inside unshare(1); everything in there en
 pid namespace. Space() then puts private folders over the five places that Postfix and the resolver are tied to.
 """
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -133,6 +135,25 @@ class Space:
             for place in reversed(list(self.PLACES.values())):
                 subprocess.run(["umount", "--lazy", place], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.outer, ignore_errors=True)
+
+
+def free_port(*addresses):
+    """A high port that nobody uses on any of these addresses (UDP and TCP)."""
+    for _ in range(100):
+        port = random.randrange(20000, 32000)
+        sockets = []
+        try:
+            for address in addresses:
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    sockets.append(socket.socket(socket.AF_INET, kind))
+                    sockets[-1].bind((address, port))
+            return port
+        except OSError:
+            continue
+        finally:
+            for s in sockets:
+                s.close()
+    raise RuntimeError("no free port on " + " ".join(addresses))
 
 
 def run(*words, **more):

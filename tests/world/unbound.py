@@ -24,7 +24,7 @@ CONF = """server:
   do-not-query-localhost: no
   local-zone: "test." nodefault
   trust-anchor-file: "{anchor}"
-  root-hints: "{hints}"
+  module-config: "validator iterator"
   val-bogus-ttl: 2
   cache-max-negative-ttl: 5
   infra-host-ttl: 2
@@ -33,11 +33,14 @@ remote-control:
   control-enable: yes
   control-interface: {dir}/control
   control-use-cert: no
-{stub}"""
+{above}"""
+HINTS = """server:
+  root-hints: "{hints}"
+"""
 # Without the right to use port 53 the one server of all zones is named with its port; it answers for every level.
-STUB = """stub-zone:
+FORWARD = """forward-zone:
   name: "."
-  stub-addr: {server}@{port}
+  forward-addr: {server}@{port}
 """
 
 
@@ -46,9 +49,10 @@ class Unbound:
         self.port = port
         self.dir = space.path("unbound", "x")[:-2]
         run("chmod", "777", self.dir)
-        stub = STUB.format(server=knot.zones[""].server, port=knot.port) if knot.port != 53 else ""
+        above = HINTS if knot.port == 53 else FORWARD
         self.conf = space.write("unbound/unbound.conf", CONF.format(
-            port=port, dir=self.dir, anchor=knot.root_key, hints=knot.root_hints, stub=stub, account=account))
+            port=port, dir=self.dir, anchor=knot.root_key, account=account,
+            above=above.format(hints=knot.root_hints, server=knot.zones[""].server, port=knot.port)))
         self.space = space
         self.program = None
 

@@ -9,7 +9,7 @@
 Addresses: 127.0.0.1 resolver and Postfix, .2-.4 knot, .5 the failing DNS server, 127.0.1.1 policy host, 127.0.2.x receivers.
 """
 from . import certs
-from .daemons import Daemons
+from .daemons import Daemons, merged
 from .faultdns import ADDRESS as FAULT_ADDRESS
 from .faultdns import FaultDns
 from .knot import Knot
@@ -17,7 +17,7 @@ from .policy_host import PolicyHost, policy_text, write_host
 from .postfix import Postfix
 from .redisd import Redis
 from .sink import Receiver, Sinks
-from .space import Space, inside
+from .space import Space, free_port, inside
 from .unbound import Unbound
 from .zones import Zone
 
@@ -25,16 +25,30 @@ POLICY_ADDRESS = "127.0.1.1"
 
 
 class World:
-    def __init__(self, name="world", dns_port=53, redis_port=0, resolver_port=53, policy_port=443):
+    """Outside a room (space.inside() is false) every port is a high one, there are no receivers and no Postfix; should port 443 be
+    forbidden, too, policy_host is None."""
+
+    def __init__(self, name="world"):
         self.space = Space(name)
-        self.dns_port, self.redis_port, self.resolver_port = dns_port, redis_port, resolver_port
+        self.dns_port = 53 if inside() else free_port("127.0.0.2", "127.0.0.3", "127.0.0.4", FAULT_ADDRESS)
+        self.resolver_port, self.redis_port, self.map_port = (53, 0, 0) if inside() else (
+            free_port("127.0.0.1"), free_port("127.0.0.1"), free_port("127.0.0.1"))
         self.ca = certs.CA(self.folder("ca"), name="World CA")
         self.policies = self.folder("policies")
-        self.policy_host = PolicyHost((POLICY_ADDRESS, policy_port), self.policies, self.space.path("policy.jsonl"))
+        self.policy_host = self.open_policy_host()
         self.sinks = Sinks(self.space.path("sinks.jsonl"))
         self.zones, self.faults, self.receivers = {}, {}, {}
         self.knot = self.unbound = self.faultdns = self.redis = self.daemons = self.postfix = None
-        self.policy_host.start()
+
+    def open_policy_host(self):
+        try:
+            host = PolicyHost((POLICY_ADDRESS, 443), self.policies, self.space.path("policy.jsonl"))
+        except OSError:
+            if inside():
+                raise
+            return None
+        host.start()
+        return host
 
     def folder(self, name):
         return self.space.path(name, "x")[:-2]
@@ -134,7 +148,8 @@ class World:
             dns["root_hints"] = self.knot.root_hints
         else:
             dns["forward"] = ["127.0.0.1" if self.resolver_port == 53 else "127.0.0.1@%d" % self.resolver_port]
-        self.daemons = Daemons(self.space, self.redis, dns, self.ca.cert, conf)
+        here = {} if inside() else {"mapd": {"listen": ["inet:127.0.0.1:%d" % self.map_port]}}
+        self.daemons = Daemons(self.space, self.redis, dns, self.ca.cert, merged(here, conf or {}))
         self.daemons.start_mapd()
 
     def start_postfix(self, **main_cf):
@@ -161,7 +176,8 @@ class World:
         for part in (self.postfix, self.daemons, self.unbound, self.knot, self.faultdns, self.redis):
             if part:
                 part.stop()
-        self.policy_host.stop()
+        if self.policy_host:
+            self.policy_host.stop()
 
     def __enter__(self):
         return self
