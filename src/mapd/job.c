@@ -1,0 +1,337 @@
+/*
+ * job.c - the planner's driver on the event loop: start what is missing, take what comes, mind the time.
+ *
+ * Idempotent: job_run() asks plan_next() what is missing, starts it and returns. RFC 8461 s3.3 (limits of the fetch).
+ */
+#include "mapd/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/tick.h"
+#include "base/xalloc.h"
+
+/* A DNS question on its way. */
+struct job_question {
+	LIST_ENTRY(job_question) entry;
+	struct job *job;
+	struct dns_query *query;
+	struct ask ask;
+};
+
+int64_t wall_s(void)
+{
+	return tick_wall_ms() / 1000;
+}
+
+/* The fetch may outlive the answer, and so may what it needs. */
+static bool of_the_fetch(enum ask_kind kind)
+{
+	return kind == ASK_POLICY_A || kind == ASK_POLICY_AAAA || kind == ASK_POLICY;
+}
+
+static void note_asked(struct job *j, enum ask_kind kind)
+{
+	j->news = true;
+	if (kind == ASK_TXT)
+		j->sts_asked = true;
+	else if (!of_the_fetch(kind))
+		j->dane_asked = true;
+}
+
+static void question_free(struct job_question *q)
+{
+	LIST_REMOVE(q, entry);
+	free(q);
+}
+
+static void on_dns(const struct rr_answer *answer, void *arg)
+{
+	struct job_question *q = arg;
+	struct job *j = q->job;
+
+	plan_take_answer(&j->facts, &q->ask, answer, wall_s());
+	question_free(q);
+	job_kick(j);
+}
+
+/* There is no time left to ask. */
+static void take_no_answer(struct job *j, const struct ask *ask)
+{
+	struct rr_answer none = {.status = RR_ERROR, .why = "no answer in time"};
+
+	plan_take_answer(&j->facts, ask, &none, wall_s());
+}
+
+static bool dns_is_late(const struct job *j, enum ask_kind kind)
+{
+	return !of_the_fetch(kind) && tick_mono_ms() >= j->dns_by_ms;
+}
+
+static void say_late(struct job *j, enum job_limit limit)
+{
+	if (j->late >= limit)
+		return;
+	j->late = limit;
+	j->owner->on_late(j, limit, j->owner->arg);
+}
+
+/* True: answered on the spot. */
+static bool ask_dns(struct job *j, const struct ask *ask)
+{
+	struct job_question *q;
+
+	note_asked(j, ask->kind);
+	if (dns_is_late(j, ask->kind)) {
+		take_no_answer(j, ask);
+		say_late(j, JOB_LATE_DNS);
+		return true;
+	}
+	q = xmalloc(sizeof *q);
+	q->job = j;
+	q->ask = *ask;
+	LIST_INSERT_HEAD(&j->questions, q, entry);
+	q->query = dns_ask(j->backend->dns, ask->name, ask->type, on_dns, q);
+	return false;
+}
+
+static void on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane, size_t dane_count,
+    void *arg)
+{
+	struct job *j = arg;
+
+	j->read = NULL;
+	j->owner->on_shared(j, served, sts, sts_count, dane, dane_count, j->owner->arg);
+	plan_take_shared(&j->facts);
+	job_kick(j);
+}
+
+/* What the planner asked to be fetched came by another way. */
+static bool on_other_fetch(const struct text_field *sts, size_t count, void *arg)
+{
+	struct job *j = arg;
+	struct sts_fact *s = &j->facts.sts;
+
+	if (!j->owner->on_other_fetch(j, sts, count, j->owner->arg))
+		return false;
+	s->fetch = STS_FETCH_IDLE;
+	s->fetch_wait_body = s->refresh = s->overdue = false;
+	j->fetch_ms = 0;
+	j->news = true;
+	job_kick(j);
+	return true;
+}
+
+static void take_policy(struct job *j, const struct policy_result *result, bool ours)
+{
+	plan_take_policy(&j->facts, result, wall_s());
+	j->news = true;
+	j->owner->on_policy(j, ours, j->owner->arg);
+	j->fetch_ms = 0;
+	job_kick(j);
+}
+
+static void on_policy(const struct policy_result *result, void *arg)
+{
+	take_policy(arg, result, true);
+}
+
+static void fetch_begins(struct job *j)
+{
+	j->fetch_ms = tick_mono_ms();
+	j->sts_by_ms = j->fetch_ms + (int64_t)j->owner->sts_timeout_s * 1000;
+	j->fetch_by_ms = j->fetch_ms + HTTPS_LIMIT_S * 1000;
+}
+
+/* True: answered on the spot. */
+static bool start(struct job *j, const struct ask *ask)
+{
+	if (of_the_fetch(ask->kind) && j->fetch_ms == 0)
+		fetch_begins(j);
+	switch (ask->kind) {
+	case ASK_SHARED:
+		j->read = fact_store_read(j->owner->redis, j->owner->base, &j->facts.nexthop, on_read, j);
+		return false;
+	case ASK_POLICY:
+		fetch_turn_join(j->owner->turns, &j->fetch, &j->facts, ask->name, j->backend);
+		return false;
+	case ASK_MX:
+	case ASK_TXT:
+	case ASK_HOST:
+	case ASK_POLICY_A:
+	case ASK_POLICY_AAAA:
+		return ask_dns(j, ask);
+	}
+	return false;
+}
+
+/* Questions of the kind the caller means are taken back. ANSWER: the planner is told that there was no answer. */
+static size_t abort_questions(struct job *j, bool fetch, bool answer)
+{
+	struct job_question *q, *next;
+	size_t count = 0;
+
+	for (q = LIST_FIRST(&j->questions); q != NULL; q = next) {
+		next = LIST_NEXT(q, entry);
+		if (of_the_fetch(q->ask.kind) != fetch)
+			continue;
+		dns_abort(&q->query);
+		if (answer)
+			take_no_answer(j, &q->ask);
+		question_free(q);
+		count++;
+	}
+	return count;
+}
+
+static void abort_read(struct job *j)
+{
+	if (j->read != NULL)
+		fact_read_abort(&j->read);
+}
+
+/* mapd.deadline: the facts decide now, whatever is missing. */
+static void answer_is_due(struct job *j)
+{
+	if (!j->facts.shared_known)
+		plan_take_shared(&j->facts);
+	abort_read(j);
+	abort_questions(j, false, true);
+	facts_timeout(&j->facts, wall_s());
+	j->news = true;
+	say_late(j, JOB_LATE_ALL);
+}
+
+/* The whole minute is over. Only a transfer of our own is known to have failed; another node's may yet succeed. */
+static void fetch_is_due(struct job *j)
+{
+	static const struct policy_result late = {.failure = FETCH_FAILED, .why = "no answer within a minute"};
+
+	abort_questions(j, true, true);
+	if (j->fetch.turn == NULL)
+		return;
+	take_policy(j, &late, fetch_turn_is_ours(&j->fetch));
+	fetch_turn_leave(&j->fetch);
+}
+
+static void mind_the_time(struct job *j)
+{
+	int64_t now = tick_mono_ms();
+
+	if (now >= j->dns_by_ms && abort_questions(j, false, true) > 0)
+		say_late(j, JOB_LATE_DNS);
+	if (j->fetch_ms != 0 && !j->facts.sts.overdue && now >= j->sts_by_ms)
+		facts_policy_overdue(&j->facts);
+	if (!j->told && now >= j->answer_by_ms)
+		answer_is_due(j);
+	if (j->fetch_ms != 0 && now >= j->fetch_by_ms)
+		fetch_is_due(j);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void arm(struct job *j)
+{
+	int64_t at = INT64_MAX;
+
+	if (!j->told)
+		at = earlier(j->dns_by_ms > tick_mono_ms() ? j->dns_by_ms : INT64_MAX, j->answer_by_ms);
+	if (j->fetch_ms != 0)
+		at = earlier(at, j->facts.sts.overdue ? j->fetch_by_ms : j->sts_by_ms);
+	if (j->kicked)
+		at = 0;
+	if (at == INT64_MAX)
+		due_clear(j->owner->mono, &j->due);
+	else
+		due_set(j->owner->mono, &j->due, at);
+}
+
+/* Starts what is missing; what is answered on the spot may leave something else missing. */
+static void advance(struct job *j, struct plan *plan)
+{
+	bool again;
+	size_t i;
+
+	do {
+		plan_next(&j->facts, wall_s(), plan);
+		again = false;
+		for (i = 0; i < plan->count; i++)
+			again |= start(j, &plan->ask[i]);
+	} while (again);
+	if (j->fetch_ms != 0 && j->facts.sts.fetch == STS_FETCH_IDLE) { /* it ended for want of an address */
+		j->news = true;
+		j->owner->on_policy(j, true, j->owner->arg);
+		j->fetch_ms = 0;
+	}
+}
+
+static void job_run(void *arg)
+{
+	struct job *j = arg;
+	struct plan plan;
+
+	j->kicked = false;
+	mind_the_time(j);
+	advance(j, &plan);
+	if (plan.ready)
+		j->owner->on_ready(j, j->owner->arg);
+	if (plan.idle && !j->kicked)
+		j->owner->on_over(j, j->owner->arg);
+	else
+		arm(j);
+}
+
+void job_kick(struct job *j)
+{
+	j->kicked = true;
+	due_set(j->owner->mono, &j->due, 0);
+}
+
+static void set_deadlines(struct job *j)
+{
+	j->started_ms = tick_mono_ms();
+	j->dns_by_ms = j->started_ms + (int64_t)j->owner->dns_timeout_s * 1000;
+	j->answer_by_ms = j->started_ms + (int64_t)j->owner->deadline_s * 1000;
+}
+
+struct job *job_new(const struct job_owner *owner, const struct nexthop *nexthop, struct backend *backend)
+{
+	struct job *j = xcalloc(1, sizeof *j);
+
+	j->owner = owner;
+	j->backend = backend_share(backend);
+	facts_init(&j->facts, nexthop);
+	TAILQ_INIT(&j->waits);
+	LIST_INIT(&j->questions);
+	j->fetch = (struct fetch_asker){.on_shared = on_other_fetch, .on_result = on_policy, .arg = j};
+	due_init(&j->due, job_run, j);
+	set_deadlines(j);
+	return j;
+}
+
+void job_restart(struct job *j)
+{
+	j->told = false;
+	j->late = JOB_IN_TIME;
+	set_deadlines(j);
+	facts_begin(&j->facts, wall_s());
+	job_kick(j);
+}
+
+void job_free(struct job **j)
+{
+	struct job *gone = *j;
+
+	abort_read(gone);
+	fetch_turn_leave(&gone->fetch);
+	abort_questions(gone, false, false);
+	abort_questions(gone, true, false);
+	due_clear(gone->owner->mono, &gone->due);
+	backend_leave(&gone->backend);
+	facts_fini(&gone->facts);
+	free(gone);
+	*j = NULL;
+}
