@@ -1,0 +1,457 @@
+/*
+ * resolve.c - the table of jobs and those who wait for them.
+ *
+ * Not here: a job's rounds and deadlines (job.c), what is kept, shared and logged (ledger.c), whose turn a fetch is (fetch_turn.c),
+ * when a policy is fetched anew (refresh.c). Called by mapd's server and maps.
+ */
+#include "mapd/resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/hmap.h"
+#include "base/log.h"
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "core/rkeys.h"
+#include "mapd/backends.h"
+#include "mapd/due.h"
+#include "mapd/fetch_turn.h"
+#include "mapd/job.h"
+#include "mapd/ledger.h"
+#include "mapd/refresh.h"
+
+#define PREFETCH_TOGETHER_S 5 /* what ends so soon after the first is looked at with it */
+
+struct resolve_wait {
+	TAILQ_ENTRY(resolve_wait) entry;
+	struct job_waits *list; /* it stands in */
+	resolve_fn *fn;
+	void *arg;
+};
+
+struct resolver {
+	void (*on_facts)(const char *nexthop_key, const struct facts *facts, void *arg);
+	void *arg;
+	size_t max_jobs;
+	struct job_owner owner;
+	struct ledger ledger;
+	struct backends *backends;
+	struct due_queue *mono, *wall;
+	struct hmap jobs; /* hashed by domain, so that its variants stand in one chain */
+	TAILQ_HEAD(, job) background; /* told, but a fetch goes on; the oldest first */
+	unsigned long started, refused, given_up;
+};
+
+static bool has_questions(const struct nexthop *n)
+{
+	return n->kind == NEXTHOP_DOMAIN || n->kind == NEXTHOP_HOST;
+}
+
+static struct hmap_node *jobs_first(const struct resolver *r, const char *domain)
+{
+	return hmap_first(&r->jobs, hmap_hash(&r->jobs, domain, strlen(domain)));
+}
+
+static struct job *find_job(const struct resolver *r, const struct nexthop *n)
+{
+	struct hmap_node *node;
+
+	for (node = jobs_first(r, n->domain); node != NULL; node = hmap_next(node)) {
+		struct job *j = hmap_entry(node, struct job, node);
+
+		if (strcmp(j->facts.nexthop.key, n->key) == 0)
+			return j;
+	}
+	return NULL;
+}
+
+static bool domain_has_job(const struct resolver *r, const char *domain)
+{
+	struct hmap_node *node;
+
+	for (node = jobs_first(r, domain); node != NULL; node = hmap_next(node))
+		if (strcmp(hmap_entry(node, struct job, node)->facts.nexthop.domain, domain) == 0)
+			return true;
+	return false;
+}
+
+static void leave_background(struct resolver *r, struct job *j)
+{
+	if (j->in_background)
+		TAILQ_REMOVE(&r->background, j, entry);
+	j->in_background = false;
+}
+
+static void enter_background(struct resolver *r, struct job *j)
+{
+	TAILQ_INSERT_TAIL(&r->background, j, entry);
+	j->in_background = true;
+}
+
+/* The domain's other next hops share the policy. */
+static void tell_variants(struct resolver *r, struct job *j)
+{
+	struct nexthop hops[KNOWN_HOPS_MAX];
+	size_t i, count = known_facts_hops(r->ledger.known, j->facts.nexthop.domain, hops);
+
+	j->policy_news = false;
+	for (i = 0; i < count; i++) {
+		struct facts *f;
+
+		if (strcmp(hops[i].key, j->facts.nexthop.key) == 0)
+			continue;
+		f = xmalloc(sizeof *f);
+		facts_init(f, &hops[i]);
+		known_facts_get(r->ledger.known, &hops[i], f);
+		r->on_facts(hops[i].key, f, r->arg);
+		facts_fini(f);
+		free(f);
+	}
+}
+
+static void keep(struct resolver *r, struct job *j)
+{
+	if (!has_questions(&j->facts.nexthop))
+		return;
+	ledger_keep(&r->ledger, j);
+	j->news = false;
+	if (j->policy_news)
+		tell_variants(r, j);
+}
+
+static void tell_waiters(struct job *j)
+{
+	struct job_waits now = TAILQ_HEAD_INITIALIZER(now);
+	struct resolve_wait *w;
+
+	TAILQ_CONCAT(&now, &j->waits, entry); /* who asks from now on waits for the next turn */
+	TAILQ_FOREACH(w, &now, entry)
+		w->list = &now;
+	while ((w = TAILQ_FIRST(&now)) != NULL) {
+		struct resolve_wait told = *w;
+
+		TAILQ_REMOVE(&now, w, entry);
+		free(w);
+		j->answered = true;
+		told.fn(&j->facts, told.arg);
+	}
+}
+
+static void on_ready(struct job *j, void *arg)
+{
+	struct resolver *r = arg;
+
+	leave_background(r, j);
+	if (j->news)
+		j->answered = false; /* who was told before was told less */
+	if (!j->told || j->news)
+		keep(r, j);
+	j->told = true;
+	tell_waiters(j);
+	if (j->stale != 0 && j->answered) /* what was just rendered is to be read again when it is asked next */
+		r->on_facts(j->facts.nexthop.key, NULL, r->arg);
+	if (TAILQ_EMPTY(&j->waits))
+		enter_background(r, j);
+}
+
+static void job_remove(struct resolver *r, struct job *j)
+{
+	leave_background(r, j);
+	hmap_remove(&r->jobs, &j->node);
+}
+
+/* The job is over, or has to make room. What nobody was told is told now. */
+static void finish(struct resolver *r, struct job *j)
+{
+	job_remove(r, j);
+	if (j->news)
+		keep(r, j);
+	if (!j->answered)
+		r->on_facts(j->facts.nexthop.key, j->stale != 0 ? NULL : &j->facts, r->arg);
+	if (j->refresh)
+		refresh_done(r->ledger.refresh);
+	job_free(&j);
+}
+
+static void on_over(struct job *j, void *arg)
+{
+	finish(arg, j);
+}
+
+static void on_shared(struct job *j, bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
+    size_t dane_count, void *arg)
+{
+	struct resolver *r = arg;
+
+	ledger_shared(&r->ledger, j, served, sts, sts_count, dane, dane_count);
+}
+
+static bool on_other_fetch(struct job *j, const struct text_field *sts, size_t count, void *arg)
+{
+	struct resolver *r = arg;
+
+	return ledger_other_fetch(&r->ledger, j, sts, count);
+}
+
+static void on_policy(struct job *j, bool ours, void *arg)
+{
+	struct resolver *r = arg;
+
+	ledger_policy(&r->ledger, j, ours);
+}
+
+static void on_late(struct job *j, enum job_limit limit, void *arg)
+{
+	struct resolver *r = arg;
+
+	ledger_late(&r->ledger, j, limit);
+}
+
+/* A job that nobody waits for yet. */
+static struct job *start_job(struct resolver *r, const struct nexthop *n, int64_t ends_by)
+{
+	struct backend *backend = backend_use(r->backends);
+	struct job *j = job_new(&r->owner, n, backend);
+
+	backend_leave(&backend);
+	j->ends_by = ends_by;
+	if (has_questions(n))
+		ledger_begin(&r->ledger, j);
+	hmap_insert(&r->jobs, &j->node, hmap_hash(&r->jobs, n->domain, strlen(n->domain)));
+	job_kick(j);
+	r->started++;
+	return j;
+}
+
+/* Fetches that go on in the background give way: the oldest first. */
+static bool make_room(struct resolver *r)
+{
+	struct job *oldest = TAILQ_FIRST(&r->background);
+
+	if (r->jobs.count < r->max_jobs)
+		return true;
+	if (oldest == NULL)
+		return false;
+	r->given_up++;
+	finish(r, oldest);
+	return r->jobs.count < r->max_jobs;
+}
+
+/* What nobody waits for leaves half of the room to what somebody does. */
+static bool room_for_unasked(const struct resolver *r)
+{
+	return r->jobs.count < r->max_jobs / 2;
+}
+
+static struct job *join_or_start(struct resolver *r, const struct nexthop *n)
+{
+	struct job *j = find_job(r, n);
+
+	if (j == NULL)
+		return make_room(r) ? start_job(r, n, 0) : NULL;
+	if (j->told) {
+		leave_background(r, j);
+		ledger_again(&r->ledger, j);
+		job_restart(j);
+	}
+	return j;
+}
+
+struct resolve_wait *resolve_ask(struct resolver *r, const struct nexthop *nexthop, resolve_fn *fn, void *arg)
+{
+	struct job *j = join_or_start(r, nexthop);
+	struct resolve_wait *w;
+
+	if (j == NULL) {
+		r->refused++;
+		return NULL;
+	}
+	w = xmalloc(sizeof *w);
+	*w = (struct resolve_wait){.list = &j->waits, .fn = fn, .arg = arg};
+	TAILQ_INSERT_TAIL(&j->waits, w, entry);
+	return w;
+}
+
+void resolve_abort(struct resolve_wait **w)
+{
+	if (*w == NULL)
+		return;
+	TAILQ_REMOVE((*w)->list, *w, entry);
+	free(*w);
+	*w = NULL;
+}
+
+bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct facts *out)
+{
+	struct job *j = find_job(r, nexthop);
+	int64_t now = wall_s();
+
+	facts_init(out, nexthop);
+	if (!has_questions(nexthop))
+		return true;
+	if ((j == NULL || j->told || j->prefetch) && known_facts_marks(r->ledger.known, nexthop->domain) == 0 &&
+	    known_facts_get(r->ledger.known, nexthop, out)) {
+		out->shared_known = true;
+		facts_begin(out, now);
+		if (facts_ready(out, now))
+			return true;
+	}
+	facts_fini(out);
+	return false;
+}
+
+void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop)
+{
+	struct facts *f;
+	int64_t ends_by = 0;
+
+	if (!has_questions(nexthop) || find_job(r, nexthop) != NULL || !room_for_unasked(r))
+		return;
+	f = xmalloc(sizeof *f);
+	if (resolve_known(r, nexthop, f)) {
+		ends_by = facts_until(f, wall_s()) + PREFETCH_TOGETHER_S;
+		facts_fini(f);
+	}
+	free(f);
+	start_job(r, nexthop, ends_by)->prefetch = ends_by != 0;
+}
+
+/* refresh.h: the policy of DOMAIN is to be fetched anew, or has ended. */
+static bool start_refresh(const char *domain, void *arg)
+{
+	struct resolver *r = arg;
+	struct nexthop hops[KNOWN_HOPS_MAX];
+	struct job *j;
+
+	if (known_facts_hops(r->ledger.known, domain, hops) == 0)
+		nexthop_parse(&hops[0], domain, strlen(domain));
+	if (!ledger_in_force(&r->ledger, &hops[0]))
+		return false;
+	if (domain_has_job(r, domain) || !room_for_unasked(r)) {
+		refresh_set(r->ledger.refresh, domain, wall_s() + FACTS_REFRESH_MIN);
+		return false;
+	}
+	j = start_job(r, &hops[0], 0);
+	j->refresh = true;
+	j->facts.sts.refresh = true;
+	j->facts.shared_known = false; /* another node may have done it */
+	return true;
+}
+
+static const struct {
+	int rkey_kind;
+	unsigned mark;
+} marks_of[] = {{RKEY_STS, KNOWN_MARK_STS}, {RKEY_DANE, KNOWN_MARK_DANE}};
+
+static void mark_jobs(struct resolver *r, const char *domain, unsigned mark)
+{
+	struct hmap_node *node;
+
+	for (node = jobs_first(r, domain); node != NULL; node = hmap_next(node)) {
+		struct job *j = hmap_entry(node, struct job, node);
+
+		if (strcmp(j->facts.nexthop.domain, domain) == 0)
+			j->stale |= mark;
+	}
+}
+
+void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
+{
+	struct nexthop n;
+	unsigned mark = 0;
+	size_t i;
+
+	if (name == NULL) {
+		known_facts_mark_all(r->ledger.known);
+		fetch_turns_changed(r->owner.turns, NULL);
+		return;
+	}
+	for (i = 0; i < sizeof marks_of / sizeof marks_of[0]; i++)
+		mark |= marks_of[i].rkey_kind == rkey_kind ? marks_of[i].mark : 0;
+	nexthop_parse(&n, name, strlen(name));
+	if (mark == 0 || !has_questions(&n))
+		return;
+	known_facts_mark(r->ledger.known, n.domain, mark);
+	mark_jobs(r, n.domain, mark);
+	if (mark == KNOWN_MARK_STS)
+		fetch_turns_changed(r->owner.turns, n.domain);
+	r->on_facts(n.key, NULL, r->arg);
+}
+
+static void take_limits(struct resolver *r, const struct conf *conf)
+{
+	r->max_jobs = conf->mapd.max_jobs;
+	r->owner.dns_timeout_s = conf->dns.timeout_s;
+	r->owner.sts_timeout_s = conf->sts.timeout_s;
+	r->owner.deadline_s = conf->mapd.deadline_s;
+}
+
+struct resolver *resolver_new(const struct resolver_env *env)
+{
+	struct resolver *r = xcalloc(1, sizeof *r);
+
+	r->on_facts = env->on_facts;
+	r->arg = env->arg;
+	r->mono = due_queue_new(env->base, tick_mono_ms);
+	r->wall = due_queue_new(env->base, tick_wall_ms);
+	r->backends = backends_new(env->dns, env->https);
+	r->owner = (struct job_owner){.base = env->base, .redis = env->redis, .mono = r->mono,
+	    .turns = fetch_turns_new(env->base, env->redis, r->mono), .on_ready = on_ready, .on_over = on_over,
+	    .on_shared = on_shared, .on_other_fetch = on_other_fetch, .on_policy = on_policy, .on_late = on_late, .arg = r};
+	ledger_init(&r->ledger, env->redis, env->conf->mapd.cache_entries);
+	r->ledger.refresh = refresh_new(r->wall, start_refresh, r);
+	hmap_init(&r->jobs, 0);
+	TAILQ_INIT(&r->background);
+	take_limits(r, env->conf);
+	return r;
+}
+
+static void drop_job(struct hmap_node *node, void *arg)
+{
+	struct job *j = hmap_entry(node, struct job, node);
+	struct resolve_wait *w;
+
+	job_remove(arg, j);
+	while ((w = TAILQ_FIRST(&j->waits)) != NULL)
+		resolve_abort(&w);
+	job_free(&j);
+}
+
+void resolver_free(struct resolver **r)
+{
+	struct resolver *gone = *r;
+
+	if (gone == NULL)
+		return;
+	hmap_each(&gone->jobs, drop_job, gone);
+	hmap_fini(&gone->jobs);
+	fetch_turns_free(&gone->owner.turns);
+	refresh_free(&gone->ledger.refresh);
+	ledger_fini(&gone->ledger);
+	due_queue_free(&gone->mono);
+	due_queue_free(&gone->wall);
+	backends_free(&gone->backends);
+	free(gone);
+	*r = NULL;
+}
+
+void resolver_reconf(struct resolver *r, const struct conf *conf, struct dns *dns, struct https *https)
+{
+	take_limits(r, conf);
+	known_facts_resize(r->ledger.known, conf->mapd.cache_entries);
+	backends_replace(r->backends, dns, https);
+}
+
+void resolver_counts(const struct resolver *r, struct resolver_counts *out)
+{
+	struct known_facts_counts known;
+
+	known_facts_counts(r->ledger.known, &known);
+	*out = (struct resolver_counts){.jobs = r->jobs.count, .known = known.domains, .fetches = fetch_turns_count(r->owner.turns),
+	    .policies = known.with_policy, .policies_dated = refresh_count(r->ledger.refresh), .known_octets = known.octets,
+	    .started = r->started, .refused = r->refused, .given_up = r->given_up, .evicted = known.evicted,
+	    .policies_evicted = known.policies_evicted, .timeouts = r->ledger.timeouts, .fetch_ok = r->ledger.fetch_ok,
+	    .fetch_failed = r->ledger.fetch_failed, .refreshed = r->ledger.refreshed};
+}

@@ -1,0 +1,47 @@
+/*
+ * ledger.h - what becomes of facts: kept in memory, shared through Redis, dated for their refresh, told in the log.
+ *
+ * A job begins with what the ledger knows and ends by being kept in it. Nothing is asked here. Called by resolve.c.
+ */
+#ifndef TLSMODE_MAPD_LEDGER_H
+#define TLSMODE_MAPD_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/facts_text.h"
+#include "io/redis.h"
+#include "mapd/job.h"
+#include "mapd/known_facts.h"
+#include "mapd/rate.h"
+#include "mapd/refresh.h"
+
+struct ledger {
+	struct redis *redis;
+	struct known_facts *known;
+	struct refresh *refresh;
+	struct rate say_late, say_failed, say_evicted;
+	unsigned long timeouts, fetch_ok, fetch_failed, refreshed;
+};
+
+void ledger_init(struct ledger *l, struct redis *redis, size_t max_domains);
+void ledger_fini(struct ledger *l);
+
+/* What is known goes into JOB's fresh facts, parts past their end left out; marks are taken over by the job. */
+void ledger_begin(struct ledger *l, struct job *j);
+/* Before JOB's rounds begin anew: what was marked meanwhile is read again. */
+void ledger_again(struct ledger *l, struct job *j);
+/* Redis was read for JOB. */
+void ledger_shared(struct ledger *l, struct job *j, bool served, const struct text_field *sts, size_t sts_count,
+    const struct text_field *dane, size_t dane_count);
+/* The sts hash changed while JOB waits for another node's fetch. True: that fetch is over. */
+bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field *sts, size_t count);
+/* JOB's fetch is over: log, count, share. */
+void ledger_policy(struct ledger *l, struct job *j, bool ours);
+void ledger_late(struct ledger *l, const struct job *j, enum job_limit limit);
+/* A policy of NEXTHOP's domain is known and in force; if it has ended, it loses its privilege (known_facts.h). */
+bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop);
+/* JOB's facts are kept, shared if they are ours, and their policy is dated. */
+void ledger_keep(struct ledger *l, struct job *j);
+
+#endif
