@@ -9,12 +9,8 @@
 #define TLSA_HEAD 3 /* usage, selector, matching type */
 
 const struct name_code tlsa_state_names[] = {
-	{"unknown", TLSA_UNKNOWN},
-	{"usable", TLSA_USABLE},
-	{"unusable", TLSA_UNUSABLE},
-	{"none", TLSA_NONE},
-	{"error", TLSA_ERROR},
-	{NULL, 0},
+    {"unknown", TLSA_UNKNOWN}, {"usable", TLSA_USABLE}, {"unusable", TLSA_UNUSABLE},
+    {"none", TLSA_NONE},       {"error", TLSA_ERROR},	{NULL, 0},
 };
 
 enum { USAGE_DANE_TA = 2, USAGE_DANE_EE = 3 };

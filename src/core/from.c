@@ -1,9 +1,10 @@
 /*
  * from.c - the author domain of a message (RFC 5322 s3.6.2; groups in From: RFC 6854).
  *
- * Not here: that there is only one From: field (the milter counts them) and what the domain's mode is. The whole field must
- * be read by the grammar, with the obsolete forms of s4.4 that can mean one thing only; what a lenient reader would guess
- * at ("a@x <b@y>", "Last, First <a@x>", text after ">") is no author domain here, for another reader may guess otherwise.
+ * Not here: that there is only one From: field (the milter counts them) and what the domain's mode is. The whole field
+ * must be read by the grammar, with the obsolete forms of s4.4 that can mean one thing only; what a lenient reader
+ * would guess at ("a@x <b@y>", "Last, First <a@x>", text after ">") is no author domain here, for another reader may
+ * guess otherwise.
  */
 #include "core/from.h"
 

@@ -6,6 +6,8 @@
  */
 #include "core/hdr.h"
 
+#include <string.h>
+
 static bool is_wsp(int ch)
 {
 	return ch == ' ' || ch == '\t';
@@ -22,13 +24,7 @@ static bool is_atext(int ch)
 {
 	if (ch >= 0x80 || (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z'))
 		return true;
-	switch (ch) {
-	case '!': case '#': case '$': case '%': case '&': case '\'': case '*': case '+': case '-': case '/':
-	case '=': case '?': case '^': case '_': case '`': case '{': case '|': case '}': case '~':
-		return true;
-	default:
-		return false;
-	}
+	return ch > 0 && strchr("!#$%&'*+-/=?^_`{|}~", ch) != NULL;
 }
 
 /* FWS = WSP / [CR] LF that a WSP or the end of the field follows; one octet of WSP or one line end is taken */

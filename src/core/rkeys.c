@@ -10,14 +10,8 @@
 #include "base/names.h"
 
 static const struct name_code kinds[] = {
-	{"sender", RKEY_SENDER},
-	{"rcpt", RKEY_RCPT},
-	{"except", RKEY_EXCEPT},
-	{"sts", RKEY_STS},
-	{"dane", RKEY_DANE},
-	{"lock", RKEY_LOCK},
-	{"accept", RKEY_ACCEPT},
-	{NULL, 0},
+    {"sender", RKEY_SENDER}, {"rcpt", RKEY_RCPT}, {"except", RKEY_EXCEPT}, {"sts", RKEY_STS},
+    {"dane", RKEY_DANE},     {"lock", RKEY_LOCK}, {"accept", RKEY_ACCEPT}, {NULL, 0},
 };
 
 /* A glob has no "or": the first two letters tell sender, rcpt and except from sts, dane, lock and accept. */

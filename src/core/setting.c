@@ -12,10 +12,10 @@
 #define QUOTE_MAX 40 /* octets of a value that a complaint repeats */
 
 const struct name_code setting_kind_names[] = {
-	{"sender", SETTING_SENDER},
-	{"rcpt", SETTING_RCPT},
-	{"except", SETTING_EXCEPT},
-	{NULL, 0},
+    {"sender", SETTING_SENDER},
+    {"rcpt", SETTING_RCPT},
+    {"except", SETTING_EXCEPT},
+    {NULL, 0},
 };
 
 void setting_init(struct setting *s)
@@ -58,6 +58,12 @@ static bool read_via(struct setting *s, const char *value, size_t len)
 	return true;
 }
 
+/* These words in Postfix' match= stand for other names: taken as such they would widen it. */
+static bool is_keyword(const char *name)
+{
+	return strcmp(name, "hostname") == 0 || strcmp(name, "nexthop") == 0 || strcmp(name, "dot-nexthop") == 0;
+}
+
 /* match-name = ["."] Domain; the same names are fit for it as for an MTA-STS policy, and U-labels may be written */
 static bool add_match_name(struct sbuf *out, const char *raw, size_t len)
 {
@@ -66,7 +72,7 @@ static bool add_match_name(struct sbuf *out, const char *raw, size_t len)
 
 	if (domain_canon(name, raw + dot, len - dot) != DOMAIN_OK)
 		return false;
-	if (!sts_pattern_canon(pattern, sizeof(pattern), name, strlen(name)))
+	if (!sts_pattern_canon(pattern, sizeof(pattern), name, strlen(name)) || is_keyword(name))
 		return false;
 	if (out->len > 0)
 		sbuf_addc(out, ':');
@@ -133,26 +139,27 @@ static bool read_note(struct setting *s, const char *value, size_t len)
 static const struct field {
 	const char *name;
 	unsigned kinds; /* that have it */
-	unsigned has;   /* enum setting_has */
+	unsigned has;	/* enum setting_has */
 	bool (*read)(struct setting *s, const char *value, size_t len);
 	const char *expect;  /* "is not ..." */
 	const char *read_as; /* what a bad value means */
 } fields[] = {
-	{"mode", IN(SETTING_SENDER) | IN(SETTING_RCPT), SETTING_HAS_MODE, read_mode,
-	    "opportunistic, enforced or verified", "read as enforced"},
-	{"via", IN(SETTING_SENDER), SETTING_HAS_VIA, read_via, "a transport name", "ignored"},
-	{"match", IN(SETTING_RCPT), SETTING_HAS_MATCH, read_match, "a list of certificate names", "nothing matches"},
-	{"dane", IN(SETTING_EXCEPT), SETTING_HAS_DANE, read_dane, "ignore", "no exception"},
-	{"sts", IN(SETTING_EXCEPT), SETTING_HAS_STS, read_sts, "ignore", "no exception"},
-	{"plaintext", IN(SETTING_EXCEPT), SETTING_HAS_PLAINTEXT, read_plaintext, "allow", "no exception"},
-	{"for", IN(SETTING_EXCEPT), SETTING_HAS_FOR, read_for, "opportunistic or all", "read as opportunistic"},
-	{"note", IN_ALL, SETTING_HAS_NOTE, read_note, "a short text", "ignored"},
+    {"mode", IN(SETTING_SENDER) | IN(SETTING_RCPT), SETTING_HAS_MODE, read_mode, "opportunistic, enforced or verified",
+     "read as enforced"},
+    {"via", IN(SETTING_SENDER), SETTING_HAS_VIA, read_via, "a transport name", "ignored"},
+    {"match", IN(SETTING_RCPT), SETTING_HAS_MATCH, read_match, "a list of certificate names", "nothing matches"},
+    {"dane", IN(SETTING_EXCEPT), SETTING_HAS_DANE, read_dane, "ignore", "no exception"},
+    {"sts", IN(SETTING_EXCEPT), SETTING_HAS_STS, read_sts, "ignore", "no exception"},
+    {"plaintext", IN(SETTING_EXCEPT), SETTING_HAS_PLAINTEXT, read_plaintext, "allow", "no exception"},
+    {"for", IN(SETTING_EXCEPT), SETTING_HAS_FOR, read_for, "opportunistic or all", "read as opportunistic"},
+    {"note", IN_ALL, SETTING_HAS_NOTE, read_note, "a short text", "ignored"},
 };
 
 static const struct field *find_field(enum setting_kind kind, const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if ((fields[i].kinds & IN(kind)) && strlen(fields[i].name) == len && memcmp(fields[i].name, name, len) == 0)
+		if ((fields[i].kinds & IN(kind)) && strlen(fields[i].name) == len &&
+		    memcmp(fields[i].name, name, len) == 0)
 			return &fields[i];
 	return NULL;
 }
@@ -167,7 +174,7 @@ static void add_quoted(struct sbuf *out, const char *raw, size_t len)
 }
 
 bool setting_field(struct setting *s, enum setting_kind kind, const char *field, size_t field_len, const char *value,
-    size_t value_len, char *complaint, size_t complaint_size)
+		   size_t value_len, char *complaint, size_t complaint_size)
 {
 	const struct field *f = find_field(kind, field, field_len);
 	struct sbuf out;
@@ -223,7 +230,8 @@ static bool dest_name_canon(char *out, const char *raw, size_t len, const char *
 	return true;
 }
 
-bool setting_name_canon(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len, const char **reason)
+bool setting_name_canon(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len,
+			const char **reason)
 {
 	bool ok = true;
 

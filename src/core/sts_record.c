@@ -9,7 +9,7 @@
 
 #include "base/cur.h"
 
-#define TEXT_SIZE 65536  /* whatever a TXT RDATA can hold */
+#define TEXT_SIZE 65536 /* whatever a TXT RDATA can hold */
 #define EXT_NAME_MAX 32
 
 static const char version[] = "v=STSv1";

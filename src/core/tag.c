@@ -6,11 +6,7 @@
 #include "core/tag.h"
 
 const struct name_code tag_by_names[] = {
-	{"envelope", TAG_BY_ENVELOPE},
-	{"from", TAG_BY_FROM},
-	{"auth", TAG_BY_AUTH},
-	{"unknown", TAG_BY_UNKNOWN},
-	{NULL, 0},
+    {"envelope", TAG_BY_ENVELOPE}, {"from", TAG_BY_FROM}, {"auth", TAG_BY_AUTH}, {"unknown", TAG_BY_UNKNOWN}, {NULL, 0},
 };
 
 /* value = mode [";" "domain=" domain] ";" "by=" identity */

@@ -1,8 +1,8 @@
 /*
  * fuzz.h - what the fuzz targets share: the entry point and must().
  *
- * A target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput(): it runs its parser and asserts what always holds of the
- * result. Its corpus is tests/fuzz/corpus/NAME/. replay.c runs the corpus in `make check`; tests/fuzz/run fuzzes.
+ * A target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput(): it runs its parser and asserts what always holds of
+ * the result. Its corpus is tests/fuzz/corpus/NAME/. replay.c runs the corpus in `make check`; tests/fuzz/run fuzzes.
  */
 #ifndef TLSMODE_TESTS_FUZZ_H
 #define TLSMODE_TESTS_FUZZ_H

@@ -1,4 +1,5 @@
-/* fuzz_netstring.c - a stream of netstrings: what is found is inside, encodes back, and shows only when it is complete. */
+/* fuzz_netstring.c - a stream of netstrings: what is found is inside, encodes back, and shows only when it is complete.
+ */
 #include "fuzz/fuzz.h"
 
 #include "core/netstring.h"

@@ -95,7 +95,7 @@ static void read_field(struct setting *s, enum setting_kind kind, const char *li
 	bool ok;
 
 	ok = setting_field(s, kind, line, field_len, tab ? tab + 1 : line, tab ? len - field_len - 1 : 0, complaint,
-	    sizeof(complaint));
+			   sizeof(complaint));
 	check_complaint(complaint, ok);
 }
 

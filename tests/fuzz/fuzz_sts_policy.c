@@ -26,7 +26,8 @@ static void check_patterns(const struct sts_policy *p)
 	for (const char *mx = sts_policy_mx(p, NULL); mx; mx = sts_policy_mx(p, mx)) {
 		size_t pairs = 0;
 		check_pattern(mx);
-		for (const char *other = sts_policy_mx(p, mx); other && pairs++ < PAIRS_MAX; other = sts_policy_mx(p, other))
+		for (const char *other = sts_policy_mx(p, mx); other && pairs++ < PAIRS_MAX;
+		     other = sts_policy_mx(p, other))
 			must(strcmp(mx, other) != 0);
 		octets += strlen(mx) + 1;
 		count++;

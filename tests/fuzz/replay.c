@@ -59,7 +59,8 @@ static int replay_folder(const char *name)
 	}
 	printf("1..%d\n", count);
 	for (int i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s/%s", srcdir ? srcdir : ".", name, entry[i]->d_name);
+		snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s/%s", srcdir ? srcdir : ".", name,
+			 entry[i]->d_name);
 		printf("%s %d - %s/%s\n", replay(i + 1, path) ? "ok" : "not ok", i + 1, name, entry[i]->d_name);
 		free(entry[i]);
 	}

@@ -188,7 +188,7 @@ static void patterns_are_checked(void **state)
 		{"m*.example", NULL}, {"**.example", NULL}, {"*a.example", NULL}, {"a..b", NULL}, {"-a.example", NULL},
 		{"a-.example", NULL}, {"192.0.2.1", NULL}, {"*.2.0.192", NULL}, {"[192.0.2.1]", NULL}, {"2001:db8::1", NULL},
 		{"a.0x7f", NULL}, {"b\xc3\xbc" "cher.example", NULL}, {"xn--\xc3\xbc.example", NULL}, {"xn--zzzzzzzzzz99999.example", NULL},
-		{"hostname", NULL}, {"nexthop", NULL}, {"dot-nexthop", NULL}, {"*.hostname", "*.hostname"},
+		{"hostname", "hostname"},
 		{"a:b", NULL}, {"a b", NULL}, {"a,b", NULL}, {"a=b", NULL}, {"{a}", NULL}, {"a;b", NULL}, {"a/b", NULL}, {"a\nb", NULL},
 	};
 	char out[DOMAIN_SIZE + 2];
@@ -230,7 +230,7 @@ static void stored_patterns_are_checked_again(void **state)
 	} rows[] = {
 		{"", true, 0}, {"a.example", true, 1}, {"a.example *.b", true, 2}, {"a a a", true, 1},
 		{" ", false, 0}, {"a ", false, 0}, {" a", false, 0}, {"a  b", false, 0}, {"a\tb", false, 0},
-		{"a *", false, 0}, {"a hostname", false, 0}, {"a b:c", false, 0},
+		{"a *", false, 0}, {"a b:c", false, 0},
 	};
 	struct sts_policy p = {0}, copy;
 
