@@ -3,9 +3,19 @@
  */
 #include "unit/check.h"
 
+#include <malloc.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/settings.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OWN_MALLOC 1 /* a sanitizer's: mallinfo2() knows nothing of it */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OWN_MALLOC 1
+#endif
+#endif
 
 #define S SETTING_SENDER
 #define R SETTING_RCPT
@@ -317,6 +327,52 @@ static void the_longest_name_has_an_answer(void **state)
 	settings_free(&s);
 }
 
+#define MANY 1000000
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Memory is asserted; times are only printed. */
+static void a_million_modes_are_small(void **state)
+{
+	size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	struct settings *s = settings_new();
+	struct setting v;
+	char name[40];
+	double from, put_s, get_s, worst = 0;
+
+	(void)state;
+	setting_init(&v);
+	v.has = SETTING_HAS_MODE;
+	v.mode = MODE_ENFORCED;
+	put_s = seconds();
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "customer%06d.example", i);
+		from = seconds();
+		settings_put(s, S, name, &v);
+		worst = seconds() - from > worst ? seconds() - from : worst;
+	}
+	put_s = seconds() - put_s;
+	size_t each = (mallinfo2().uordblks + mallinfo2().hblkhd - before) / MANY;
+	get_s = seconds();
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "customer%06ld.example", i * 7919L % MANY);
+		assert_int_equal(sender(s, name, 0).mode, MODE_ENFORCED);
+	}
+	get_s = seconds() - get_s;
+	print_message("# %d keys: %zu octets each, put %.2f us, worst put %.0f us, sender look-up %.2f us\n", MANY, each,
+	    put_s * 1e6 / MANY, worst * 1e6, get_s * 1e6 / MANY);
+#ifndef OWN_MALLOC
+	assert_in_range(each, 1, 130);
+#endif
+	settings_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +384,7 @@ int main(void)
 		cmocka_unit_test(mass_losses_trip_the_guard),
 		cmocka_unit_test(each_walks_every_key_once),
 		cmocka_unit_test(the_longest_name_has_an_answer),
+		cmocka_unit_test(a_million_modes_are_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

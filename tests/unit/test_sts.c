@@ -56,7 +56,7 @@ static void exactly_one_record_counts(void **state)
 	static const struct rr_rdata spf = TXT("\x0bv=spf1 -all"), one = TXT("\x0dv=STSv1; id=1"),
 				     two = TXT("\x0dv=STSv1; id=2"), split = TXT("\x05v=STS\x08v1; id=3"),
 				     bad = TXT("\x0ev=STSv1; id=1-"), cut = TXT("\x20v=STSv1; id=9"), v10 = TXT("\x0ev=STSv10; id=1");
-	static const struct {
+	const struct {
 		const char *name;
 		struct rr_rdata rr[3];
 		size_t count;
