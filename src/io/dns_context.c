@@ -230,6 +230,14 @@ static int start(struct ub_ctx *ctx)
 	return rc != 0 ? rc : first;
 }
 
+/* What libunbound only warns of: it would call everything below such an anchor insecure. */
+static int refuse_ignored_anchor(const struct conf_dns *conf, const char *logged, char *error, size_t size)
+{
+	if (strstr(logged, "no supported algorithms") == NULL)
+		return 0;
+	return sentence(error, size, "dns.trust_anchor", conf->trust_anchor, "a key in it is of an algorithm libunbound does not know");
+}
+
 /* The first error in what libunbound logged, without its "[time] libunbound[pid:0] error: ". */
 static void start_failed(int rc, const struct conf_dns *conf, char *logged, char *error, size_t size)
 {
@@ -250,6 +258,18 @@ static int configure(struct ub_ctx *ctx, const struct conf_dns *conf, char *erro
 	return set_anchor(ctx, conf->trust_anchor, error, size);
 }
 
+/* LOGGED is where LOG's text stands once it is flushed. */
+static int try_out(struct ub_ctx *ctx, const struct conf_dns *conf, FILE *log, char **logged, char *error, size_t size)
+{
+	int rc = start(ctx);
+
+	fflush(log);
+	if (rc == 0)
+		return refuse_ignored_anchor(conf, *logged, error, size);
+	start_failed(rc, conf, *logged, error, size);
+	return -1;
+}
+
 struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t size)
 {
 	struct ub_ctx *ctx = ub_ctx_create();
@@ -264,10 +284,8 @@ struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t 
 		ub_ctx_debugout(ctx, log); /* it would write its errors to standard error */
 		ub_ctx_async(ctx, 1);
 		rc = configure(ctx, conf, error, size);
-		if (rc == 0 && (rc = start(ctx)) != 0) {
-			fflush(log);
-			start_failed(rc, conf, logged, error, size);
-		}
+		if (rc == 0)
+			rc = try_out(ctx, conf, log, &logged, error, size);
 		ub_ctx_debugout(ctx, NULL);
 	}
 	if (log != NULL)
