@@ -38,9 +38,11 @@ enum setting_has {
 };
 
 /* One key, read. Strict reading of bad values: mode -> enforced; match -> one that nothing satisfies (match = "");
- * an exception's value -> the exception is not made; for -> opportunistic; via -> not there. */
+ * an exception's value -> the exception is not made; for -> opportunistic; via -> not there. But for via and note, a bad
+ * value is in force in that reading: it hides what a farther key says. Names of fields are lower case; the case of values does
+ * not matter, except that via keeps its own, as names in master.cf do. */
 struct setting {
-	unsigned has;     /* SETTING_HAS_*: fields with a value in force (a bad mode or match is in force, strictly read) */
+	unsigned has;     /* SETTING_HAS_*: fields with a value in force, strictly read ones too */
 	unsigned bad;     /* SETTING_HAS_*: fields whose value nobody understands */
 	unsigned unknown; /* how many fields have no meaning */
 	enum mode mode;
