@@ -1,1 +1,396 @@
+/*
+ * redis.c - keeps the pair of connections to Redis alive (redis.h).
+ *
+ * Down: waiting for the pause to end. Connecting: two links open, then redis_setup.c. Up. Whatever goes wrong on either link goes
+ * through lost(): both are closed, those who wait for replies hear NULL from the loop, then on_down, then the next attempt.
+ */
 #include "io/redis.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "io/redis_link.h"
+#include "io/redis_setup.h"
+
+#define PAUSE_MIN_MS 100
+#define PAUSE_MAX_MS 2000
+#define STEADY_MS 5000    /* up for so long: the next pause is the short one again */
+#define TICK_MS 500
+#define TICK_LATE_MS 1500 /* our own loop stood still: judge the peer at the next tick */
+#define IDLE_MS 1000      /* nothing heard for so long: PING */
+#define DEAD_MS 2000      /* an answer is owed for so long: a hung Redis gives no error */
+#define NOTE_MS 60000
+
+struct refused {
+	redis_reply_fn *fn;
+	void *arg;
+};
+
+struct redis {
+	struct event_base *base;
+	const struct conf_redis *conf;
+	struct redis_events ev;
+	void *arg;
+	struct redis_link *data, *push;
+	int open; /* links */
+	struct redis_setup setup;
+	bool up;
+	bool told_down; /* on_down was called since the last on_up */
+	struct event *retry, *tick;
+	unsigned pause_ms;
+	int64_t up_at_ms, tick_ms;
+	/* commands that will never be answered; their callers hear it from the loop */
+	struct refused *refused;
+	size_t refused_count, refused_size;
+	struct event *later;
+	bool *freed;
+	char version[32], policy[32], last_error[REDIS_WHY_SIZE];
+	char logged[REDIS_WHY_SIZE]; /* last reason logged since we were up */
+	char noted[REDIS_WHY_SIZE];
+	int64_t noted_ms;
+	unsigned long reconnects;
+};
+
+static void timer_ms(struct event *ev, unsigned ms)
+{
+	const struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+	evtimer_add(ev, &tv);
+}
+
+static void refuse(redis_reply_fn *fn, void *fn_arg, void *arg)
+{
+	struct redis *r = arg;
+
+	if (r->refused_count == r->refused_size) {
+		r->refused_size = r->refused_size ? r->refused_size * 2 : 64;
+		r->refused = xrealloc(r->refused, r->refused_size * sizeof(r->refused[0]));
+	}
+	r->refused[r->refused_count++] = (struct refused){fn, fn_arg};
+	event_active(r->later, EV_TIMEOUT, 0);
+}
+
+static void close_links(struct redis *r)
+{
+	r->up = false;
+	r->open = 0;
+	redis_link_free(&r->push);
+	redis_link_free(&r->data);
+}
+
+static void log_down(struct redis *r, bool was_up)
+{
+	char quoted[REDIS_WHY_SIZE + 40];
+
+	if (!was_up && strcmp(r->logged, r->last_error) == 0)
+		return;
+	snprintf(r->logged, sizeof(r->logged), "%s", r->last_error);
+	log_warn("event=redis_down address=%s why=%s", r->conf->address,
+	    log_quote(quoted, sizeof(quoted), r->last_error, strlen(r->last_error)));
+}
+
+static void lost(struct redis *r, const char *why)
+{
+	bool was_up = r->up;
+
+	if (why != r->last_error)
+		snprintf(r->last_error, sizeof(r->last_error), "%s", why);
+	log_down(r, was_up);
+	if (r->data != NULL) {
+		redis_link_forget(r->data, &r->setup);
+		redis_link_take(r->data, refuse, r);
+	}
+	close_links(r);
+	if (was_up && tick_mono_ms() - r->up_at_ms >= STEADY_MS)
+		r->pause_ms = PAUSE_MIN_MS;
+	timer_ms(r->retry, r->pause_ms);
+	r->pause_ms = r->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : r->pause_ms * 2;
+	event_active(r->later, EV_TIMEOUT, 0);
+}
+
+/* Tells NULL to those who waited, then on_down. Any of them may end R. */
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis *r = arg;
+	bool freed = false;
+	struct refused *list = r->refused;
+	size_t count = r->refused_count;
+
+	(void)fd, (void)what;
+	r->refused = NULL;
+	r->refused_count = r->refused_size = 0;
+	r->freed = &freed;
+	for (size_t i = 0; i < count && !freed; i++)
+		list[i].fn(NULL, list[i].arg);
+	free(list);
+	if (freed)
+		return;
+	r->freed = NULL;
+	if (r->data == NULL && !r->told_down) {
+		r->told_down = true;
+		if (r->ev.on_down != NULL)
+			r->ev.on_down(r->last_error, r->arg);
+	}
+}
+
+/* ---- connecting ---- */
+static void check_policy(const struct redis *r)
+{
+	if (r->policy[0] == '\0' || strcmp(r->policy, "noeviction") == 0 || strncmp(r->policy, "volatile-", 9) == 0)
+		return;
+	log_error("event=redis_maxmemory_policy policy=%s why=\"Redis may evict settings as if somebody had deleted them\" "
+		  "do=\"set maxmemory-policy to volatile-ttl or noeviction\"",
+	    r->policy);
+}
+
+static void on_setup(const char *why, void *arg)
+{
+	struct redis *r = arg;
+
+	if (why != NULL) {
+		lost(r, why);
+		return;
+	}
+	memcpy(r->version, r->setup.version, sizeof(r->version));
+	memcpy(r->policy, r->setup.policy, sizeof(r->policy));
+	r->up = true;
+	r->up_at_ms = tick_mono_ms();
+	r->reconnects++;
+	r->told_down = false;
+	r->logged[0] = '\0';
+	log_info("event=redis_up address=%s version=%s maxmemory_policy=%s", r->conf->address,
+	    r->version[0] ? r->version : "unknown", r->policy[0] ? r->policy : "unknown");
+	check_policy(r);
+	if (r->ev.on_up != NULL)
+		r->ev.on_up(r->arg);
+}
+
+static void on_open(struct redis_link *l, void *arg)
+{
+	struct redis *r = arg;
+
+	(void)l;
+	if (++r->open < 2)
+		return;
+	r->setup.conf = r->conf;
+	r->setup.data = r->data;
+	r->setup.push = r->push;
+	r->setup.done = on_setup;
+	r->setup.arg = r;
+	redis_setup_start(&r->setup);
+}
+
+/* "message", "__redis__:invalidate", [key, ...] or nil */
+static void on_push(const redisReply *reply, void *arg)
+{
+	struct redis *r = arg;
+	const redisReply *keys = reply->element[2];
+
+	if (!r->up || r->ev.on_changed == NULL)
+		return; /* what changes before on_up is read after it */
+	if (keys->type == REDIS_REPLY_ARRAY && keys->elements > 0)
+		r->ev.on_changed((const struct redisReply *const *)keys->element, keys->elements, r->arg);
+	else
+		r->ev.on_changed(NULL, 0, r->arg);
+}
+
+static void on_lost(struct redis_link *l, const char *why, void *arg)
+{
+	struct redis *r = arg;
+	char text[REDIS_WHY_SIZE];
+	const char *hint = redis_advice(why);
+
+	snprintf(text, sizeof(text), "%s%s%s%s", l == r->push ? "invalidation connection: " : "", why, hint[0] ? "; " : "", hint);
+	lost(r, text);
+}
+
+static const struct redis_link_events link_events = {on_open, on_push, on_lost};
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis *r = arg;
+	char error[160];
+
+	(void)fd, (void)what;
+	assert(r->data == NULL && r->push == NULL);
+	if (r->conf->master != NULL && r->conf->master[0] != '\0') {
+		lost(r, "redis.master is set, but this version does not ask Sentinel: set redis.address");
+		return;
+	}
+	r->data = redis_link_new(r->base, r->conf, false, &link_events, r, error, sizeof(error));
+	if (r->data != NULL)
+		r->push = redis_link_new(r->base, r->conf, true, &link_events, r, error, sizeof(error));
+	if (r->push == NULL)
+		lost(r, error);
+}
+
+/* ---- watchdog ---- */
+static bool watch(struct redis *r, struct redis_link *l, int64_t now)
+{
+	static const char *const ping[] = {"PING"};
+	int64_t owed = redis_link_owed_since_ms(l);
+
+	if (owed != 0 && now - owed >= DEAD_MS) {
+		lost(r, l == r->push ? "invalidation connection: no answer for 2 s" : "no answer for 2 s");
+		return false;
+	}
+	if (r->up && owed == 0 && now - redis_link_heard_ms(l) >= IDLE_MS)
+		redis_link_send(l, NULL, NULL, 1, ping, NULL);
+	return true;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis *r = arg;
+	int64_t now = tick_mono_ms();
+	bool late = now - r->tick_ms > TICK_LATE_MS;
+
+	(void)fd, (void)what;
+	r->tick_ms = now;
+	if (!late && r->data != NULL && watch(r, r->data, now))
+		watch(r, r->push, now);
+}
+
+/* ---- commands ---- */
+void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv, const size_t *argv_len)
+{
+	if (r->up)
+		redis_link_send(r->data, fn, arg, argc, argv, argv_len);
+	else if (fn != NULL)
+		refuse(fn, arg, r);
+}
+
+static void deaf(const redisReply *reply, void *arg)
+{
+	(void)reply, (void)arg;
+}
+
+void redis_forget(struct redis *r, void *arg)
+{
+	if (r->data != NULL)
+		redis_link_forget(r->data, arg);
+	for (size_t i = 0; i < r->refused_count; i++)
+		if (r->refused[i].arg == arg)
+			r->refused[i].fn = deaf;
+}
+
+void redis_note_error(struct redis *r, const char *context, const redisReply *reply)
+{
+	char quoted[240], hint[160] = "";
+	int64_t now = tick_mono_ms();
+	size_t word = strcspn(reply->str, " ");
+
+	if (strncmp(r->noted, reply->str, word) == 0 && r->noted[word] == '\0' && now - r->noted_ms < NOTE_MS)
+		return;
+	snprintf(r->noted, sizeof(r->noted), "%.*s", (int)word, reply->str);
+	r->noted_ms = now;
+	if (redis_advice(reply->str)[0])
+		snprintf(hint, sizeof(hint), " do=\"%s\"", redis_advice(reply->str));
+	log_warn("event=redis_error in=\"%s\" error=%s%s", context, log_quote(quoted, sizeof(quoted), reply->str, reply->len), hint);
+}
+
+void redis_drop(struct redis *r, const char *why)
+{
+	if (r->data != NULL)
+		lost(r, why);
+}
+
+/* ---- life ---- */
+struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, const struct redis_events *events, void *arg)
+{
+	struct redis *r = xcalloc(1, sizeof(*r));
+
+	signal(SIGPIPE, SIG_IGN);
+	r->base = base;
+	r->conf = conf;
+	r->ev = *events;
+	r->arg = arg;
+	r->pause_ms = PAUSE_MIN_MS;
+	r->retry = evtimer_new(base, on_retry, r);
+	r->tick = event_new(base, -1, EV_PERSIST, on_tick, r);
+	r->later = event_new(base, -1, 0, on_later, r);
+	if (r->retry == NULL || r->tick == NULL || r->later == NULL)
+		abort();
+	r->tick_ms = tick_mono_ms();
+	timer_ms(r->tick, TICK_MS);
+	timer_ms(r->retry, 0);
+	return r;
+}
+
+void redis_free(struct redis **redis)
+{
+	struct redis *r = *redis;
+
+	*redis = NULL;
+	if (r == NULL)
+		return;
+	if (r->freed != NULL)
+		*r->freed = true;
+	close_links(r);
+	event_free(r->retry);
+	event_free(r->tick);
+	event_free(r->later);
+	free(r->refused);
+	free(r);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool same_conf(const struct conf_redis *a, const struct conf_redis *b)
+{
+	return same_text(a->address, b->address) && same_text(a->prefix, b->prefix) && same_text(a->username, b->username) &&
+	       same_text(a->password, b->password) && a->database == b->database && a->tls == b->tls &&
+	       same_text(a->tls_ca_file, b->tls_ca_file) && same_text(a->tls_cert_file, b->tls_cert_file) &&
+	       same_text(a->tls_key_file, b->tls_key_file) && same_text(a->tls_name, b->tls_name) &&
+	       same_text(a->master, b->master);
+}
+
+void redis_reconf(struct redis *r, const struct conf_redis *conf)
+{
+	bool same = same_conf(r->conf, conf);
+
+	r->conf = conf;
+	if (same)
+		return;
+	r->pause_ms = PAUSE_MIN_MS;
+	lost(r, "configuration changed");
+}
+
+bool redis_is_up(const struct redis *r)
+{
+	return r->up;
+}
+
+const char *redis_prefix(const struct redis *r)
+{
+	return r->conf->prefix;
+}
+
+const char *redis_server_version(const struct redis *r)
+{
+	return r->version;
+}
+
+const char *redis_maxmemory_policy(const struct redis *r)
+{
+	return r->policy;
+}
+
+const char *redis_last_error(const struct redis *r)
+{
+	return r->last_error;
+}
+
+unsigned long redis_reconnects(const struct redis *r)
+{
+	return r->reconnects;
+}

@@ -4,6 +4,7 @@
  * RESP2, hiredis 0.14 and 1.x. Keeps itself connected: AUTH, SELECT, the invalidation channel, CLIENT TRACKING with BCAST on our
  * prefixes, REDIRECT and NOLOOP, its own PING watchdog; losing either connection means losing both, and a new pair with a
  * growing pause (100 ms to 2 s). Never blocks: addresses are IP and unix paths only. One thread.
+ * SIGPIPE is ignored from redis_new() on (hiredis writes with write(2)).
  */
 #ifndef TLSMODE_IO_REDIS_H
 #define TLSMODE_IO_REDIS_H
@@ -30,6 +31,10 @@ struct redis_events {
 /* Starts connecting. CONF must live as long; EVENTS is copied. */
 struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, const struct redis_events *events, void *arg);
 void redis_free(struct redis **r); /* no callback from here on, and none afterwards */
+/* A reloaded configuration: a new pair when it differs from the old one, which must still be there. */
+void redis_reconf(struct redis *r, const struct conf_redis *conf);
+/* Gives the pair up (a reply that should never have been) and tries again after a pause; on_down comes from the loop. */
+void redis_drop(struct redis *r, const char *why);
 bool redis_is_up(const struct redis *r);
 const char *redis_prefix(const struct redis *r);
 /* For status: server version, maxmemory-policy, last error; "" when unknown. */
@@ -38,7 +43,10 @@ const char *redis_maxmemory_policy(const struct redis *r);
 const char *redis_last_error(const struct redis *r);
 unsigned long redis_reconnects(const struct redis *r);
 
-/* REPLY is NULL when the connection was lost or REDIS is away; an error reply is handed over as it is. Called once, never from inside
+/* Logs an error reply to CONTEXT ("write of a fact"), once a minute for each kind of error; with what to do about it. */
+void redis_note_error(struct redis *r, const char *context, const redisReply *reply);
+
+/* REPLY (borrowed for the call) is NULL when the connection was lost or REDIS is away; an error reply is handed over as it is. Called once, never from inside
  * redis_command(). */
 typedef void redis_reply_fn(const redisReply *reply, void *arg);
 void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv, const size_t *argv_len);

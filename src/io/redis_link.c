@@ -1,0 +1,338 @@
+/*
+ * redis_link.c - one connection to Redis on the event loop (redis_link.h).
+ *
+ * A non-blocking redisContext, two plain events and a ring of those who wait for a reply. Replies come in the order of the
+ * commands; on a subscribed connection arrays that begin with "message" belong to nobody and go to on_push.
+ */
+#include "config.h"
+
+#include "io/redis_link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifdef HAVE_HIREDIS_SSL
+#include <hiredis/hiredis_ssl.h>
+#endif
+
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "io/redis_address.h"
+
+#define RING_MIN 64
+#define TLS_READS 32       /* reads per turn: bytes may wait inside the TLS layer, where poll() does not see them */
+#define TLS_RETRY_US 10000 /* a TLS write that made no way may wait for a byte to read: look again */
+
+struct waiter {
+	redis_reply_fn *fn;
+	void *arg;
+};
+
+struct redis_link {
+	struct redis_link_events ev;
+	void *arg;
+	redisContext *c;
+#ifdef HAVE_HIREDIS_SSL
+	redisSSLContext *ssl;
+#endif
+	struct event *read, *write;
+	struct event *retry; /* a TLS write that made no way */
+	struct waiter *ring;
+	size_t size, first, count; /* of the ring; size is a power of two */
+	int64_t heard_ms;
+	int64_t owed_since_ms;
+	bool open, tls, pushes, lost;
+	bool *freed; /* set while a callback runs: tells the caller up the stack that we are gone */
+};
+
+static void lose(struct redis_link *l, const char *why)
+{
+	if (l->lost)
+		return;
+	l->lost = true;
+	event_del(l->read);
+	event_del(l->write);
+	event_del(l->retry);
+	l->ev.on_lost(l, why, l->arg);
+}
+
+static const char *link_error(const struct redis_link *l)
+{
+	return l->c->err == REDIS_ERR_EOF ? "connection closed by Redis" : l->c->errstr;
+}
+
+/* ---- waiters ---- */
+static void ring_push(struct redis_link *l, redis_reply_fn *fn, void *arg)
+{
+	if (l->count == l->size) {
+		struct waiter *grown = xcalloc(l->size ? l->size * 2 : RING_MIN, sizeof(*grown));
+
+		for (size_t i = 0; i < l->count; i++)
+			grown[i] = l->ring[(l->first + i) & (l->size - 1)];
+		free(l->ring);
+		l->ring = grown;
+		l->first = 0;
+		l->size = l->size ? l->size * 2 : RING_MIN;
+	}
+	l->ring[(l->first + l->count++) & (l->size - 1)] = (struct waiter){fn, arg};
+}
+
+static struct waiter ring_shift(struct redis_link *l)
+{
+	struct waiter w = l->ring[l->first];
+
+	l->first = (l->first + 1) & (l->size - 1);
+	l->count--;
+	return w;
+}
+
+/* ---- bytes in ---- */
+static bool is_push(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements >= 3 &&
+	       reply->element[0]->type == REDIS_REPLY_STRING && strcmp(reply->element[0]->str, "message") == 0;
+}
+
+static void deliver(struct redis_link *l, const redisReply *reply)
+{
+	struct waiter w;
+
+	if (l->pushes && is_push(reply)) {
+		l->ev.on_push(reply, l->arg);
+		return;
+	}
+	if (l->count == 0) {
+		/* "max number of clients", "protected mode": Redis speaks unasked and hangs up */
+		lose(l, reply->type == REDIS_REPLY_ERROR ? reply->str : "Redis spoke out of turn");
+		return;
+	}
+	w = ring_shift(l);
+	l->owed_since_ms = l->count ? l->heard_ms : 0;
+	if (w.fn != NULL)
+		w.fn(reply, w.arg);
+}
+
+/* Hands out every whole reply read so far. False: the link is gone or lost. */
+static bool deliver_all(struct redis_link *l)
+{
+	bool freed = false;
+	void *reply;
+
+	for (;;) {
+		reply = NULL;
+		if (redisReaderGetReply(l->c->reader, &reply) != REDIS_OK) {
+			lose(l, l->c->reader->errstr);
+			return false;
+		}
+		if (reply == NULL)
+			return true;
+		l->freed = &freed;
+		deliver(l, reply);
+		freeReplyObject(reply);
+		if (freed)
+			return false;
+		l->freed = NULL;
+		if (l->lost)
+			return false;
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis_link *l = arg;
+	size_t before;
+
+	(void)fd, (void)what;
+	for (int i = 0; i < (l->tls ? TLS_READS : 1); i++) {
+		before = l->c->reader->len;
+		if (redisBufferRead(l->c) != REDIS_OK) {
+			lose(l, link_error(l));
+			return;
+		}
+		if (l->c->reader->len == before)
+			return;
+		l->heard_ms = tick_mono_ms();
+		if (l->owed_since_ms != 0)
+			l->owed_since_ms = l->heard_ms;
+		if (!deliver_all(l))
+			return;
+	}
+	if (l->tls)
+		event_active(l->read, EV_READ, 0);
+}
+
+/* ---- connecting ---- */
+#ifdef HAVE_HIREDIS_SSL
+static const char *start_tls(struct redis_link *l, const struct conf_redis *conf)
+{
+	redisSSLContextError err = REDIS_SSL_CTX_NONE;
+#define OR_NULL(s) ((s) != NULL && *(s) != '\0' ? (s) : NULL)
+	redisInitOpenSSL();
+	l->ssl = redisCreateSSLContext(OR_NULL(conf->tls_ca_file), NULL, OR_NULL(conf->tls_cert_file),
+	    OR_NULL(conf->tls_key_file), OR_NULL(conf->tls_name), &err);
+	return l->ssl == NULL ? redisSSLContextGetError(err) : NULL;
+}
+
+static bool tls_handshake(struct redis_link *l)
+{
+	return !l->tls || redisInitiateSSLWithContext(l->c, l->ssl) == REDIS_OK;
+}
+#else
+static const char *start_tls(struct redis_link *l, const struct conf_redis *conf)
+{
+	(void)l, (void)conf;
+	return "redis.tls = true, but this build has no hiredis_ssl (Debian 13 has it); set tls = false or use a unix socket";
+}
+
+static bool tls_handshake(struct redis_link *l)
+{
+	(void)l;
+	return true;
+}
+#endif
+
+static void opened(struct redis_link *l)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+	char why[160];
+
+	if (getsockopt(l->c->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+		err = errno;
+	if (err != 0) {
+		lose(l, strerror_r(err, why, sizeof(why)));
+		return;
+	}
+	if (!tls_handshake(l)) {
+		lose(l, link_error(l));
+		return;
+	}
+	l->open = true;
+	l->heard_ms = tick_mono_ms();
+	l->owed_since_ms = 0;
+	event_add(l->read, NULL);
+	l->ev.on_open(l, l->arg);
+}
+
+/* ---- bytes out ---- */
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval again = {0, TLS_RETRY_US};
+	struct redis_link *l = arg;
+	int done = 0;
+
+	(void)fd, (void)what;
+	if (!l->open) {
+		opened(l);
+		return;
+	}
+	if (redisBufferWrite(l->c, &done) != REDIS_OK) {
+		lose(l, link_error(l));
+		return;
+	}
+	/* a TLS write may wait for a byte to read; the socket stays writable meanwhile, which would be a busy loop */
+	if (!done && l->tls)
+		evtimer_add(l->retry, &again);
+	else if (!done)
+		event_add(l->write, NULL);
+}
+
+void redis_link_send(struct redis_link *l, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
+    const size_t *argv_len)
+{
+	if (l->lost || redisAppendCommandArgv(l->c, argc, (const char **)(uintptr_t)argv, argv_len) != REDIS_OK)
+		abort(); /* our bug, or no memory: hiredis has no other failure here */
+	ring_push(l, fn, arg);
+	if (l->owed_since_ms == 0)
+		l->owed_since_ms = tick_mono_ms();
+	if (l->open)
+		event_add(l->write, NULL);
+}
+
+void redis_link_forget(struct redis_link *l, const void *arg)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct waiter *w = &l->ring[(l->first + i) & (l->size - 1)];
+
+		if (w->arg == arg)
+			w->fn = NULL;
+	}
+}
+
+void redis_link_take(struct redis_link *l, void (*fn)(redis_reply_fn *reply_fn, void *reply_arg, void *arg), void *arg)
+{
+	struct waiter w;
+
+	while (l->count > 0) {
+		w = ring_shift(l);
+		if (w.fn != NULL)
+			fn(w.fn, w.arg, arg);
+	}
+}
+
+int64_t redis_link_owed_since_ms(const struct redis_link *l)
+{
+	return l->owed_since_ms;
+}
+
+int64_t redis_link_heard_ms(const struct redis_link *l)
+{
+	return l->heard_ms;
+}
+
+/* ---- life ---- */
+struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, bool pushes,
+    const struct redis_link_events *events, void *arg, char *error, size_t size)
+{
+	struct redis_link *l = xcalloc(1, sizeof(*l));
+	const char *why = conf->tls ? start_tls(l, conf) : NULL;
+
+	l->ev = *events;
+	l->arg = arg;
+	l->pushes = pushes;
+	l->tls = conf->tls;
+	if (why == NULL) {
+		l->c = redis_address_connect(conf->address, NULL);
+		why = l->c == NULL ? "no memory or bad address" : l->c->err ? l->c->errstr : NULL;
+	}
+	if (why != NULL) {
+		snprintf(error, size, "%s", why);
+		redis_link_free(&l);
+		return NULL;
+	}
+	l->read = event_new(base, l->c->fd, EV_READ | EV_PERSIST, on_readable, l);
+	l->write = event_new(base, l->c->fd, EV_WRITE, on_writable, l);
+	l->retry = evtimer_new(base, on_writable, l);
+	if (l->read == NULL || l->write == NULL || l->retry == NULL)
+		abort();
+	l->heard_ms = l->owed_since_ms = tick_mono_ms();
+	event_add(l->write, NULL);
+	return l;
+}
+
+void redis_link_free(struct redis_link **link)
+{
+	struct redis_link *l = *link;
+
+	*link = NULL;
+	if (l == NULL)
+		return;
+	if (l->freed != NULL)
+		*l->freed = true;
+	if (l->read != NULL)
+		event_free(l->read);
+	if (l->write != NULL)
+		event_free(l->write);
+	if (l->retry != NULL)
+		event_free(l->retry);
+	if (l->c != NULL)
+		redisFree(l->c);
+#ifdef HAVE_HIREDIS_SSL
+	if (l->ssl != NULL)
+		redisFreeSSLContext(l->ssl);
+#endif
+	free(l->ring);
+	free(l);
+}

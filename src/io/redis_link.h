@@ -1,0 +1,48 @@
+/*
+ * redis_link.h - one connection to Redis on the event loop: commands out, replies in order.
+ *
+ * hiredis formats, parses and carries the bytes (its TLS too); the order of the replies, the loop and the liveness are ours,
+ * because hiredis 0.14's asynchronous half has no time limit, loses the PONG of a subscribed connection and asserts on what
+ * the peer sends. Knows nothing of AUTH, tracking or reconnecting: that is redis_setup.h and redis.h, its only callers.
+ */
+#ifndef TLSMODE_IO_REDIS_LINK_H
+#define TLSMODE_IO_REDIS_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+
+#include "io/conf.h"
+#include "io/redis.h"
+
+struct redis_link;
+
+struct redis_link_events {
+	void (*on_open)(struct redis_link *l, void *arg); /* connected, nothing said yet */
+	/* A pub/sub message (links made with PUSHES only). */
+	void (*on_push)(const redisReply *reply, void *arg);
+	/* Once; commands on their way have not been answered (redis_link_take()). Free the link from here or later. */
+	void (*on_lost)(struct redis_link *l, const char *why, void *arg);
+};
+
+/* Starts connecting to conf->address. NULL: cannot even begin, ERROR says why. EVENTS must live as long. */
+struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, bool pushes,
+    const struct redis_link_events *events, void *arg, char *error, size_t size);
+void redis_link_free(struct redis_link **l); /* silent; also from inside one of its callbacks */
+
+/* Bytes of the command are copied. FN may be NULL. */
+void redis_link_send(struct redis_link *l, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
+    const size_t *argv_len);
+/* The replies to commands of ARG will be read and dropped. */
+void redis_link_forget(struct redis_link *l, const void *arg);
+/* Takes all who wait for a reply out of L and hands them to FN, in order. */
+void redis_link_take(struct redis_link *l, void (*fn)(redis_reply_fn *reply_fn, void *reply_arg, void *arg), void *arg);
+
+/* Milliseconds (tick_mono_ms) since which the peer owes us a reply (or the connection), 0: it owes nothing. */
+int64_t redis_link_owed_since_ms(const struct redis_link *l);
+int64_t redis_link_heard_ms(const struct redis_link *l); /* last bytes from the peer, or the start */
+
+#endif

@@ -1,0 +1,241 @@
+/*
+ * redis_setup.c - from two open connections to a tracking pair (redis_setup.h).
+ *
+ * RESP2 tracking: invalidations go to the connection named by REDIRECT, on the channel __redis__:invalidate. BCAST with our prefixes:
+ * Redis remembers nothing of what we read, and keys that do not exist yet are announced too. NOLOOP: not what we write ourselves.
+ */
+#include "io/redis_setup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/rkeys.h"
+
+#define ARGS_MAX 24
+
+struct args {
+	int argc;
+	const char *argv[ARGS_MAX];
+	char text[RKEY_SIZE * 2]; /* what is not constant */
+	struct sbuf buf;
+};
+
+struct step {
+	bool on_push;
+	bool optional; /* a refusal is logged, and that is all */
+	const char *name;
+	bool (*put)(const struct redis_setup *s, struct args *a); /* false: nothing to say here */
+	bool (*take)(struct redis_setup *s, const redisReply *reply); /* NULL: anything but an error will do */
+};
+
+static const struct {
+	const char *error, *advice;
+} advice[] = {
+    {"NOAUTH", "Redis asks for a password: set redis.password_file (and redis.username)"},
+    {"WRONGPASS", "check redis.username and the contents of redis.password_file"},
+    {"ERR invalid password", "check the contents of redis.password_file"},
+    {"ERR AUTH", "Redis has no password for this account: check redis.username and redis.password_file"},
+    {"ERR Client sent AUTH", "Redis has no password set: empty redis.password_file"},
+    {"NOPERM", "the ACL user lacks a right: compare it with etc/redis-acl.sample"},
+    {"LOADING", "Redis is reading its data from disk: we wait"},
+    {"MASTERDOWN", "this replica has lost its master and does not serve old data"},
+    {"READONLY", "this Redis is a replica: facts are not shared until address names the master"},
+    {"OOM", "Redis is at maxmemory: facts are not shared; raise maxmemory"},
+    {"MISCONF", "Redis cannot save to disk and refuses writes: see its log"},
+    {"BUSY", "a script blocks Redis"},
+    {"DENIED", "protected mode: give Redis a password or use its unix socket"},
+    {"ERR max number of clients", "raise maxclients in redis.conf"},
+    {"ERR unknown", "Redis 6 or later (or Valkey) is needed for CLIENT TRACKING"},
+    {"ERR Unknown subcommand", "Redis 6 or later (or Valkey) is needed for CLIENT TRACKING"},
+    {"ERR DB index", "check redis.database"},
+};
+
+const char *redis_advice(const char *error)
+{
+	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
+		if (strncmp(error, advice[i].error, strlen(advice[i].error)) == 0)
+			return advice[i].advice;
+	return "";
+}
+
+int redis_auth_args(const struct conf_redis *conf, const char *argv[3])
+{
+	int n = 0;
+
+	if (conf->password == NULL || conf->password[0] == '\0')
+		return 0;
+	argv[n++] = "AUTH";
+	if (conf->username != NULL && conf->username[0] != '\0')
+		argv[n++] = conf->username;
+	argv[n++] = conf->password;
+	return n;
+}
+
+static void put_words(struct args *a, int count, const char *const *words)
+{
+	for (int i = 0; i < count; i++)
+		a->argv[a->argc++] = words[i];
+}
+#define PUT(a, ...) put_words(a, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *[]){__VA_ARGS__})
+
+static bool put_auth(const struct redis_setup *s, struct args *a)
+{
+	a->argc = redis_auth_args(s->conf, a->argv);
+	return a->argc > 0;
+}
+
+static bool put_select(const struct redis_setup *s, struct args *a)
+{
+	if (s->conf->database == 0)
+		return false;
+	sbuf_addf(&a->buf, "%d", s->conf->database);
+	PUT(a, "SELECT", a->text);
+	return true;
+}
+
+static bool put_name(const struct redis_setup *s, struct args *a)
+{
+	(void)s;
+	PUT(a, "CLIENT", "SETNAME", "tlsmode");
+	return true;
+}
+
+static bool put_info_server(const struct redis_setup *s, struct args *a)
+{
+	(void)s;
+	PUT(a, "INFO", "server");
+	return true;
+}
+
+static bool put_info_memory(const struct redis_setup *s, struct args *a)
+{
+	(void)s;
+	PUT(a, "INFO", "memory");
+	return true;
+}
+
+static bool put_id(const struct redis_setup *s, struct args *a)
+{
+	(void)s;
+	PUT(a, "CLIENT", "ID");
+	return true;
+}
+
+static bool put_subscribe(const struct redis_setup *s, struct args *a)
+{
+	(void)s;
+	PUT(a, "SUBSCRIBE", "__redis__:invalidate");
+	return true;
+}
+
+/* The locks are not tracked: they change often and concern nobody. */
+static bool put_tracking(const struct redis_setup *s, struct args *a)
+{
+	static const enum rkey_kind tracked[] = {RKEY_SENDER, RKEY_RCPT, RKEY_EXCEPT, RKEY_STS, RKEY_DANE, RKEY_ACCEPT};
+
+	PUT(a, "CLIENT", "TRACKING", "ON", "REDIRECT", s->push_id, "BCAST", "NOLOOP");
+	for (size_t i = 0; i < sizeof(tracked) / sizeof(tracked[0]); i++) {
+		PUT(a, "PREFIX", a->text + a->buf.len);
+		rkeys_format(&a->buf, s->conf->prefix, tracked[i], "");
+		sbuf_addc(&a->buf, '\0');
+	}
+	return sbuf_ok(&a->buf);
+}
+
+static void take_info(const redisReply *reply, const char *name, char *out, size_t size)
+{
+	const char *at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
+
+	if (at == NULL)
+		return;
+	at += strlen(name);
+	snprintf(out, size, "%.*s", (int)strcspn(at, "\r\n"), at);
+}
+
+static bool take_server(struct redis_setup *s, const redisReply *reply)
+{
+	take_info(reply, "redis_version:", s->version, sizeof(s->version));
+	return true;
+}
+
+static bool take_memory(struct redis_setup *s, const redisReply *reply)
+{
+	take_info(reply, "maxmemory_policy:", s->policy, sizeof(s->policy));
+	return true;
+}
+
+static bool take_id(struct redis_setup *s, const redisReply *reply)
+{
+	snprintf(s->push_id, sizeof(s->push_id), "%lld", reply->integer);
+	return reply->type == REDIS_REPLY_INTEGER;
+}
+
+/* Tracking last: what it announces must already have a way to us. */
+static const struct step steps[] = {
+    {true, false, "AUTH", put_auth, NULL},
+    {true, true, "CLIENT SETNAME", put_name, NULL},
+    {true, false, "CLIENT ID", put_id, take_id},
+    {true, false, "SUBSCRIBE", put_subscribe, NULL},
+    {false, false, "AUTH", put_auth, NULL},
+    {false, true, "CLIENT SETNAME", put_name, NULL},
+    {false, false, "SELECT", put_select, NULL},
+    {false, true, "INFO server", put_info_server, take_server},
+    {false, true, "INFO memory", put_info_memory, take_memory},
+    {false, false, "CLIENT TRACKING", put_tracking, NULL},
+};
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static void next(struct redis_setup *s);
+
+/* Takes one answer; false: the setup has ended, and S may be gone. */
+static bool take_reply(struct redis_setup *s, const struct step *step, const redisReply *reply)
+{
+	char why[REDIS_WHY_SIZE], quoted[200];
+	bool refused = reply->type == REDIS_REPLY_ERROR;
+	const char *hint = refused ? redis_advice(reply->str) : "";
+
+	if (!refused && (step->take == NULL || step->take(s, reply)))
+		return true;
+	if (refused && step->optional) {
+		log_warn("event=redis_refused command=\"%s\" error=%s", step->name,
+		    log_quote(quoted, sizeof(quoted), reply->str, reply->len));
+		return true;
+	}
+	snprintf(why, sizeof(why), "%s: %s%s%s", step->name, refused ? reply->str : "a reply of the wrong kind",
+	    hint[0] ? "; " : "", hint);
+	s->done(why, s->arg);
+	return false;
+}
+
+static void on_reply(const redisReply *reply, void *arg)
+{
+	struct redis_setup *s = arg;
+
+	if (reply == NULL || !take_reply(s, &steps[s->step], reply))
+		return;
+	s->step++;
+	next(s);
+}
+
+static void next(struct redis_setup *s)
+{
+	for (; s->step < STEPS; s->step++) {
+		const struct step *step = &steps[s->step];
+		struct args a = {.argc = 0};
+
+		sbuf_init(&a.buf, a.text, sizeof(a.text));
+		if (!step->put(s, &a))
+			continue;
+		redis_link_send(step->on_push ? s->push : s->data, on_reply, s, a.argc, a.argv, NULL);
+		return;
+	}
+	s->done(NULL, s->arg);
+}
+
+void redis_setup_start(struct redis_setup *s)
+{
+	s->step = 0;
+	s->version[0] = s->policy[0] = '\0';
+	next(s);
+}

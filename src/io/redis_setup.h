@@ -1,0 +1,35 @@
+/*
+ * redis_setup.h - what is said on a fresh pair of connections until both work: AUTH, SELECT, SUBSCRIBE, CLIENT TRACKING.
+ *
+ * Called by redis.c once both links are open. One question at a time; the first refusal ends it.
+ */
+#ifndef TLSMODE_IO_REDIS_SETUP_H
+#define TLSMODE_IO_REDIS_SETUP_H
+
+#include "io/redis_link.h"
+
+#define REDIS_WHY_SIZE 320
+
+struct redis_setup {
+	const struct conf_redis *conf;
+	struct redis_link *data, *push;
+	/* WHY NULL: the pair is ready. */
+	void (*done)(const char *why, void *arg);
+	void *arg;
+
+	size_t step;
+	char push_id[24];
+	char version[32]; /* "" when Redis would not tell */
+	char policy[32];  /* maxmemory-policy, likewise */
+};
+
+/* The members up to arg are set. Not after the links are gone: redis_link_free() makes it silent. */
+void redis_setup_start(struct redis_setup *s);
+
+/* What a person should do about an error reply of Redis; "" when there is nothing to say. */
+const char *redis_advice(const char *error);
+
+/* AUTH as configured, for both kinds of connections. 0: no password is set. */
+int redis_auth_args(const struct conf_redis *conf, const char *argv[3]);
+
+#endif
