@@ -229,3 +229,17 @@ void hmap_read_each(const struct hmap *m, void (*fn)(struct hmap_node *node, voi
 	each_in(m->table[0], m->size[0], fn, arg);
 	each_in(m->table[1], m->size[1], fn, arg);
 }
+
+bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets, void (*fn)(const struct hmap_node *node, void *arg), void *arg)
+{
+	if (w->shape != m->size[0])
+		*w = (struct hmap_walk){0, m->size[0]};
+	/* while M grows its second table is walked after the first: what moves on meanwhile is met again there */
+	for (; buckets > 0 && w->at < m->size[0] + m->size[1]; buckets--, w->at++) {
+		const struct hmap_node *n = w->at < m->size[0] ? m->table[0][w->at] : m->table[1][w->at - m->size[0]];
+
+		for (; n != NULL; n = n->next)
+			fn(n, arg);
+	}
+	return w->at < m->size[0] + m->size[1];
+}

@@ -8,6 +8,7 @@
 #ifndef TLSMODE_BASE_HMAP_H
 #define TLSMODE_BASE_HMAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,14 @@ void hmap_remove(struct hmap *m, struct hmap_node *node);		 /* NODE must be in M
 void hmap_each(struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), void *arg);
 /* The same for readers: changes nothing, and FN must not change the table either. */
 void hmap_read_each(const struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), void *arg);
+
+/* A walk in pieces, while the table may change in between: calls FN for the nodes of about BUCKETS buckets and returns true
+ * while there are more. A node that stays in M throughout is met at least once; more than once when M grows. *W is zero at first. */
+struct hmap_walk {
+	size_t at;
+	size_t shape; /* size of the table walked through: another one means from the start */
+};
+bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets, void (*fn)(const struct hmap_node *node, void *arg), void *arg);
 
 /* SipHash-1-3 of BYTES with KEY. Public for the tests' reference values. */
 uint64_t siphash13(const uint64_t key[2], const void *bytes, size_t len);

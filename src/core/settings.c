@@ -142,16 +142,16 @@ size_t settings_count(const struct settings *s)
 	return count;
 }
 
-struct walk {
+struct each {
 	enum setting_kind kind;
 	void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg);
 	void *arg;
 };
 
-static void walk_entry(struct hmap_node *node, void *arg)
+static void each_entry(const struct hmap_node *node, void *arg)
 {
 	const struct settings_entry *e = hmap_entry(node, struct settings_entry, node);
-	const struct walk *w = arg;
+	const struct each *w = arg;
 	struct setting value;
 
 	entry_read(e, &value);
@@ -162,10 +162,23 @@ void settings_each(const struct settings *s,
 		   void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg),
 		   void *arg)
 {
-	for (int kind = 0; kind < SETTING_KINDS; kind++) {
-		struct walk w = {(enum setting_kind)kind, fn, arg};
-		hmap_each((struct hmap *)&s->map[kind], walk_entry, &w); /* walk_entry() changes nothing */
-	}
+	struct settings_walk w = {0};
+
+	while (settings_walk(s, &w, SIZE_MAX, fn, arg))
+		;
+}
+
+bool settings_walk(const struct settings *s, struct settings_walk *w, size_t count,
+    void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg), void *arg)
+{
+	struct each e = {(enum setting_kind)w->kind, fn, arg};
+	struct hmap_walk at = {w->at, w->shape};
+	bool more = hmap_walk(&s->map[w->kind], &at, count, each_entry, &e);
+
+	w->at = more ? at.at : 0;
+	w->shape = more ? at.shape : 0;
+	w->kind += !more;
+	return w->kind < SETTING_KINDS;
 }
 
 /* ---- a loss that must be confirmed ---- */

@@ -1,1 +1,330 @@
+/*
+ * fact_store.c - facts shared through Redis (fact_store.h).
+ *
+ * Not here: what the fields mean (core/facts_text.c), when to read or write (mapd/resolve.c).
+ */
 #include "io/fact_store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "core/rkeys.h"
+
+#define SLOW_MS 500
+#define FIELDS_MAX 64      /* of a hash that anybody may have written */
+#define BYTES_MAX (1 << 18)
+#define TOKEN_SIZE 33
+
+static void format_key(char out[RKEY_SIZE], struct redis *r, enum rkey_kind kind, const char *name)
+{
+	struct sbuf b;
+
+	sbuf_init(&b, out, RKEY_SIZE);
+	rkeys_format(&b, redis_prefix(r), kind, name);
+}
+
+static struct event *timer_ms(struct event_base *base, event_callback_fn fn, void *arg, int ms)
+{
+	const struct timeval tv = {ms / 1000, (ms % 1000) * 1000};
+	struct event *ev = evtimer_new(base, fn, arg);
+
+	if (ev == NULL)
+		abort();
+	evtimer_add(ev, &tv);
+	return ev;
+}
+
+/* ---- reading ---- */
+struct hash_copy {
+	struct text_field field[FIELDS_MAX];
+	size_t count;
+	char *bytes;
+};
+
+struct fact_read {
+	struct redis *redis;
+	fact_read_fn *fn;
+	void *arg;
+	struct event *timer;
+	int waiting; /* replies */
+	bool lost;
+	struct hash_copy hash[2]; /* sts, dane */
+	struct hash_slot {
+		struct fact_read *read;
+		struct hash_copy *into;
+	} slot[2];
+};
+
+static void read_free(struct fact_read *f)
+{
+	event_free(f->timer);
+	free(f->hash[0].bytes);
+	free(f->hash[1].bytes);
+	free(f);
+}
+
+/* A hash that is too large for a fact is none of ours. */
+static void copy_hash(struct hash_copy *out, const redisReply *reply)
+{
+	size_t total = 0;
+	char *at;
+
+	if (reply->elements / 2 > FIELDS_MAX)
+		return;
+	for (size_t i = 0; i < reply->elements; i++) {
+		if (reply->element[i]->type != REDIS_REPLY_STRING)
+			return;
+		total += reply->element[i]->len + 1;
+	}
+	if (total > BYTES_MAX)
+		return;
+	at = out->bytes = xmalloc(total + 1);
+	for (size_t i = 0; i < reply->elements; i++) {
+		const redisReply *e = reply->element[i];
+		struct text_field *f = &out->field[i / 2];
+
+		memcpy(at, e->str, e->len + 1);
+		if (i % 2 == 0)
+			*f = (struct text_field){at, e->len, "", 0};
+		else
+			f->value = at, f->value_len = e->len;
+		at += e->len + 1;
+	}
+	out->count = reply->elements / 2;
+}
+
+static void answer(struct fact_read *f, bool served)
+{
+	redis_forget(f->redis, &f->slot[0]);
+	redis_forget(f->redis, &f->slot[1]);
+	f->fn(served, f->hash[0].field, served ? f->hash[0].count : 0, f->hash[1].field, served ? f->hash[1].count : 0, f->arg);
+	read_free(f);
+}
+
+static void on_hash(const redisReply *reply, void *arg)
+{
+	struct hash_slot *slot = arg;
+	struct fact_read *f = slot->read;
+
+	if (reply == NULL)
+		f->lost = true;
+	else if (reply->type == REDIS_REPLY_ARRAY)
+		copy_hash(slot->into, reply);
+	else if (reply->type == REDIS_REPLY_ERROR)
+		redis_note_error(f->redis, "reading a fact", reply);
+	if (--f->waiting == 0)
+		answer(f, !f->lost);
+}
+
+/* Too slow; or (no question was sent) the answer that must not come from inside the call. */
+static void on_read_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct fact_read *f = arg;
+
+	(void)fd, (void)what;
+	answer(f, f->waiting == 0);
+}
+
+static void ask(struct fact_read *f, int which, enum rkey_kind kind, const char *name)
+{
+	char key[RKEY_SIZE];
+
+	format_key(key, f->redis, kind, name);
+	f->slot[which] = (struct hash_slot){f, &f->hash[which]};
+	f->waiting++;
+	redis_command(f->redis, on_hash, &f->slot[which], 2, (const char *[]){"HGETALL", key}, NULL);
+}
+
+struct fact_read *fact_store_read(struct redis *r, struct event_base *base, const struct nexthop *nexthop, fact_read_fn *fn, void *arg)
+{
+	struct fact_read *f = xcalloc(1, sizeof(*f));
+	bool named = nexthop->kind == NEXTHOP_DOMAIN || nexthop->kind == NEXTHOP_HOST;
+
+	f->redis = r;
+	f->fn = fn;
+	f->arg = arg;
+	f->timer = timer_ms(base, on_read_timer, f, named ? SLOW_MS : 0);
+	if (named) {
+		ask(f, 0, RKEY_STS, nexthop->domain);
+		ask(f, 1, RKEY_DANE, nexthop->key);
+	}
+	return f;
+}
+
+void fact_read_abort(struct fact_read **read)
+{
+	struct fact_read *f = *read;
+
+	*read = NULL;
+	if (f == NULL)
+		return;
+	redis_forget(f->redis, &f->slot[0]);
+	redis_forget(f->redis, &f->slot[1]);
+	read_free(f);
+}
+
+/* ---- writing ---- */
+/* KEYS[1] the hash; ARGV: TTL in seconds, our fetched_at ("" to replace whatever is there), now, field, value, ...
+ * A fetched_at that is no number or lies in the future is not believed. A key of another type is replaced. */
+static const char write_script[] =
+    "local mine, now = tonumber(ARGV[2]), tonumber(ARGV[3])\n"
+    "if ARGV[2] ~= '' then\n"
+    "  local old = redis.pcall('HGET', KEYS[1], 'fetched_at')\n"
+    "  old = type(old) == 'string' and tonumber(old) or nil\n"
+    "  if old and old <= now + 60 and old > (mine or 0) then return 0 end\n"
+    "end\n"
+    "local args = {}\n"
+    "for i = 4, #ARGV do args[#args + 1] = ARGV[i] end\n"
+    "redis.call('DEL', KEYS[1])\n"
+    "redis.call('HSET', KEYS[1], unpack(args))\n"
+    "redis.call('EXPIRE', KEYS[1], ARGV[1])\n"
+    "return 1\n";
+
+static void on_written(const redisReply *reply, void *arg)
+{
+	if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+		redis_note_error(arg, "writing a fact", reply);
+}
+
+static const struct text_field *find_field(const struct text_fields *fields, const char *name)
+{
+	for (size_t i = 0; i < fields->count; i++)
+		if (fields->field[i].name_len == strlen(name) && memcmp(fields->field[i].name, name, strlen(name)) == 0)
+			return &fields->field[i];
+	return NULL;
+}
+
+struct words {
+	int count;
+	const char *word[7 + 2 * FACTS_TEXT_FIELDS_MAX];
+	size_t len[7 + 2 * FACTS_TEXT_FIELDS_MAX];
+};
+
+static void add(struct words *w, const char *word, size_t len)
+{
+	w->word[w->count] = word;
+	w->len[w->count++] = len;
+}
+
+static void write_hash(struct redis *r, enum rkey_kind kind, const char *name, const struct text_fields *fields, int64_t ttl_s)
+{
+	const struct text_field *fetched = kind == RKEY_STS ? find_field(fields, "fetched_at") : NULL;
+	char key[RKEY_SIZE], ttl[24], now[24];
+	struct words w = {0};
+
+	if (fields->count == 0 || !redis_is_up(r))
+		return;
+	format_key(key, r, kind, name);
+	snprintf(ttl, sizeof(ttl), "%" PRId64, ttl_s < 1 ? 1 : ttl_s);
+	snprintf(now, sizeof(now), "%" PRId64, tick_wall_ms() / 1000);
+	add(&w, "EVAL", 4);
+	add(&w, write_script, sizeof(write_script) - 1);
+	add(&w, "1", 1);
+	add(&w, key, strlen(key));
+	add(&w, ttl, strlen(ttl));
+	if (fetched != NULL)
+		add(&w, fetched->value, fetched->value_len);
+	else /* a hash without a policy never replaces one with: "0" is earlier than all */
+		add(&w, kind == RKEY_STS ? "0" : "", kind == RKEY_STS);
+	add(&w, now, strlen(now));
+	for (size_t i = 0; i < fields->count; i++) {
+		add(&w, fields->field[i].name, fields->field[i].name_len);
+		add(&w, fields->field[i].value, fields->field[i].value_len);
+	}
+	redis_command(r, on_written, r, w.count, w.word, w.len);
+}
+
+void fact_store_write_sts(struct redis *r, const char *domain, const struct text_fields *fields, int64_t ttl_s)
+{
+	write_hash(r, RKEY_STS, domain, fields, ttl_s);
+}
+
+void fact_store_write_dane(struct redis *r, const char *nexthop_key, const struct text_fields *fields, int64_t ttl_s)
+{
+	write_hash(r, RKEY_DANE, nexthop_key, fields, ttl_s);
+}
+
+/* ---- the lock ---- */
+struct fact_lock {
+	struct redis *redis;
+	fact_lock_fn *fn; /* NULL once answered */
+	void *arg;
+	struct event *timer;
+	char key[RKEY_SIZE];
+	char token[TOKEN_SIZE];
+};
+
+static const char release_script[] =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end\nreturn 0\n";
+
+static void make_token(char out[TOKEN_SIZE])
+{
+	unsigned char bytes[(TOKEN_SIZE - 1) / 2];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		abort();
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void lock_answer(struct fact_lock *l, bool got)
+{
+	fact_lock_fn *fn = l->fn;
+
+	evtimer_del(l->timer);
+	redis_forget(l->redis, l);
+	l->fn = NULL;
+	fn(got, l->arg);
+}
+
+/* Only "somebody else has it" (nil) keeps us from fetching. */
+static void on_lock(const redisReply *reply, void *arg)
+{
+	struct fact_lock *l = arg;
+
+	if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+		redis_note_error(l->redis, "taking a lock", reply);
+	lock_answer(l, reply == NULL || reply->type != REDIS_REPLY_NIL);
+}
+
+static void on_lock_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	lock_answer(arg, true);
+}
+
+struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, const char *domain, unsigned ttl_s, fact_lock_fn *fn, void *arg)
+{
+	struct fact_lock *l = xcalloc(1, sizeof(*l));
+	char ms[24];
+
+	l->redis = r;
+	l->fn = fn;
+	l->arg = arg;
+	l->timer = timer_ms(base, on_lock_timer, l, SLOW_MS);
+	format_key(l->key, r, RKEY_LOCK, domain);
+	make_token(l->token);
+	snprintf(ms, sizeof(ms), "%u", (ttl_s ? ttl_s : 1) * 1000);
+	redis_command(r, on_lock, l, 6, (const char *[]){"SET", l->key, l->token, "NX", "PX", ms}, NULL);
+	return l;
+}
+
+/* Also when no answer came yet: the script follows the SET on the same connection and undoes it. */
+void fact_lock_release(struct fact_lock **lock)
+{
+	struct fact_lock *l = *lock;
+
+	*lock = NULL;
+	if (l == NULL)
+		return;
+	redis_forget(l->redis, l);
+	if (redis_is_up(l->redis))
+		redis_command(l->redis, on_written, l->redis, 5, (const char *[]){"EVAL", release_script, "1", l->key, l->token}, NULL);
+	event_free(l->timer);
+	free(l);
+}

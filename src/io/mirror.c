@@ -1,1 +1,491 @@
+/*
+ * mirror.c - the complete copy of the settings in memory: its life, what Redis announces, ends by the clock, the readers (mirror.h).
+ *
+ * The state follows from four facts: known (filled once), loading, held, and whether Redis is up.
+ */
 #include "io/mirror.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "core/rkeys.h"
+#include "io/mirror_priv.h"
+
+#define ENDS_PER_TURN 500
+#define ENDS_SLEEP_MAX_MS 1000 /* the wall clock may be set meanwhile */
+#define CLOCK_STEP_MS 1000
+#define SETTLE_MS 2000 /* with a snapshot at hand nobody waits longer for Redis */
+#define SNAPSHOT_MS 5000
+#define DAY_MS 86400000
+#define ENDLESS_LINES 100
+
+const struct name_code mirror_state_names[] = {
+    {"unknown", MIRROR_UNKNOWN},
+    {"live", MIRROR_LIVE},
+    {"stale", MIRROR_STALE},
+    {"held", MIRROR_HELD},
+    {NULL, 0},
+};
+
+void mirror_timer_ms(struct event *ev, int64_t ms)
+{
+	const struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000};
+
+	evtimer_add(ev, &tv);
+}
+
+/* ---- state ---- */
+static enum mirror_state state_now(const struct mirror *m)
+{
+	if (!m->table.known)
+		return MIRROR_UNKNOWN;
+	if (m->held)
+		return MIRROR_HELD;
+	return m->loading || !redis_is_up(m->redis) ? MIRROR_STALE : MIRROR_LIVE;
+}
+
+void mirror_publish(struct mirror *m)
+{
+	if (m->table.next != NULL && m->held && !m->loading)
+		atomic_store(&m->held_keys, mirror_table_gone(&m->table));
+	else if (!m->held)
+		atomic_store(&m->held_keys, 0);
+	atomic_store(&m->endless_keys, key_set_count(&m->table.endless));
+	atomic_store(&m->bad_values, key_reads_bad(m->reads));
+	atomic_store(&m->exact_public_ms, m->exact_at_ms);
+}
+
+void mirror_update_state(struct mirror *m, bool changed)
+{
+	enum mirror_state now = state_now(m), before = (enum mirror_state)atomic_exchange(&m->state, (int)now);
+
+	mirror_publish(m);
+	if (now != before)
+		log_info("event=settings_state state=%s was=%s count=%zu", names_name(mirror_state_names, (int)now),
+		    names_name(mirror_state_names, (int)before), settings_count(m->table.live));
+	if ((changed || now != before) && m->ev.on_all != NULL)
+		m->ev.on_all(m->arg);
+}
+
+void mirror_settle(struct mirror *m)
+{
+	if (m->settled)
+		return;
+	m->settled = true;
+	evtimer_del(m->settle_timer);
+	if (m->ev.on_settled != NULL)
+		m->ev.on_settled(m->arg);
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	mirror_settle(arg);
+}
+
+/* ---- snapshot ---- */
+void mirror_touch(struct mirror *m)
+{
+	if (m->writer == NULL || m->snapshot_due)
+		return;
+	m->snapshot_due = true;
+	mirror_timer_ms(m->snapshot_timer, SNAPSHOT_MS);
+}
+
+static void on_snapshot(evutil_socket_t fd, short what, void *arg)
+{
+	struct mirror *m = arg;
+	bool exact = (enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE;
+	const struct snapshot_info info = {exact ? tick_wall_ms() : m->exact_at_ms, m->held};
+
+	(void)fd, (void)what;
+	m->snapshot_due = false;
+	if (m->table.known)
+		snapshot_writer_ask(m->writer, &info);
+}
+
+/* ---- changes ---- */
+static void tell(struct mirror *m, enum setting_kind kind, const char *name)
+{
+	log_debug("event=setting_changed kind=%s name=%s", names_name(setting_kind_names, (int)kind), name);
+	mirror_touch(m);
+	if (m->ev.on_setting != NULL)
+		m->ev.on_setting(kind, name, m->arg);
+}
+
+/* A mode is meant to last: one that ends by itself leaves a door open that somebody had closed. */
+static void warn_temporary(struct mirror *m, enum setting_kind kind, const char *name, int64_t ends_at_ms)
+{
+	uint64_t key = complaints_hash(&m->complaints, 100 + (uint64_t)kind, name, strlen(name));
+
+	if (complaints_news(&m->complaints, key, 0) && complaints_may_log(&m->complaints))
+		log_warn("event=setting_temporary kind=%s name=%s seconds=%lld", names_name(setting_kind_names, (int)kind), name,
+		    (long long)((ends_at_ms - tick_wall_ms()) / 1000));
+}
+
+void mirror_put(struct mirror *m, enum setting_kind kind, const char *name, const struct setting *value)
+{
+	bool changed;
+
+	if (value->ends_at_ms != 0 && kind != SETTING_EXCEPT)
+		warn_temporary(m, kind, name, value->ends_at_ms);
+	changed = mirror_table_put(&m->table, kind, name, value);
+	if (ends_first_ms(&m->table.ends) != m->armed_ms)
+		mirror_arm_ends(m);
+	if (changed)
+		tell(m, kind, name);
+	mirror_check_returned(m);
+}
+
+void mirror_remove(struct mirror *m, enum setting_kind kind, const char *name)
+{
+	if (mirror_table_remove(&m->table, kind, name))
+		tell(m, kind, name);
+	mirror_check_returned(m);
+}
+
+static void on_read(enum setting_kind kind, const char *name, const struct setting *value, struct batch *batch, bool bulk, void *arg)
+{
+	struct mirror *m = arg;
+
+	if (value != NULL)
+		mirror_put(m, kind, name, value);
+	else if (batch != NULL && mirror_table_has(&m->table, kind, name))
+		mirror_batch_lose(batch, kind, name);
+	if (bulk || m->loading)
+		mirror_load_step(m);
+	mirror_publish(m);
+}
+
+static void on_refused(const char *why, void *arg)
+{
+	struct mirror *m = arg;
+
+	redis_drop(m->redis, why);
+}
+
+static const struct key_reads_events read_events = {on_read, mirror_batch_leave, on_refused};
+
+/* ---- ends by our own clock ---- */
+void mirror_arm_ends(struct mirror *m)
+{
+	int64_t first = ends_first_ms(&m->table.ends), now = tick_wall_ms();
+	int64_t sleep = first == INT64_MAX ? -1 : first > now ? first - now : 0;
+
+	m->armed_ms = first;
+	if (sleep < 0)
+		evtimer_del(m->ends_timer);
+	else
+		mirror_timer_ms(m->ends_timer, sleep > ENDS_SLEEP_MAX_MS ? ENDS_SLEEP_MAX_MS : sleep);
+}
+
+/* After a step of our clock the ends we computed are wrong: read them again. */
+static bool clock_stepped(struct mirror *m)
+{
+	int64_t offset = tick_wall_ms() - tick_mono_ms(), moved = offset - m->clock_offset_ms;
+
+	m->clock_offset_ms = offset;
+	return moved > CLOCK_STEP_MS || moved < -CLOCK_STEP_MS;
+}
+
+static void on_ends(evutil_socket_t fd, short what, void *arg)
+{
+	struct mirror *m = arg;
+	char name[SETTING_NAME_SIZE];
+	enum setting_kind kind;
+	int64_t now = tick_wall_ms();
+
+	(void)fd, (void)what;
+	if (clock_stepped(m) && redis_is_up(m->redis)) {
+		mirror_load_start(m, "the clock was set");
+	} else {
+		for (int i = 0; i < ENDS_PER_TURN && ends_take(&m->table.ends, now, &kind, name); i++)
+			mirror_remove(m, kind, name);
+		mirror_publish(m);
+	}
+	mirror_arm_ends(m);
+}
+
+/* ---- exceptions without an end ---- */
+struct endless_log {
+	unsigned lines;
+	size_t count;
+};
+
+static void log_one(struct hmap_node *node, void *arg)
+{
+	struct endless_log *l = arg;
+
+	if (l->lines++ < ENDLESS_LINES)
+		log_warn("event=exception_without_end name=%s do=\"give it an end with EXPIRE, or delete it\"",
+		    hmap_entry(node, struct key, node)->name);
+}
+
+void mirror_log_endless(struct mirror *m)
+{
+	struct endless_log l = {0, key_set_count(&m->table.endless)};
+
+	hmap_each(&m->table.endless.map, log_one, &l);
+	if (l.count > ENDLESS_LINES)
+		log_warn("event=exceptions_without_end count=%zu see=\"tlsmode status\"", l.count);
+	mirror_timer_ms(m->daily_timer, DAY_MS);
+}
+
+static void on_daily(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	mirror_log_endless(arg);
+}
+
+/* ---- what Redis announces ---- */
+static void on_up(void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_load_start(m, "connected");
+	if (m->ev.on_fact != NULL)
+		m->ev.on_fact(RKEY_OTHER, NULL, m->arg); /* what changed while nobody told us */
+}
+
+static void on_down(const char *why, void *arg)
+{
+	struct mirror *m = arg;
+
+	(void)why;
+	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
+		m->exact_at_ms = tick_wall_ms();
+	mirror_load_abort(m);
+	mirror_update_state(m, false);
+	mirror_settle(m);
+}
+
+static void setting_announced(struct mirror *m, enum setting_kind kind, const char *raw, size_t len)
+{
+	char name[SETTING_NAME_SIZE];
+	struct batch *b;
+
+	if (!key_reads_name(m->reads, name, kind, raw, len))
+		return;
+	b = mirror_batch_open(m);
+	mirror_batch_join(b);
+	if (!key_reads_want(m->reads, kind, name, false, b))
+		mirror_batch_leave(b, m);
+}
+
+static void fact_announced(struct mirror *m, enum rkey_kind kind, const char *raw, size_t len)
+{
+	char *name;
+
+	if (m->ev.on_fact == NULL)
+		return;
+	name = xstrndup(raw, len);
+	m->ev.on_fact((int)kind, name, m->arg);
+	free(name);
+}
+
+static void key_announced(struct mirror *m, const redisReply *key)
+{
+	const char *raw;
+	size_t len;
+	enum rkey_kind kind;
+
+	if (key->type != REDIS_REPLY_STRING)
+		return;
+	kind = rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len);
+	switch (kind) {
+	case RKEY_SENDER:
+		setting_announced(m, SETTING_SENDER, raw, len);
+		break;
+	case RKEY_RCPT:
+		setting_announced(m, SETTING_RCPT, raw, len);
+		break;
+	case RKEY_EXCEPT:
+		setting_announced(m, SETTING_EXCEPT, raw, len);
+		break;
+	case RKEY_STS:
+	case RKEY_DANE:
+		fact_announced(m, kind, raw, len);
+		break;
+	case RKEY_ACCEPT:
+		mirror_ask_accept(m);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_changed(const struct redisReply *const *keys, size_t count, void *arg)
+{
+	struct mirror *m = arg;
+
+	if (count == 0) {
+		if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
+			m->exact_at_ms = tick_wall_ms();
+		mirror_load_start(m, "Redis was flushed");
+		if (m->ev.on_fact != NULL)
+			m->ev.on_fact(RKEY_OTHER, NULL, m->arg);
+	}
+	for (size_t i = 0; i < count; i++)
+		key_announced(m, keys[i]);
+}
+
+/* ---- life ---- */
+static struct event *timer_new(struct mirror *m, event_callback_fn fn)
+{
+	struct event *ev = evtimer_new(m->base, fn, m);
+
+	if (ev == NULL)
+		abort();
+	return ev;
+}
+
+static void put_known(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_table_put(&m->table, kind, name, value);
+}
+
+static void take_snapshot(struct mirror *m, struct settings *s, const struct snapshot_info *info)
+{
+	mirror_table_begin(&m->table);
+	settings_each(s, put_known, m);
+	mirror_table_exchange(&m->table);
+	m->exact_at_ms = info->exact_at_ms;
+	m->held = info->held;
+	atomic_store(&m->state, (int)state_now(m));
+	log_info("event=snapshot_read file=%s count=%zu age_s=%lld", m->snapshot, settings_count(s),
+	    (long long)((tick_wall_ms() - info->exact_at_ms) / 1000));
+	mirror_timer_ms(m->settle_timer, SETTLE_MS);
+}
+
+static void read_snapshot(struct mirror *m)
+{
+	struct settings *s = settings_new();
+	struct snapshot_info info;
+	char why[160];
+
+	switch (snapshot_read(m->snapshot, s, &info, tick_wall_ms(), why, sizeof(why))) {
+	case SNAPSHOT_OK:
+		take_snapshot(m, s, &info);
+		break;
+	case SNAPSHOT_DAMAGED:
+		log_error("event=snapshot_damaged file=%s why=\"%s\" do=\"it is not used, and written anew once Redis is there\"",
+		    m->snapshot, why);
+		break;
+	case SNAPSHOT_NONE:
+		log_info("event=snapshot_missing file=%s", m->snapshot);
+		break;
+	}
+	settings_free(&s);
+}
+
+static void start_writer(struct mirror *m)
+{
+	const char *file = m->conf->settings.snapshot;
+
+	if (file == NULL || file[0] == '\0')
+		return;
+	m->snapshot = xstrdup(file);
+	m->writer = snapshot_writer_new(m->snapshot, &m->table);
+}
+
+struct mirror *mirror_new(struct event_base *base, const struct conf *conf, const struct mirror_events *events, void *arg)
+{
+	static const struct redis_events redis_events = {on_up, on_down, on_changed};
+	struct mirror *m = xcalloc(1, sizeof(*m));
+
+	m->base = base;
+	m->conf = conf;
+	m->ev = *events;
+	m->arg = arg;
+	m->clock_offset_ms = tick_wall_ms() - tick_mono_ms();
+	mirror_table_init(&m->table);
+	complaints_init(&m->complaints);
+	mirror_batches_init(m);
+	m->ends_timer = timer_new(m, on_ends);
+	m->settle_timer = timer_new(m, on_settle);
+	m->daily_timer = timer_new(m, on_daily);
+	m->snapshot_timer = timer_new(m, on_snapshot);
+	m->redis = redis_new(base, &conf->redis, &redis_events, m);
+	m->reads = key_reads_new(m->redis, &m->complaints, &read_events, m);
+	start_writer(m);
+	if (m->writer != NULL)
+		read_snapshot(m);
+	mirror_arm_ends(m);
+	mirror_publish(m);
+	return m;
+}
+
+void mirror_free(struct mirror **mirror)
+{
+	struct mirror *m = *mirror;
+
+	*mirror = NULL;
+	if (m == NULL)
+		return;
+	snapshot_writer_free(&m->writer);
+	mirror_load_abort(m);
+	key_reads_free(&m->reads);
+	redis_free(&m->redis);
+	event_free(m->batch_timer);
+	event_free(m->ends_timer);
+	event_free(m->settle_timer);
+	event_free(m->daily_timer);
+	event_free(m->snapshot_timer);
+	mirror_table_fini(&m->table);
+	complaints_fini(&m->complaints);
+	free(m->snapshot);
+	free(m);
+}
+
+void mirror_reconf(struct mirror *m, const struct conf *conf)
+{
+	const char *file = conf->settings.snapshot ? conf->settings.snapshot : "";
+
+	m->conf = conf;
+	if (strcmp(m->snapshot ? m->snapshot : "", file) != 0) {
+		snapshot_writer_free(&m->writer);
+		free(m->snapshot);
+		m->snapshot = NULL;
+		start_writer(m);
+		mirror_touch(m);
+	}
+	redis_reconf(m->redis, &conf->redis);
+}
+
+/* ---- readers ---- */
+struct redis *mirror_redis(struct mirror *m)
+{
+	return m->redis;
+}
+
+enum mirror_state mirror_state(const struct mirror *m)
+{
+	return (enum mirror_state)atomic_load(&((struct mirror *)(uintptr_t)m)->state);
+}
+
+const struct settings *mirror_read(struct mirror *m)
+{
+	pthread_rwlock_rdlock(&m->table.lock);
+	return m->table.live;
+}
+
+void mirror_done(struct mirror *m)
+{
+	pthread_rwlock_unlock(&m->table.lock);
+}
+
+void mirror_counts(struct mirror *m, struct mirror_counts *out)
+{
+	out->settings = settings_count(mirror_read(m));
+	mirror_done(m);
+	out->held = atomic_load(&m->held_keys);
+	out->bad_values = atomic_load(&m->bad_values);
+	out->reloads = atomic_load(&m->reloads);
+	out->loaded_at_ms = mirror_state(m) == MIRROR_LIVE ? tick_wall_ms() : atomic_load(&m->exact_public_ms);
+	out->exceptions_without_end = atomic_load(&m->endless_keys);
+}

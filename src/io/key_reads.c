@@ -1,0 +1,300 @@
+/*
+ * key_reads.c - reads settings keys from Redis (key_reads.h).
+ *
+ * Replies come in the order of the commands, so those in flight form a queue: its head is the key whose replies come next.
+ */
+#include "io/key_reads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "io/key_set.h"
+#include "io/redis_setup.h"
+#include "io/setting_read.h"
+
+#define IN_FLIGHT_MAX 500 /* keys: Redis answers them in a millisecond or two */
+#define DISCARD_MAX 3     /* times an overtaken answer is thrown away */
+
+/* queued -> in flight -> answered (gone, or queued again when overtaken) */
+struct key_read {
+	struct key key;
+	TAILQ_ENTRY(key_read) link;
+	struct batch *batch;
+	bool bulk;
+	bool urgent; /* waits in that queue */
+	bool in_flight;
+	bool overtaken; /* wanted again since it was sent */
+	bool dead;      /* given up while in flight: its replies are still to come */
+	unsigned discarded;
+};
+TAILQ_HEAD(read_queue, key_read);
+
+struct key_reads {
+	struct redis *redis;
+	struct complaints *complaints;
+	struct key_reads_events ev;
+	void *arg;
+	struct key_set keys;
+	struct read_queue urgent, bulk, flight;
+	size_t waiting, flying, bulk_left;
+	unsigned long bad;
+	struct setting value; /* of the head of the queue in flight, between its two replies */
+	enum setting_read result;
+	char why[REDIS_WHY_SIZE];
+};
+
+static void on_hgetall(const redisReply *reply, void *arg);
+static void on_pttl(const redisReply *reply, void *arg);
+
+static void dispatch(struct key_reads *k, struct key_read *r)
+{
+	static const enum rkey_kind rkey[SETTING_KINDS] = {RKEY_SENDER, RKEY_RCPT, RKEY_EXCEPT};
+	char text[RKEY_SIZE];
+	struct sbuf key;
+
+	sbuf_init(&key, text, sizeof(text));
+	rkeys_format(&key, redis_prefix(k->redis), rkey[r->key.kind], r->key.name);
+	r->in_flight = true;
+	r->overtaken = false;
+	TAILQ_INSERT_TAIL(&k->flight, r, link);
+	k->flying++;
+	redis_command(k->redis, on_hgetall, k, 2, (const char *[]){"HGETALL", text}, NULL);
+	redis_command(k->redis, on_pttl, k, 2, (const char *[]){"PTTL", text}, NULL);
+}
+
+static void pump(struct key_reads *k)
+{
+	while (k->flying < IN_FLIGHT_MAX && k->waiting > 0) {
+		struct read_queue *q = TAILQ_EMPTY(&k->urgent) ? &k->bulk : &k->urgent;
+		struct key_read *r = TAILQ_FIRST(q);
+
+		TAILQ_REMOVE(q, r, link);
+		k->waiting--;
+		dispatch(k, r);
+	}
+}
+
+static void enqueue(struct key_reads *k, struct key_read *r, bool urgent)
+{
+	r->in_flight = false;
+	r->urgent = urgent;
+	TAILQ_INSERT_TAIL(urgent ? &k->urgent : &k->bulk, r, link);
+	k->waiting++;
+}
+
+static bool join(struct key_reads *k, struct key_read *r, struct batch *batch)
+{
+	struct batch *old = r->batch;
+
+	if (batch == NULL || batch == old)
+		return false;
+	r->batch = batch;
+	if (old != NULL)
+		k->ev.on_leave(old, k->arg);
+	return true;
+}
+
+bool key_reads_want(struct key_reads *k, enum setting_kind kind, const char *name, bool bulk, struct batch *batch)
+{
+	struct key *key = key_set_find(&k->keys, kind, name);
+	struct key_read *r = key ? hmap_entry(key, struct key_read, key) : NULL;
+	bool joined;
+
+	if (r == NULL) {
+		r = xcalloc(1, sizeof(*r));
+		key_set_add(&k->keys, &r->key, kind, name);
+		enqueue(k, r, !bulk);
+	} else if (r->in_flight) {
+		/* a key met twice by SCAN is not a change */
+		r->overtaken = r->overtaken || !bulk;
+	} else if (!bulk && !r->urgent) {
+		TAILQ_REMOVE(&k->bulk, r, link);
+		k->waiting--;
+		enqueue(k, r, true);
+	}
+	if (bulk && !r->bulk) {
+		r->bulk = true;
+		k->bulk_left++;
+	}
+	joined = join(k, r, batch);
+	pump(k);
+	return joined;
+}
+
+/* The head of the queue in flight has all its replies. */
+static struct key_read *land(struct key_reads *k)
+{
+	struct key_read *r = TAILQ_FIRST(&k->flight);
+
+	TAILQ_REMOVE(&k->flight, r, link);
+	k->flying--;
+	return r;
+}
+
+static void end(struct key_reads *k, struct key_read *r)
+{
+	if (!r->dead)
+		key_set_remove(&k->keys, &r->key);
+	free(r);
+}
+
+static void finish(struct key_reads *k, struct key_read *r)
+{
+	struct batch *batch = r->batch;
+	enum setting_kind kind = r->key.kind;
+	bool bulk = r->bulk, again = r->overtaken;
+	char name[SETTING_NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%s", r->key.name);
+	if (again && r->discarded++ < DISCARD_MAX) {
+		enqueue(k, r, true);
+		return;
+	}
+	if (bulk) {
+		k->bulk_left--;
+		r->bulk = false;
+	}
+	if (again) {
+		r->discarded = 0;
+		enqueue(k, r, true);
+		if (k->result == SETTING_READ_NONE)
+			batch = NULL; /* the last word on a loss is the next reading's */
+	} else {
+		end(k, r);
+	}
+	if (!again || k->result == SETTING_READ_OK || bulk)
+		k->ev.on_read(kind, name, k->result == SETTING_READ_OK ? &k->value : NULL, batch, bulk, k->arg);
+	if (!again && batch != NULL)
+		k->ev.on_leave(batch, k->arg);
+}
+
+static void refused(struct key_reads *k, const char *command, const redisReply *reply)
+{
+	const char *text = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of the wrong kind";
+	const char *hint = redis_advice(text);
+
+	snprintf(k->why, sizeof(k->why), "%s: %s%s%s", command, text, hint[0] ? "; " : "", hint);
+	key_reads_abort(k);
+	k->ev.on_refused(k->why, k->arg);
+}
+
+static void on_hgetall(const redisReply *reply, void *arg)
+{
+	struct key_reads *k = arg;
+	struct key_read *r = TAILQ_FIRST(&k->flight);
+
+	if (reply == NULL || r->dead)
+		return;
+	k->result = SETTING_READ_NONE;
+	if (r->overtaken && r->discarded < DISCARD_MAX)
+		return; /* will be discarded: do not complain about it either */
+	k->result = setting_read(&k->value, r->key.kind, r->key.name, reply, k->complaints, &k->bad);
+	if (k->result == SETTING_READ_FAILED)
+		refused(k, "HGETALL", reply);
+}
+
+static void on_pttl(const redisReply *reply, void *arg)
+{
+	struct key_reads *k = arg;
+	struct key_read *r = land(k);
+
+	if (reply == NULL && !r->dead) {
+		/* lost: the mirror hears so from redis.c and wants everything anew */
+		r->dead = true;
+		key_set_remove(&k->keys, &r->key);
+	}
+	if (r->dead) {
+		end(k, r);
+		return;
+	}
+	if (reply->type != REDIS_REPLY_INTEGER) {
+		TAILQ_INSERT_HEAD(&k->flight, r, link); /* given up with the others */
+		k->flying++;
+		refused(k, "PTTL", reply);
+		end(k, land(k));
+		return;
+	}
+	/* -1: no end; -2: it went between the two replies, and an invalidation is on its way */
+	k->value.ends_at_ms = reply->integer >= 0 ? tick_wall_ms() + reply->integer : 0;
+	if (reply->integer == -2)
+		k->result = SETTING_READ_NONE;
+	finish(k, r);
+	pump(k);
+}
+
+static void drop_queue(struct key_reads *k, struct read_queue *q)
+{
+	struct key_read *r;
+
+	while ((r = TAILQ_FIRST(q)) != NULL) {
+		TAILQ_REMOVE(q, r, link);
+		end(k, r);
+	}
+}
+
+void key_reads_abort(struct key_reads *k)
+{
+	struct key_read *r;
+
+	drop_queue(k, &k->urgent);
+	drop_queue(k, &k->bulk);
+	k->waiting = k->bulk_left = 0;
+	TAILQ_FOREACH(r, &k->flight, link) {
+		if (!r->dead)
+			key_set_remove(&k->keys, &r->key);
+		r->dead = true;
+	}
+}
+
+struct key_reads *key_reads_new(struct redis *r, struct complaints *complaints, const struct key_reads_events *ev, void *arg)
+{
+	struct key_reads *k = xcalloc(1, sizeof(*k));
+
+	k->redis = r;
+	k->complaints = complaints;
+	k->ev = *ev;
+	k->arg = arg;
+	key_set_init(&k->keys);
+	TAILQ_INIT(&k->urgent);
+	TAILQ_INIT(&k->bulk);
+	TAILQ_INIT(&k->flight);
+	return k;
+}
+
+void key_reads_free(struct key_reads **reads)
+{
+	struct key_reads *k = *reads;
+
+	*reads = NULL;
+	if (k == NULL)
+		return;
+	redis_forget(k->redis, k);
+	key_reads_abort(k);
+	drop_queue(k, &k->flight);
+	key_set_fini(&k->keys);
+	free(k);
+}
+
+size_t key_reads_waiting(const struct key_reads *k)
+{
+	return k->waiting;
+}
+
+size_t key_reads_bulk(const struct key_reads *k)
+{
+	return k->bulk_left;
+}
+
+unsigned long key_reads_bad(const struct key_reads *k)
+{
+	return k->bad;
+}
+
+bool key_reads_name(struct key_reads *k, char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len)
+{
+	return setting_read_name(out, kind, raw, len, k->complaints, &k->bad);
+}

@@ -1,0 +1,220 @@
+/*
+ * mirror_load.c - full readings of all settings, and the guard that judges them.
+ *
+ * SCAN names the keys, key_reads.c reads them, a bounded number at a time, into table.next; what is announced as changed meanwhile is
+ * read with the rest. At the end the keys in force that Redis no longer has are counted: a few are dropped with the
+ * exchange, a mass loss is held. While it is held table.next stays and is kept exact, so that the operator's word is an exchange.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "core/rkeys.h"
+#include "io/mirror_priv.h"
+#include "io/redis_setup.h"
+
+#define SCAN_COUNT "1000"
+#define READ_AHEAD 2000 /* keys waiting to be read: enough to keep Redis busy */
+
+static void fail(struct mirror *m, const char *command, const redisReply *reply)
+{
+	const char *text = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of the wrong kind";
+	const char *hint = redis_advice(text);
+	char why[REDIS_WHY_SIZE];
+
+	snprintf(why, sizeof(why), "%s: %s%s%s", command, text, hint[0] ? "; " : "", hint);
+	redis_drop(m->redis, why);
+}
+
+/* ---- the operator's word ---- */
+static bool is_accepted(const struct mirror *m)
+{
+	return m->accept_ms > m->exact_at_ms;
+}
+
+static void end_hold(struct mirror *m, const char *how)
+{
+	size_t gone = mirror_table_gone(&m->table);
+
+	m->held = false;
+	mirror_table_exchange(&m->table);
+	m->exact_at_ms = tick_wall_ms();
+	log_warn("event=guard_released how=%s dropped=%zu count=%zu", how, gone, settings_count(m->table.live));
+	mirror_touch(m);
+	mirror_update_state(m, true);
+}
+
+void mirror_check_returned(struct mirror *m)
+{
+	if (m->held && !m->loading && m->table.next != NULL && mirror_table_gone(&m->table) == 0)
+		end_hold(m, "returned");
+}
+
+/* The key holds milliseconds since 1970. A clock that is ahead of ours must not accept what has not happened yet. */
+static void take_accept(struct mirror *m, const redisReply *reply)
+{
+	int64_t now = tick_wall_ms(), raw = 0;
+
+	if (reply->type == REDIS_REPLY_STRING)
+		raw = strtoll(reply->str, NULL, 10);
+	if (raw != m->accept_raw)
+		m->accept_ms = raw > now ? now : raw;
+	m->accept_raw = raw;
+}
+
+static void on_accept(const redisReply *reply, void *arg)
+{
+	struct mirror *m = arg;
+	int64_t before = m->accept_raw;
+
+	if (reply == NULL)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE", 9) != 0) {
+		fail(m, "GET", reply);
+		return;
+	}
+	take_accept(m, reply);
+	if (!m->held || m->loading || m->table.next == NULL)
+		return;
+	if (is_accepted(m))
+		end_hold(m, "accepted");
+	else if (m->accept_raw != before && m->accept_raw != 0)
+		log_warn("event=guard_accept_ignored accepted_at_ms=%lld exact_at_ms=%lld why=\"older than the loss: are the clocks right?\"",
+		    (long long)m->accept_ms, (long long)m->exact_at_ms);
+}
+
+void mirror_ask_accept(struct mirror *m)
+{
+	char text[RKEY_SIZE];
+	struct sbuf key;
+
+	sbuf_init(&key, text, sizeof(text));
+	rkeys_format(&key, redis_prefix(m->redis), RKEY_ACCEPT, "settings");
+	redis_command(m->redis, on_accept, m, 2, (const char *[]){"GET", text}, NULL);
+}
+
+/* ---- the end of a reading ---- */
+static void hold(struct mirror *m, size_t had, size_t gone)
+{
+	m->held = true;
+	log_error("event=guard_hold gone=%zu of=%zu why=\"so many settings vanished at once that it looks like an accident; the last "
+		  "known stay in force\" do=\"bring them back, or confirm the loss with: tlsmode settings accept\"",
+	    gone, had);
+	mirror_update_state(m, true);
+}
+
+static void finish(struct mirror *m)
+{
+	size_t had = settings_count(m->table.live), gone = mirror_table_gone(&m->table);
+	bool mass = m->held ? gone > 0 : settings_guard_trips(had, gone, m->conf->settings.guard_percent);
+
+	m->loading = false;
+	atomic_fetch_add(&m->reloads, 1);
+	log_info("event=settings_loaded count=%zu gone=%zu ms=%lld", settings_count(m->table.next), gone,
+	    (long long)(tick_mono_ms() - m->load_started_ms));
+	if (mass && !is_accepted(m)) {
+		hold(m, had, gone);
+	} else if (m->held) {
+		end_hold(m, gone ? "accepted" : "returned");
+	} else {
+		mirror_table_exchange(&m->table);
+		m->exact_at_ms = tick_wall_ms();
+		mirror_touch(m);
+		mirror_update_state(m, true);
+	}
+	mirror_log_endless(m);
+	mirror_settle(m);
+}
+
+/* ---- scanning ---- */
+static void on_scan(const redisReply *reply, void *arg);
+
+static void scan(struct mirror *m)
+{
+	char text[RKEY_SIZE];
+	struct sbuf glob;
+
+	sbuf_init(&glob, text, sizeof(text));
+	rkeys_settings_glob(&glob, redis_prefix(m->redis));
+	m->scan_asked = true;
+	redis_command(m->redis, on_scan, m, 6, (const char *[]){"SCAN", m->cursor, "MATCH", text, "COUNT", SCAN_COUNT}, NULL);
+}
+
+static void take_key(struct mirror *m, const redisReply *key)
+{
+	static const enum setting_kind kinds[] = {[RKEY_SENDER] = SETTING_SENDER, [RKEY_RCPT] = SETTING_RCPT, [RKEY_EXCEPT] = SETTING_EXCEPT};
+	char name[SETTING_NAME_SIZE];
+	const char *raw;
+	size_t len;
+	enum rkey_kind kind = rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len);
+
+	if ((kind == RKEY_SENDER || kind == RKEY_RCPT || kind == RKEY_EXCEPT) && key_reads_name(m->reads, name, kinds[kind], raw, len))
+		key_reads_want(m->reads, kinds[kind], name, true, NULL);
+}
+
+static bool is_scan_reply(const redisReply *r)
+{
+	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[0]->type != REDIS_REPLY_STRING ||
+	    r->element[1]->type != REDIS_REPLY_ARRAY)
+		return false;
+	for (size_t i = 0; i < r->element[1]->elements; i++)
+		if (r->element[1]->element[i]->type != REDIS_REPLY_STRING)
+			return false;
+	return true;
+}
+
+static void on_scan(const redisReply *reply, void *arg)
+{
+	struct mirror *m = arg;
+
+	if (reply == NULL)
+		return;
+	m->scan_asked = false;
+	if (!is_scan_reply(reply)) {
+		fail(m, "SCAN", reply);
+		return;
+	}
+	for (size_t i = 0; i < reply->element[1]->elements; i++)
+		take_key(m, reply->element[1]->element[i]);
+	snprintf(m->cursor, sizeof(m->cursor), "%s", reply->element[0]->str);
+	m->scan_done = strcmp(m->cursor, "0") == 0;
+	mirror_load_step(m);
+}
+
+void mirror_load_step(struct mirror *m)
+{
+	if (!m->loading || m->scan_asked)
+		return;
+	if (!m->scan_done) {
+		if (key_reads_waiting(m->reads) < READ_AHEAD)
+			scan(m);
+	} else if (key_reads_bulk(m->reads) == 0) {
+		finish(m);
+	}
+}
+
+void mirror_load_start(struct mirror *m, const char *why)
+{
+	log_debug("event=settings_loading why=\"%s\"", why);
+	mirror_load_abort(m);
+	mirror_table_begin(&m->table);
+	m->loading = true;
+	m->scan_done = false;
+	snprintf(m->cursor, sizeof(m->cursor), "0");
+	m->load_started_ms = tick_mono_ms();
+	mirror_ask_accept(m);
+	scan(m);
+	mirror_update_state(m, false);
+}
+
+/* A reading under way is given up; its replies are not heard. Held keys stay held. */
+void mirror_load_abort(struct mirror *m)
+{
+	redis_forget(m->redis, m);
+	key_reads_abort(m->reads);
+	mirror_batches_drop(m);
+	mirror_table_drop(&m->table);
+	m->loading = m->scan_asked = false;
+}

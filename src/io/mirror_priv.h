@@ -1,0 +1,81 @@
+/*
+ * mirror_priv.h - what the files of the mirror share: mirror.c (life, events, readers), mirror_load.c (full readings and the
+ * guard), mirror_batch.c (losses judged together), mirror_start.c (the snapshot at start).
+ */
+#ifndef TLSMODE_IO_MIRROR_PRIV_H
+#define TLSMODE_IO_MIRROR_PRIV_H
+
+#include <stdatomic.h>
+
+#include "io/complaints.h"
+#include "io/key_reads.h"
+#include "io/mirror.h"
+#include "io/mirror_table.h"
+#include "io/snapshot_writer.h"
+
+struct mirror {
+	struct event_base *base;
+	const struct conf *conf;
+	struct mirror_events ev;
+	void *arg;
+	struct redis *redis;
+	struct mirror_table table;
+	struct key_reads *reads;
+	struct complaints complaints;
+	_Atomic int state;
+	bool settled;
+
+	/* full reading (mirror_load.c) */
+	bool loading, scan_done, scan_asked;
+	char cursor[24];
+	int64_t load_started_ms;
+	/* the guard */
+	bool held;
+	int64_t exact_at_ms;           /* wall: when we last were exact, or since when we are not */
+	int64_t accept_ms, accept_raw; /* of the operator's key; a time in the future counts as when it was first seen */
+
+	/* losses (mirror_batch.c) */
+	struct batch *batches, *open;
+	struct event *batch_timer;
+
+	struct event *ends_timer, *settle_timer, *daily_timer;
+	int64_t armed_ms;        /* the end that ends_timer waits for */
+	int64_t clock_offset_ms; /* wall - mono: a step of the clock shows here */
+	struct snapshot_writer *writer;
+	char *snapshot;
+	struct event *snapshot_timer;
+	bool snapshot_due;
+
+	/* for any thread */
+	atomic_size_t held_keys, endless_keys;
+	atomic_ulong bad_values, reloads;
+	_Atomic int64_t exact_public_ms;
+};
+
+/* mirror.c */
+void mirror_update_state(struct mirror *m, bool changed); /* CHANGED: any setting may have changed */
+void mirror_settle(struct mirror *m);
+void mirror_put(struct mirror *m, enum setting_kind kind, const char *name, const struct setting *value);
+void mirror_remove(struct mirror *m, enum setting_kind kind, const char *name);
+void mirror_touch(struct mirror *m); /* the snapshot is no longer what is in force */
+void mirror_publish(struct mirror *m);
+void mirror_arm_ends(struct mirror *m);
+void mirror_log_endless(struct mirror *m);
+void mirror_timer_ms(struct event *ev, int64_t ms);
+
+/* mirror_load.c */
+void mirror_load_start(struct mirror *m, const char *why);
+void mirror_load_abort(struct mirror *m);
+void mirror_load_step(struct mirror *m); /* after each key: more to scan, or the end */
+void mirror_ask_accept(struct mirror *m);
+void mirror_check_returned(struct mirror *m); /* held keys may all be back */
+
+/* mirror_batch.c */
+struct batch *mirror_batch_open(struct mirror *m);
+void mirror_batch_join(struct batch *b);
+void mirror_batch_leave(struct batch *b, void *mirror);
+void mirror_batch_lose(struct batch *b, enum setting_kind kind, const char *name);
+void mirror_batches_drop(struct mirror *m);
+void mirror_batches_init(struct mirror *m);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * setting_read.c - one settings key as Redis answers it (setting_read.h).
+ */
+#include "io/setting_read.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/names.h"
+
+#define COMPLAINT_SIZE 200
+#define QUOTED_SIZE (COMPLAINT_SIZE * 2)
+
+static uint64_t key_hash(const struct complaints *c, enum setting_kind kind, const char *name, size_t len)
+{
+	return complaints_hash(c, (uint64_t)kind + 1, name, len);
+}
+
+static void complain(struct complaints *c, enum setting_kind kind, const char *name, const char *text)
+{
+	char quoted[QUOTED_SIZE], key[QUOTED_SIZE];
+
+	if (complaints_may_log(c))
+		log_warn("event=setting_bad kind=%s name=%s why=%s", names_name(setting_kind_names, (int)kind),
+		    log_quote(key, sizeof(key), name, strlen(name)), log_quote(quoted, sizeof(quoted), text, strlen(text)));
+}
+
+/* A key of another type, or a field list that is none: nobody understands it. A mode is demanded strictly, an exception is not made. */
+static void read_strictly(struct setting *out, enum setting_kind kind)
+{
+	char text[COMPLAINT_SIZE];
+
+	if (kind == SETTING_EXCEPT)
+		out->bad |= SETTING_HAS_DANE | SETTING_HAS_STS | SETTING_HAS_PLAINTEXT;
+	else
+		setting_field(out, kind, "mode", 4, "?", 1, text, sizeof(text)); /* as any other unreadable mode */
+}
+
+/* Reads all fields. LOG: says what is wrong with them. The number of faulty ones is returned. */
+static unsigned read_fields(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
+    struct complaints *log)
+{
+	char text[COMPLAINT_SIZE];
+	unsigned faulty = 0;
+
+	setting_init(out);
+	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+		const redisReply *field = reply->element[i], *value = reply->element[i + 1];
+
+		if (field->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING)
+			continue;
+		if (setting_field(out, kind, field->str, field->len, value->str, value->len, text, sizeof(text)))
+			continue;
+		faulty++;
+		if (log != NULL)
+			complain(log, kind, name, text);
+	}
+	return faulty;
+}
+
+static uint64_t content_hash(const struct complaints *c, const redisReply *reply)
+{
+	uint64_t hash = 1;
+
+	if (reply->type == REDIS_REPLY_ERROR)
+		return complaints_hash(c, hash, reply->str, reply->len);
+	/* the order of a large hash's fields is Redis's affair */
+	for (size_t i = 0; i + 1 < reply->elements; i += 2)
+		if (reply->element[i]->str != NULL && reply->element[i + 1]->str != NULL)
+			hash += complaints_hash(c, complaints_hash(c, 2, reply->element[i]->str, reply->element[i]->len),
+			    reply->element[i + 1]->str, reply->element[i + 1]->len);
+	return hash;
+}
+
+static enum setting_read read_hash(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
+    struct complaints *c, unsigned long *bad)
+{
+	uint64_t key = key_hash(c, kind, name, strlen(name));
+	struct setting again;
+	unsigned faulty;
+
+	if (reply->elements == 0) {
+		complaints_forget(c, key);
+		return SETTING_READ_NONE;
+	}
+	faulty = read_fields(out, kind, name, reply, NULL);
+	if (faulty == 0) {
+		complaints_forget(c, key);
+	} else if (complaints_news(c, key, content_hash(c, reply))) {
+		read_fields(&again, kind, name, reply, c);
+		*bad += faulty;
+	}
+	return SETTING_READ_OK;
+}
+
+enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
+    struct complaints *c, unsigned long *bad)
+{
+	setting_init(out);
+	if (reply->type == REDIS_REPLY_ARRAY)
+		return read_hash(out, kind, name, reply, c, bad);
+	if (reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "WRONGTYPE", 9) != 0)
+		return SETTING_READ_FAILED;
+	read_strictly(out, kind);
+	if (complaints_news(c, key_hash(c, kind, name, strlen(name)), content_hash(c, reply))) {
+		complain(c, kind, name,
+		    kind == SETTING_EXCEPT ? "the key is not a hash: no exception is made"
+					   : "the key is not a hash: read as mode enforced");
+		++*bad;
+	}
+	return SETTING_READ_OK;
+}
+
+bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len, struct complaints *c,
+    unsigned long *bad)
+{
+	char quoted[QUOTED_SIZE];
+	const char *why = "";
+	bool valid = setting_name_canon(out, kind, raw, len, &why);
+
+	if (valid && strlen(out) == len && memcmp(out, raw, len) == 0)
+		return true;
+	if (!complaints_news(c, key_hash(c, kind, raw, len) + 1, 0))
+		return false;
+	++*bad;
+	if (!complaints_may_log(c))
+		return false;
+	log_quote(quoted, sizeof(quoted), raw, len);
+	if (valid)
+		log_warn("event=setting_ignored kind=%s name=%s why=\"not in the canonical form\" do=\"write it as %s\"",
+		    names_name(setting_kind_names, (int)kind), quoted, out);
+	else
+		log_warn("event=setting_ignored kind=%s name=%s why=\"%s\"", names_name(setting_kind_names, (int)kind), quoted, why);
+	return false;
+}

@@ -1,0 +1,29 @@
+/*
+ * setting_read.h - one settings key as Redis answers it, read strictly, with its faults logged once per change.
+ *
+ * Not here: what a field means (core/setting.c), asking Redis (key_reads.c). Called by key_reads.c.
+ */
+#ifndef TLSMODE_IO_SETTING_READ_H
+#define TLSMODE_IO_SETTING_READ_H
+
+#include <hiredis/hiredis.h>
+
+#include "core/rkeys.h"
+#include "core/settings.h"
+#include "io/complaints.h"
+
+enum setting_read {
+	SETTING_READ_OK,
+	SETTING_READ_NONE,  /* no such key */
+	SETTING_READ_FAILED /* Redis would not say (NOPERM, LOADING...): not an answer about the key */
+};
+
+/* Takes the reply to HGETALL. BAD counts values that were read strictly and not counted before. */
+enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
+    struct complaints *complaints, unsigned long *bad);
+
+/* Takes a key's name as it is in Redis. False: it is no settings key, or one whose name is faulty, which is logged once. */
+bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len,
+    struct complaints *complaints, unsigned long *bad);
+
+#endif
