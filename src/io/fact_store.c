@@ -48,7 +48,7 @@ struct hash_copy {
 
 struct fact_read {
 	struct redis *redis;
-	fact_read_fn *fn;
+	fact_read_fn *fn; /* NULL while it is being called */
 	void *arg;
 	struct event *timer;
 	int waiting; /* replies */
@@ -100,9 +100,12 @@ static void copy_hash(struct hash_copy *out, const redisReply *reply)
 
 static void answer(struct fact_read *f, bool served)
 {
+	fact_read_fn *fn = f->fn;
+
 	redis_forget(f->redis, &f->slot[0]);
 	redis_forget(f->redis, &f->slot[1]);
-	f->fn(served, f->hash[0].field, served ? f->hash[0].count : 0, f->hash[1].field, served ? f->hash[1].count : 0, f->arg);
+	f->fn = NULL;
+	fn(served, f->hash[0].field, served ? f->hash[0].count : 0, f->hash[1].field, served ? f->hash[1].count : 0, f->arg);
 	read_free(f);
 }
 
@@ -161,7 +164,7 @@ void fact_read_abort(struct fact_read **read)
 	struct fact_read *f = *read;
 
 	*read = NULL;
-	if (f == NULL)
+	if (f == NULL || f->fn == NULL) /* from inside FN: answer() ends it */
 		return;
 	redis_forget(f->redis, &f->slot[0]);
 	redis_forget(f->redis, &f->slot[1]);
@@ -169,15 +172,12 @@ void fact_read_abort(struct fact_read **read)
 }
 
 /* ---- writing ---- */
-/* KEYS[1] the hash; ARGV: TTL in seconds, our fetched_at ("" to replace whatever is there), now, field, value, ...
+/* KEYS[1] the sts hash; ARGV: TTL in seconds, our fetched_at (0 without a policy: earlier than all), now, field, value, ...
  * A fetched_at that is no number or lies in the future is not believed. A key of another type is replaced. */
 static const char write_script[] =
-    "local mine, now = tonumber(ARGV[2]), tonumber(ARGV[3])\n"
-    "if ARGV[2] ~= '' then\n"
-    "  local old = redis.pcall('HGET', KEYS[1], 'fetched_at')\n"
-    "  old = type(old) == 'string' and tonumber(old) or nil\n"
-    "  if old and old <= now + 60 and old > (mine or 0) then return 0 end\n"
-    "end\n"
+    "local old = redis.pcall('HGET', KEYS[1], 'fetched_at')\n"
+    "old = type(old) == 'string' and tonumber(old) or nil\n"
+    "if old and old <= tonumber(ARGV[3]) + 60 and old > (tonumber(ARGV[2]) or 0) then return 0 end\n"
     "local args = {}\n"
     "for i = 4, #ARGV do args[#args + 1] = ARGV[i] end\n"
     "redis.call('DEL', KEYS[1])\n"
@@ -211,42 +211,72 @@ static void add(struct words *w, const char *word, size_t len)
 	w->len[w->count++] = len;
 }
 
-static void write_hash(struct redis *r, enum rkey_kind kind, const char *name, const struct text_fields *fields, int64_t ttl_s)
+static void add_text(struct words *w, const char *text)
 {
-	const struct text_field *fetched = kind == RKEY_STS ? find_field(fields, "fetched_at") : NULL;
+	add(w, text, strlen(text));
+}
+
+static void add_fields(struct words *w, const struct text_fields *fields)
+{
+	for (size_t i = 0; i < fields->count; i++) {
+		add(w, fields->field[i].name, fields->field[i].name_len);
+		add(w, fields->field[i].value, fields->field[i].value_len);
+	}
+}
+
+static void say(struct redis *r, const struct words *w)
+{
+	redis_command(r, on_written, r, w->count, w->word, w->len);
+}
+
+static void format_seconds(char out[24], int64_t seconds)
+{
+	snprintf(out, 24, "%" PRId64, seconds);
+}
+
+void fact_store_write_sts(struct redis *r, const char *domain, const struct text_fields *fields, int64_t ttl_s)
+{
+	const struct text_field *fetched = find_field(fields, "fetched_at");
 	char key[RKEY_SIZE], ttl[24], now[24];
 	struct words w = {0};
 
 	if (fields->count == 0 || !redis_is_up(r))
 		return;
-	format_key(key, r, kind, name);
-	snprintf(ttl, sizeof(ttl), "%" PRId64, ttl_s < 1 ? 1 : ttl_s);
-	snprintf(now, sizeof(now), "%" PRId64, tick_wall_ms() / 1000);
-	add(&w, "EVAL", 4);
-	add(&w, write_script, sizeof(write_script) - 1);
-	add(&w, "1", 1);
-	add(&w, key, strlen(key));
-	add(&w, ttl, strlen(ttl));
+	format_key(key, r, RKEY_STS, domain);
+	format_seconds(ttl, ttl_s < 1 ? 1 : ttl_s);
+	format_seconds(now, tick_wall_ms() / 1000);
+	add_text(&w, "EVAL");
+	add_text(&w, write_script);
+	add_text(&w, "1");
+	add_text(&w, key);
+	add_text(&w, ttl);
 	if (fetched != NULL)
 		add(&w, fetched->value, fetched->value_len);
-	else /* a hash without a policy never replaces one with: "0" is earlier than all */
-		add(&w, kind == RKEY_STS ? "0" : "", kind == RKEY_STS);
-	add(&w, now, strlen(now));
-	for (size_t i = 0; i < fields->count; i++) {
-		add(&w, fields->field[i].name, fields->field[i].name_len);
-		add(&w, fields->field[i].value, fields->field[i].value_len);
-	}
-	redis_command(r, on_written, r, w.count, w.word, w.len);
+	else
+		add_text(&w, "0");
+	add_text(&w, now);
+	add_fields(&w, fields);
+	say(r, &w);
 }
 
-void fact_store_write_sts(struct redis *r, const char *domain, const struct text_fields *fields, int64_t ttl_s)
-{
-	write_hash(r, RKEY_STS, domain, fields, ttl_s);
-}
-
+/* No script where none is needed: what a script changes is announced to us too, in spite of NOLOOP. */
 void fact_store_write_dane(struct redis *r, const char *nexthop_key, const struct text_fields *fields, int64_t ttl_s)
 {
-	write_hash(r, RKEY_DANE, nexthop_key, fields, ttl_s);
+	char key[RKEY_SIZE], ttl[24];
+	struct words hset = {0};
+
+	if (fields->count == 0 || !redis_is_up(r))
+		return;
+	format_key(key, r, RKEY_DANE, nexthop_key);
+	format_seconds(ttl, ttl_s < 1 ? 1 : ttl_s);
+	add_text(&hset, "HSET");
+	add_text(&hset, key);
+	add_fields(&hset, fields);
+	redis_command(r, on_written, r, 1, (const char *[]){"MULTI"}, NULL);
+	redis_command(r, on_written, r, 2, (const char *[]){"DEL", key}, NULL);
+	say(r, &hset);
+	redis_command(r, on_written, r, 3, (const char *[]){"EXPIRE", key, ttl}, NULL);
+	redis_command(r, on_written, r, 1, (const char *[]){"EXEC"}, NULL);
 }
 
 /* ---- the lock ---- */

@@ -17,7 +17,7 @@
 typedef void fact_read_fn(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
     size_t dane_count, void *arg);
 struct fact_read;
-/* FN is called once, never from inside the call; fact_read_abort() means silence. */
+/* FN is called once, never from inside the call; the read is over with it. fact_read_abort() before that means silence. */
 struct fact_read *fact_store_read(struct redis *r, struct event_base *base, const struct nexthop *nexthop, fact_read_fn *fn, void *arg);
 void fact_read_abort(struct fact_read **read);
 
@@ -26,7 +26,8 @@ void fact_read_abort(struct fact_read **read);
 void fact_store_write_sts(struct redis *r, const char *domain, const struct text_fields *fields, int64_t ttl_s);
 void fact_store_write_dane(struct redis *r, const char *nexthop_key, const struct text_fields *fields, int64_t ttl_s);
 
-/* GOT true: fetch (the lock is ours for TTL_S, or Redis is away); false: another node does. Same rules as for reading. */
+/* Called once. GOT true: fetch (the lock is ours for TTL_S, or Redis is away); false: another node does. Never from inside the
+ * call; the lock object stays until fact_lock_release(). */
 typedef void fact_lock_fn(bool got, void *arg);
 struct fact_lock;
 struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, const char *domain, unsigned ttl_s, fact_lock_fn *fn, void *arg);
