@@ -16,9 +16,10 @@
 
 #define LINE_SIZE 2048
 
-static const char *log_program = "tlsmode";
-static enum log_target log_where = LOG_TO_STDERR;
-static enum log_level log_least = LOG_LVL_INFO;
+/* A reload calls log_open() while other threads log. */
+static const char *_Atomic log_program = "tlsmode";
+static _Atomic(enum log_target) log_where = LOG_TO_STDERR;
+static _Atomic(enum log_level) log_least = LOG_LVL_INFO;
 static void (*log_captured)(enum log_level level, const char *line);
 
 static const struct {
