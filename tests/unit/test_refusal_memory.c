@@ -1,0 +1,145 @@
+/*
+ * test_refusal_memory.c - which strict answers a host got lately; and the limits of log lines, which have no test of their own.
+ */
+#include "unit/check.h"
+
+#include "mapd/ratelimit.h"
+#include "mapd/refusal_memory.h"
+#include "mapd/verdict_cache.h"
+
+#define NOW 5000000LL
+#define HOUR REFUSAL_LATELY_MS
+/* a note may be that much older than the last answer it stands for */
+#define FORGOTTEN (HOUR + VERDICT_TOUCH_MS)
+
+static void only_the_mode_alone_and_nothing_else(void **state)
+{
+	struct refusal_memory *m = refusal_memory_new(100);
+
+	(void)state;
+	assert_false(refusal_memory_mode_alone(m, "mx.a.example", NOW));
+	refusal_memory_note(m, "mx.a.example", true, NOW);
+	assert_true(refusal_memory_mode_alone(m, "mx.a.example", NOW + 1));
+	assert_false(refusal_memory_mode_alone(m, "mx.b.example", NOW + 1));
+	refusal_memory_note(m, "mx.a.example", false, NOW + 2);
+	assert_false(refusal_memory_mode_alone(m, "mx.a.example", NOW + 3));
+	refusal_memory_note(m, "mx.a.example", true, NOW + 4);
+	assert_false(refusal_memory_mode_alone(m, "mx.a.example", NOW + 5));
+	assert_int_equal(refusal_memory_count(m), 1);
+	refusal_memory_free(&m);
+	assert_null(m);
+}
+
+static void an_hour_is_remembered(void **state)
+{
+	struct refusal_memory *m = refusal_memory_new(100);
+
+	(void)state;
+	refusal_memory_note(m, "a", true, NOW);
+	assert_true(refusal_memory_mode_alone(m, "a", NOW + HOUR));
+	assert_false(refusal_memory_mode_alone(m, "a", NOW + FORGOTTEN));
+	refusal_memory_note(m, "b", false, NOW);
+	refusal_memory_note(m, "b", true, NOW + HOUR);
+	assert_false(refusal_memory_mode_alone(m, "b", NOW + HOUR));
+	assert_false(refusal_memory_mode_alone(m, "b", NOW + FORGOTTEN - 1));
+	assert_true(refusal_memory_mode_alone(m, "b", NOW + FORGOTTEN));
+	refusal_memory_free(&m);
+}
+
+static void note_many(struct refusal_memory *m, int count, bool alone, int64_t now)
+{
+	for (int i = 0; i < count; i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "mx%d.example", i);
+		refusal_memory_note(m, name, alone, now);
+	}
+}
+
+static void it_is_bounded_and_forgetting_counts_against_a_bounce(void **state)
+{
+	struct refusal_memory *m = refusal_memory_new(10);
+
+	(void)state;
+	refusal_memory_note(m, "dane", false, NOW);
+	note_many(m, 10, true, NOW + 10); /* "dane" had to go */
+	assert_int_equal(refusal_memory_count(m), 10);
+	refusal_memory_note(m, "dane", true, NOW + 20);
+	assert_false(refusal_memory_mode_alone(m, "dane", NOW + 30));
+	assert_true(refusal_memory_mode_alone(m, "dane", NOW + 10 + FORGOTTEN));
+	refusal_memory_free(&m);
+}
+
+static void forgetting_the_mode_alone_does_no_harm(void **state)
+{
+	struct refusal_memory *m = refusal_memory_new(10);
+
+	(void)state;
+	note_many(m, 1000, true, NOW);
+	assert_int_equal(refusal_memory_count(m), 10);
+	assert_true(refusal_memory_mode_alone(m, "mx999.example", NOW + 1));
+	assert_false(refusal_memory_mode_alone(m, "mx0.example", NOW + 1));
+	refusal_memory_note(m, "mx0.example", true, NOW + 2);
+	assert_true(refusal_memory_mode_alone(m, "mx0.example", NOW + 3));
+	refusal_memory_free(&m);
+}
+
+static void the_least_lately_noted_goes(void **state)
+{
+	struct refusal_memory *m = refusal_memory_new(3);
+
+	(void)state;
+	refusal_memory_note(m, "a", true, NOW);
+	refusal_memory_note(m, "b", true, NOW);
+	refusal_memory_note(m, "c", true, NOW);
+	refusal_memory_note(m, "a", true, NOW);
+	refusal_memory_note(m, "d", true, NOW);
+	assert_true(refusal_memory_mode_alone(m, "a", NOW));
+	assert_false(refusal_memory_mode_alone(m, "b", NOW));
+	refusal_memory_free(&m);
+}
+
+static void lines_are_limited_and_counted(void **state)
+{
+	struct ratelimit r = {0};
+	unsigned long suppressed = 7;
+
+	(void)state;
+	for (int i = 0; i < RATELIMIT_LINES; i++) {
+		assert_true(ratelimit_ok(&r, NOW + i, &suppressed));
+		assert_int_equal(suppressed, 0);
+	}
+	for (int i = 0; i < 5; i++)
+		assert_false(ratelimit_ok(&r, NOW + RATELIMIT_WINDOW_MS - 1, &suppressed));
+	assert_true(ratelimit_ok(&r, NOW + RATELIMIT_WINDOW_MS, &suppressed));
+	assert_int_equal(suppressed, 5);
+	assert_true(ratelimit_ok(&r, NOW + RATELIMIT_WINDOW_MS + 1, &suppressed));
+	assert_int_equal(suppressed, 0);
+}
+
+static void a_name_has_a_line_a_minute(void **state)
+{
+	static struct ratelimit_names r;
+
+	(void)state;
+	assert_true(ratelimit_name_ok(&r, 0, NOW));
+	assert_false(ratelimit_name_ok(&r, 0, NOW + RATELIMIT_NAME_MS - 1));
+	assert_true(ratelimit_name_ok(&r, 1, NOW));
+	assert_true(ratelimit_name_ok(&r, 0, NOW + RATELIMIT_NAME_MS));
+	assert_false(ratelimit_name_ok(&r, 0, NOW + RATELIMIT_NAME_MS + 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(only_the_mode_alone_and_nothing_else),
+	    cmocka_unit_test(an_hour_is_remembered),
+	    cmocka_unit_test(it_is_bounded_and_forgetting_counts_against_a_bounce),
+	    cmocka_unit_test(forgetting_the_mode_alone_does_no_harm),
+	    cmocka_unit_test(the_least_lately_noted_goes),
+	    cmocka_unit_test(lines_are_limited_and_counted),
+	    cmocka_unit_test(a_name_has_a_line_a_minute),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
