@@ -1,0 +1,364 @@
+/*
+ * client.c - see client.h: the bytes of one connection.
+ *
+ * A turn of the loop reads what is there, hands every whole request on, and sends all answers with one write.
+ */
+#include "mapd/client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "core/netstring.h"
+#include "core/sockmap.h"
+
+#define READS_PER_TURN 4  /* then others have their turn */
+#define OUTPUT_FIRST 512
+#define OUTPUT_KEPT 16384 /* a larger output buffer is given back when it is empty */
+
+/* A place in the order of a client's answers. */
+struct ask {
+	STAILQ_ENTRY(ask) next;
+	struct client *client;
+	void (*abandon)(void *work);
+	void *work;
+	char *reply; /* NULL: not answered yet */
+	size_t len;
+};
+
+/* ---- the end of a connection ---- */
+
+static void ask_free(struct client *c, struct ask *a)
+{
+	STAILQ_REMOVE_HEAD(&c->asks, next);
+	c->ask_count--;
+	c->server->counts.waiting--;
+	free(a->reply);
+	free(a);
+}
+
+static void set_stalled(struct client *c, int64_t at_ms)
+{
+	if (c->stalled_at_ms)
+		TAILQ_REMOVE(&c->server->stalled, c, stalled);
+	c->stalled_at_ms = at_ms;
+	if (at_ms)
+		TAILQ_INSERT_TAIL(&c->server->stalled, c, stalled);
+}
+
+void client_close(struct client *c)
+{
+	struct server *s = c->server;
+	struct ask *a;
+
+	while ((a = STAILQ_FIRST(&c->asks))) {
+		if (!a->reply)
+			a->abandon(a->work);
+		ask_free(c, a);
+	}
+	event_del(&c->read_event);
+	event_del(&c->write_event);
+	close(c->fd);
+	set_stalled(c, 0);
+	if (c->is_ready)
+		TAILQ_REMOVE(&s->ready, c, ready);
+	TAILQ_REMOVE(&s->all, c, all);
+	s->counts.clients--;
+	free(c->in);
+	free(c->out);
+	free(c);
+	if (s->drained && TAILQ_EMPTY(&s->all))
+		event_active(s->ready_event, 0, 0);
+}
+
+/* ---- answers ---- */
+
+static void output_add(struct client *c, const char *bytes, size_t len)
+{
+	if (c->out_size - c->out_len < len && c->out_sent) {
+		c->out_len -= c->out_sent;
+		memmove(c->out, c->out + c->out_sent, c->out_len);
+		c->out_sent = 0;
+	}
+	if (c->out_size - c->out_len < len) {
+		while (c->out_size - c->out_len < len)
+			c->out_size = c->out_size ? c->out_size * 2 : OUTPUT_FIRST;
+		c->out = xrealloc(c->out, c->out_size);
+	}
+	memcpy(c->out + c->out_len, bytes, len);
+	c->out_len += len;
+}
+
+static struct ask *ask_new(struct client *c)
+{
+	struct ask *a = xcalloc(1, sizeof(*a));
+
+	a->client = c;
+	STAILQ_INSERT_TAIL(&c->asks, a, next);
+	c->ask_count++;
+	c->server->counts.waiting++;
+	return a;
+}
+
+void client_answer(struct client *c, const char *reply, size_t len)
+{
+	struct ask *a;
+
+	if (STAILQ_EMPTY(&c->asks)) {
+		output_add(c, reply, len);
+		return;
+	}
+	a = ask_new(c);
+	a->reply = xmemdup(reply, len);
+	a->len = len;
+}
+
+struct ask *client_wait(struct client *c, void (*abandon)(void *work), void *work)
+{
+	struct ask *a = ask_new(c);
+
+	a->abandon = abandon;
+	a->work = work;
+	return a;
+}
+
+void ask_answer(struct ask *a, const char *reply, size_t len)
+{
+	struct client *c = a->client;
+
+	assert(!a->reply);
+	a->reply = xmemdup(reply, len);
+	a->len = len;
+	if (a != STAILQ_FIRST(&c->asks) || c->is_ready)
+		return;
+	/* all that is answered in one turn of the loop goes out with one write */
+	c->is_ready = true;
+	TAILQ_INSERT_TAIL(&c->server->ready, c, ready);
+	event_active(c->server->ready_event, 0, 0);
+}
+
+static void output_take_answers(struct client *c)
+{
+	struct ask *a;
+
+	while ((a = STAILQ_FIRST(&c->asks)) && a->reply) {
+		output_add(c, a->reply, a->len);
+		ask_free(c, a);
+	}
+}
+
+/* False: the client is gone. */
+static bool output_send(struct client *c)
+{
+	ssize_t n;
+
+	while (c->out_sent < c->out_len) {
+		n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK;
+		c->out_sent += (size_t)n;
+	}
+	c->out_sent = c->out_len = 0;
+	if (c->out_size > OUTPUT_KEPT) {
+		free(c->out);
+		c->out = NULL;
+		c->out_size = 0;
+	}
+	return true;
+}
+
+/* ---- requests ---- */
+
+bool client_held(const struct client *c)
+{
+	return c->ask_count >= c->server->limits.max_asks || c->out_len - c->out_sent >= c->server->limits.max_output;
+}
+
+void client_log_dropped(struct client *c, const char *reason, int64_t now_ms)
+{
+	unsigned long suppressed;
+
+	if (ratelimit_ok(&c->server->malformed_lines, now_ms, &suppressed))
+		log_warn("event=client_dropped reason=\"%s\" fd=%d requests=%lu suppressed=%lu", reason, c->fd, c->requests, suppressed);
+}
+
+void client_reject(struct client *c, const char *reason)
+{
+	c->server->counts.malformed++;
+	client_log_dropped(c, reason, tick_wall_ms());
+	c->ending = true;
+	c->rejected = true;
+}
+
+/* Handles the requests in BUF as far as they are whole and the client is not held back. How many octets are done with. */
+static size_t handle_requests(struct client *c, const char *buf, size_t len, int64_t now_ms)
+{
+	struct server *s = c->server;
+	struct netstring ns;
+	size_t used = 0;
+
+	while (used < len && !client_held(c)) {
+		enum netstring_status status = netstring_next(&ns, buf + used, len - used, SOCKMAP_REQUEST_MAX);
+
+		if (status == NETSTRING_MORE)
+			break;
+		if (status == NETSTRING_BAD) {
+			client_reject(c, ns.reason);
+			return len;
+		}
+		used += ns.used;
+		c->requests++;
+		s->fn(c, ns.payload, ns.len, now_ms, s->arg);
+		if (c->rejected)
+			return len;
+	}
+	return used;
+}
+
+static void input_drop(struct client *c)
+{
+	free(c->in);
+	c->in = NULL;
+	c->in_len = 0;
+}
+
+/* The octets of the server's buffer that wait for more. */
+static void input_keep(struct client *c, const char *rest, size_t len)
+{
+	if (len == 0) {
+		input_drop(c);
+		return;
+	}
+	c->in = xrealloc(c->in, len);
+	memcpy(c->in, rest, len);
+	c->in_len = len;
+}
+
+/* USED octets of those kept are done with. */
+static void input_advance(struct client *c, size_t used)
+{
+	c->in_len -= used;
+	if (c->in_len == 0)
+		input_drop(c);
+	else
+		memmove(c->in, c->in + used, c->in_len);
+}
+
+/* One read and its requests. False: there is nothing more to be read now (or never: then ending is set). */
+static bool client_read(struct client *c, int64_t now_ms)
+{
+	struct server *s = c->server;
+	size_t len = c->in_len, used;
+	ssize_t n;
+
+	if (len > 0)
+		memcpy(s->in, c->in, len);
+	n = recv(c->fd, s->in + len, sizeof(s->in) - len, 0);
+	if (n <= 0) {
+		if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+			c->ending = true;
+		return false;
+	}
+	used = handle_requests(c, s->in, len + (size_t)n, now_ms);
+	if (used)
+		set_stalled(c, 0);
+	input_keep(c, s->in + used, len + (size_t)n - used);
+	return len + (size_t)n == sizeof(s->in) && !c->ending && !client_held(c);
+}
+
+/* ---- a connection's turn ---- */
+
+static void want(struct event *event, bool wanted)
+{
+	bool pending = event_pending(event, EV_READ | EV_WRITE, NULL);
+
+	if (wanted && !pending)
+		event_add(event, NULL);
+	else if (!wanted && pending)
+		event_del(event);
+}
+
+/* Says what the connection waits for next, or ends it. */
+static void client_settle(struct client *c, int64_t now_ms)
+{
+	bool unsent = c->out_len > 0, held = client_held(c);
+
+	if (c->ending && !unsent && STAILQ_EMPTY(&c->asks)) {
+		client_close(c);
+		return;
+	}
+	want(&c->read_event, !c->ending && !held);
+	want(&c->write_event, unsent);
+	if (!unsent && (c->in_len == 0 || held || c->ending))
+		set_stalled(c, 0);
+	else if (!c->stalled_at_ms)
+		set_stalled(c, now_ms);
+}
+
+void client_turn(struct client *c, int64_t now_ms)
+{
+	size_t used;
+
+	do {
+		output_take_answers(c);
+		if (!output_send(c)) {
+			client_close(c);
+			return;
+		}
+		used = c->in_len && !client_held(c) ? handle_requests(c, c->in, c->in_len, now_ms) : 0;
+		if (used)
+			input_advance(c, used);
+	} while (used);
+	client_settle(c, now_ms);
+}
+
+void client_read_turn(struct client *c)
+{
+	int64_t now_ms = tick_wall_ms();
+
+	for (int i = 0; i < READS_PER_TURN && client_read(c, now_ms); i++)
+		;
+	client_turn(c, now_ms);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	client_read_turn(arg);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+
+	(void)fd;
+	(void)what;
+	set_stalled(c, 0);
+	client_turn(c, tick_wall_ms());
+}
+
+/* ---- the beginning ---- */
+
+void client_new(struct server *s, int fd)
+{
+	struct client *c = xcalloc(1, sizeof(*c));
+
+	c->server = s;
+	c->fd = fd;
+	STAILQ_INIT(&c->asks);
+	event_assign(&c->read_event, s->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+	event_assign(&c->write_event, s->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+	TAILQ_INSERT_TAIL(&s->all, c, all);
+	s->counts.clients++;
+	s->counts.accepted++;
+	event_add(&c->read_event, NULL);
+}

@@ -1,0 +1,62 @@
+/*
+ * server.h - socketmap connections: netstrings in, netstrings out, each connection strictly in order.
+ *
+ * Knows nothing of maps: every request goes to one function, which answers it on the spot (client_answer) or later
+ * (client_wait, ask_answer). A request that waits holds back only the answers of its own connection. Bytes are read into one
+ * buffer of the server; a connection owns memory only for a request that has not wholly arrived and for answers that could
+ * not be sent. Plain events with read and write on the loop's thread. Called by main.c (life), listeners.c (server_add) and maps.c.
+ *
+ * A connection ends when the client closes it (after its answers, when it only closed its writing side), when it sends what is
+ * no netstring of at most SOCKMAP_REQUEST_MAX octets, or when it leaves a request or our answers half done for stall_ms.
+ */
+#ifndef TLSMODE_MAPD_SERVER_H
+#define TLSMODE_MAPD_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+struct server;
+struct client;
+struct ask; /* a request that is not answered yet */
+
+struct server_limits {
+	size_t max_clients;
+	size_t max_asks;   /* unanswered requests of one client; beyond them it is not read */
+	size_t max_output; /* octets of answers that a client does not take; beyond them it is not read */
+	int64_t stall_ms;
+};
+extern const struct server_limits server_default_limits; /* 10000, 64, 256 KiB, 100 s */
+
+/* One request. PAYLOAD is borrowed for the call. NOW_MS is the wall clock at the start of the loop's turn. */
+typedef void server_request_fn(struct client *c, const char *payload, size_t len, int64_t now_ms, void *arg);
+
+struct server *server_new(struct event_base *base, const struct server_limits *limits, server_request_fn *fn, void *arg);
+void server_free(struct server **s); /* closes all at once */
+void server_set_max_clients(struct server *s, size_t max_clients);
+
+/* Takes a connected socket (closes it at once when there are max_clients). */
+void server_add(struct server *s, int fd);
+
+/* Reads what has arrived, answers it, and closes every connection after its last answer; then calls FN from the loop. */
+void server_drain(struct server *s, void (*fn)(void *arg), void *arg);
+
+/* Answers the request being handled with REPLY, a whole netstring (copied). Only from within the request function. */
+void client_answer(struct client *c, const char *reply, size_t len);
+
+/* The request being handled is answered later. ABANDON(WORK) is called instead when its client is gone before that. */
+struct ask *client_wait(struct client *c, void (*abandon)(void *work), void *work);
+void ask_answer(struct ask *a, const char *reply, size_t len); /* ends A; from outside the request function */
+
+/* The request being handled is none: its connection is closed after the answers before it, and REASON is logged. */
+void client_reject(struct client *c, const char *reason);
+
+struct server_counts {
+	size_t clients, waiting; /* now: connections, unanswered requests */
+	unsigned long accepted, refused, malformed, stalled;
+};
+void server_counts(const struct server *s, struct server_counts *out);
+
+#endif
