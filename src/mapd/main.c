@@ -1,4 +1,313 @@
-int main(void)
+/*
+ * main.c - tlsmode-mapd: options, the order of the start, signals, and the end.
+ *
+ * Start: configuration, sockets bound (as root), account dropped, background, then settings, DNS and HTTPS; connections are
+ * taken once the settings are known or Redis is found to be away. Exit codes of sysexits(3): 64 usage, 71 the system, 78
+ * configuration; each with one sentence on standard error.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "core/rkeys.h"
+#include "io/proc.h"
+#include "mapd/http.h"
+#include "mapd/listeners.h"
+#include "mapd/mapd.h"
+#include "mapd/maps.h"
+#include "mapd/refusal_memory.h"
+#include "mapd/reload.h"
+#include "mapd/server.h"
+#include "mapd/verdict_cache.h"
+#include "mapd/verdicts.h"
+
+#define SETTLE_S 2       /* the settings are waited for so long at most */
+#define DRAIN_EXTRA_S 2  /* beyond the deadline of a look-up */
+#define SPARE_FILES 1200 /* descriptors beside those of clients: Redis, DNS, HTTPS, metrics */
+
+static struct mapd mapd; /* one per process; passed on as a pointer everywhere */
+
+static void die(struct mapd *m, int code, const char *reason)
 {
-	return 0;
+	fprintf(stderr, "tlsmode-mapd: %s\n", reason);
+	if (m->conf && m->conf->log.target == LOG_TO_SYSLOG)
+		log_error("event=start_failed reason=\"%s\"", reason);
+	listeners_free(&m->listeners);
+	exit(code);
+}
+
+/* ---- what changes under us ---- */
+
+static void on_setting(enum setting_kind kind, const char *name, void *arg)
+{
+	if (kind != SETTING_SENDER)
+		verdicts_setting_changed(arg, name);
+}
+
+static void on_all(void *arg)
+{
+	struct mapd *m = arg;
+
+	verdict_cache_drop_all(m->cache);
+}
+
+static void on_fact(int rkey_kind, const char *name, void *arg)
+{
+	struct mapd *m = arg;
+
+	if (m->resolver)
+		resolve_fact_changed(m->resolver, rkey_kind, name);
+	if (name)
+		verdict_cache_drop(m->cache, name);
+	else
+		verdict_cache_drop_all(m->cache);
+}
+
+static void on_facts(const char *nexthop_key, const struct facts *facts, void *arg)
+{
+	struct mapd *m = arg;
+
+	(void)facts;
+	verdict_cache_drop(m->cache, nexthop_key);
+}
+
+/* ---- start ---- */
+
+static void serve(struct mapd *m)
+{
+	if (m->serving || m->stopping)
+		return;
+	m->serving = true;
+	listeners_serve(m->listeners, m->base);
+	log_info("event=serving listeners=%zu settings=%s", listeners_count(m->listeners),
+	    names_name(mirror_state_names, (int)mirror_state(m->mirror)));
+	proc_ready();
+}
+
+static void on_settled(void *arg)
+{
+	serve(arg);
+}
+
+static void on_settle_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	serve(arg);
+}
+
+static void take_connection(int fd, void *arg)
+{
+	struct mapd *m = arg;
+
+	server_add(m->server, fd);
+}
+
+/* What needs root, and what must be refused before anything is served. */
+static void open_sockets(struct mapd *m)
+{
+	char error[1024];
+
+	proc_files(m->conf->mapd.max_clients + SPARE_FILES);
+	m->listeners = listeners_new(take_connection, m);
+	if (!listeners_prepare(m->listeners, &m->conf->mapd, error, sizeof(error)))
+		die(m, EX_OSERR, error);
+	listeners_commit(m->listeners);
+	if (m->conf->metrics_listen[0] && !(m->http = http_new(m, m->conf->metrics_listen, error, sizeof(error))))
+		die(m, EX_OSERR, error);
+	if (!proc_drop(m->conf->user, m->conf->mapd.socket_group, error, sizeof(error)))
+		die(m, EX_OSERR, error);
+}
+
+static void start_parts(struct mapd *m)
+{
+	const struct mirror_events events = {on_setting, on_all, on_fact, on_settled};
+	struct server_limits limits = server_default_limits;
+	struct resolver_env env;
+	char error[1024];
+
+	limits.max_clients = m->conf->mapd.max_clients;
+	m->server = server_new(m->base, &limits, maps_request, m);
+	m->cache = verdict_cache_new(m->conf->mapd.cache_entries);
+	m->refusals = refusal_memory_new(MAPD_REFUSAL_HOSTS);
+	m->mirror = mirror_new(m->base, m->conf, &events, m);
+	m->dns_since = time(NULL);
+	m->dns = dns_new(m->base, &m->conf->dns, error, sizeof(error));
+	if (!m->dns)
+		die(m, EX_CONFIG, error);
+	m->https = https_new(m->base, &m->conf->sts, error, sizeof(error));
+	if (!m->https)
+		die(m, EX_CONFIG, error);
+	env = (struct resolver_env){m->base, m->conf, m->dns, m->https, mirror_redis(m->mirror), on_facts, m};
+	m->resolver = resolver_new(&env);
+	if (m->http)
+		http_serve(m->http, m->base);
+}
+
+/* ---- the end ---- */
+
+static void end_loop(void *arg)
+{
+	struct mapd *m = arg;
+
+	event_base_loopbreak(m->base);
+}
+
+static void on_drain_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	log_warn("event=stop_forced reason=\"answers were still awaited at the deadline\"");
+	end_loop(arg);
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct mapd *m = arg;
+	const struct timeval limit = {(time_t)m->conf->mapd.deadline_s + DRAIN_EXTRA_S, 0};
+
+	(void)what;
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	log_info("event=stopping signal=%d", (int)sig);
+	listeners_free(&m->listeners);
+	event_base_once(m->base, -1, EV_TIMEOUT, on_drain_timeout, m, &limit);
+	server_drain(m->server, end_loop, m);
+}
+
+static void on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	struct mapd *m = arg;
+
+	(void)sig;
+	(void)what;
+	if (!m->stopping)
+		reload(m);
+}
+
+static void free_parts(struct mapd *m)
+{
+	server_free(&m->server); /* first: its requests wait for the resolver */
+	resolver_free(&m->resolver);
+	http_free(&m->http);
+	mirror_free(&m->mirror);
+	verdict_cache_free(&m->cache);
+	refusal_memory_free(&m->refusals);
+}
+
+static void run(struct mapd *m)
+{
+	static const struct timeval settle = {SETTLE_S, 0};
+	struct event *events[] = {
+	    evsignal_new(m->base, SIGTERM, on_stop, m),
+	    evsignal_new(m->base, SIGINT, on_stop, m),
+	    evsignal_new(m->base, SIGHUP, on_hup, m),
+	};
+	struct event *timer = evtimer_new(m->base, on_settle_timeout, m);
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		event_add(events[i], NULL);
+	event_add(timer, &settle);
+	event_base_dispatch(m->base);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		event_free(events[i]);
+	event_free(timer);
+	free_parts(m);
+	event_base_free(m->base);
+	libevent_global_shutdown();
+	log_info("event=stopped");
+	conf_free(&m->conf);
+}
+
+/* ---- options ---- */
+
+static void put_text(const char *text, void *arg)
+{
+	fputs(text, arg);
+}
+
+static int usage(void)
+{
+	fputs("usage: tlsmode-mapd [-c FILE] [-f] [-t] [-v]\n"
+	      "       tlsmode-mapd -V | --print-sample-config\n",
+	    stderr);
+	return EX_USAGE;
+}
+
+static int test_configuration(const struct mapd *m)
+{
+	char error[1024];
+	struct conf *conf = conf_load(m->conf_file, CONF_FOR_MAPD, error, sizeof(error));
+
+	if (!conf) {
+		fprintf(stderr, "%s\n", error);
+		return EX_CONFIG;
+	}
+	conf_free(&conf);
+	puts("configuration ok");
+	return EX_OK;
+}
+
+static int start(struct mapd *m)
+{
+	char error[1024];
+
+	m->conf = conf_load(m->conf_file, CONF_FOR_MAPD, error, sizeof(error));
+	if (!m->conf)
+		die(m, EX_CONFIG, error);
+	reload_log(m, m->conf);
+	signal(SIGPIPE, SIG_IGN);
+	open_sockets(m);
+	if (!m->foreground)
+		proc_background();
+	m->started_ms = tick_mono_ms();
+	m->base = event_base_new();
+	if (!m->base)
+		die(m, EX_OSERR, "no event loop can be had");
+	start_parts(m);
+	run(m);
+	return EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {{"print-sample-config", no_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+	bool test = false;
+	int opt;
+
+	mapd.conf_file = CONF_DEFAULT_FILE;
+	while ((opt = getopt_long(argc, argv, "c:ftvV", longs, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			mapd.conf_file = optarg;
+			break;
+		case 'f':
+			mapd.foreground = true;
+			break;
+		case 't':
+			test = true;
+			break;
+		case 'v':
+			mapd.verbose = true;
+			break;
+		case 'V':
+			proc_print_version("tlsmode-mapd");
+			return EX_OK;
+		case 's':
+			conf_print_sample(put_text, stdout);
+			return EX_OK;
+		default:
+			return usage();
+		}
+	}
+	if (optind != argc)
+		return usage();
+	return test ? test_configuration(&mapd) : start(&mapd);
 }

@@ -1,0 +1,78 @@
+/*
+ * map_facts.c - answers that need facts: from those at hand, or from a job that is waited for.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "mapd/mapd.h"
+#include "mapd/maps.h"
+
+/* A request that waits for a job. Ends with its answer, or with its client. */
+struct waiting {
+	struct mapd *mapd;
+	const struct map_row *row;
+	struct ask *ask;
+	struct resolve_wait *wait;
+	struct nexthop nexthop;
+	int64_t asked_ms; /* monotonic */
+	size_t key_len;
+	char key[];
+};
+
+static void on_facts(const struct facts *facts, void *arg)
+{
+	struct waiting *w = arg;
+	struct mapd *m = w->mapd;
+	const struct map_query q = {w->row, NULL, w->key, w->key_len, tick_wall_ms()};
+
+	metrics_waited(&m->metrics, tick_mono_ms() - w->asked_ms);
+	w->row->finish(m, &q, &w->nexthop, facts);
+	map_count(m, w->row, m->reply.status);
+	ask_answer(w->ask, m->reply.framed, m->reply.len);
+	free(w);
+}
+
+static void on_abandoned(void *arg)
+{
+	struct waiting *w = arg;
+
+	resolve_abort(&w->wait);
+	free(w);
+}
+
+static void wait_for_job(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
+{
+	struct waiting *w = xmalloc(sizeof(*w) + q->key_len);
+
+	w->mapd = m;
+	w->row = q->row;
+	w->nexthop = *nexthop;
+	w->asked_ms = tick_mono_ms();
+	w->key_len = q->key_len;
+	memcpy(w->key, q->key, q->key_len);
+	w->wait = resolve_ask(m->resolver, nexthop, on_facts, w);
+	if (w->wait) {
+		w->ask = client_wait(q->client, on_abandoned, w);
+		return;
+	}
+	free(w);
+	map_answer(m, q, SOCKMAP_TEMP, "too many domains are being looked up");
+}
+
+void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
+{
+	bool asked_of_dns = nexthop->kind == NEXTHOP_DOMAIN || nexthop->kind == NEXTHOP_HOST;
+	struct facts facts;
+
+	if (!asked_of_dns) {
+		facts_init(&facts, nexthop);
+	} else if (!resolve_known(m->resolver, nexthop, &facts)) {
+		wait_for_job(m, q, nexthop);
+		return;
+	}
+	q->row->finish(m, q, nexthop, &facts);
+	map_reply(m, q);
+	facts_fini(&facts);
+}

@@ -1,0 +1,122 @@
+/*
+ * map_policy.c - the maps for smtp_tls_policy_maps and what belongs to them: `sts` for Sendmail, `refusal` for bounces.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "core/answer.h"
+#include "core/refusal.h"
+#include "mapd/mapd.h"
+#include "mapd/maps.h"
+#include "mapd/refusal_memory.h"
+#include "mapd/verdict_cache.h"
+#include "mapd/verdicts.h"
+
+/* The status of a netstring with a reply: its first letter. */
+static enum sockmap_status framed_status(const char *framed)
+{
+	while (*framed++ != ':')
+		;
+	return *framed == 'O' ? SOCKMAP_OK : *framed == 'N' ? SOCKMAP_NOTFOUND : SOCKMAP_TEMP;
+}
+
+/* Answers from the cache. KEY need not be canonical: then it is not found. */
+static bool answer_cached(struct mapd *m, const struct map_query *q, const char *key, size_t len)
+{
+	struct verdict_hit hit;
+
+	if (!verdict_cache_get(m->cache, key, len, verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
+		return false;
+	m->metrics.value[METRIC_CACHE_HITS]++;
+	map_count(m, q->row, framed_status(hit.text));
+	client_answer(q->client, hit.text, hit.len);
+	if (hit.due)
+		verdicts_due(m, key, len, q->row->mode, hit.due, q->now_ms);
+	return true;
+}
+
+static void answer_no_key(struct mapd *m, const struct map_query *q)
+{
+	if (q->row->mode == MODE_OPPORTUNISTIC)
+		map_answer(m, q, SOCKMAP_NOTFOUND, "");
+	else
+		map_answer(m, q, SOCKMAP_TEMP, "no next hop was given");
+}
+
+void map_policy(struct mapd *m, const struct map_query *q)
+{
+	struct nexthop nexthop;
+
+	if (answer_cached(m, q, q->key, q->key_len))
+		return;
+	if (mapd_settings_awaited(m)) {
+		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+		return;
+	}
+	if (q->key_len == 0) {
+		answer_no_key(m, q);
+		return;
+	}
+	nexthop_parse(&nexthop, q->key, q->key_len);
+	if (nexthop.key[0] && answer_cached(m, q, nexthop.key, strlen(nexthop.key)))
+		return;
+	if (q->key[0] == '.' && (nexthop.kind != NEXTHOP_PARENT || !verdicts_named(m, &nexthop, q->now_ms))) {
+		map_answer(m, q, SOCKMAP_NOTFOUND, "");
+		return;
+	}
+	m->metrics.value[METRIC_CACHE_MISSES]++;
+	map_ask_facts(m, q, &nexthop);
+}
+
+void map_policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
+{
+	if (mapd_settings_awaited(m))
+		reply_make(&m->reply, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+	else
+		verdicts_render(m, nexthop, facts, q->row->mode, q->row->tlsrpt, q->now_ms);
+}
+
+/* ---- sts ---- */
+
+void map_sts(struct mapd *m, const struct map_query *q)
+{
+	struct nexthop nexthop;
+
+	nexthop_parse(&nexthop, q->key, q->key_len);
+	if (mapd_settings_awaited(m))
+		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+	else if (nexthop.kind == NEXTHOP_DOMAIN || nexthop.kind == NEXTHOP_HOST)
+		map_ask_facts(m, q, &nexthop);
+	else
+		map_answer(m, q, SOCKMAP_NOTFOUND, "");
+}
+
+void map_sts_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
+{
+	struct dest_setting dest;
+
+	settings_dest(mirror_read(m->mirror), nexthop, q->now_ms, &dest);
+	mirror_done(m->mirror);
+	reply_end(&m->reply, answer_sts(reply_begin(&m->reply), facts, q->now_ms / 1000, &dest));
+}
+
+/* ---- refusal ---- */
+
+void map_refusal(struct mapd *m, const struct map_query *q)
+{
+	char host[DOMAIN_SIZE], quoted[DOMAIN_SIZE + 8];
+	const char *text;
+	struct sbuf *out = reply_begin(&m->reply);
+
+	if (!refusal_parse(host, &text, q->key, q->key_len) || !refusal_memory_mode_alone(m->refusals, host, tick_mono_ms())) {
+		map_answer(m, q, SOCKMAP_NOTFOUND, "");
+		return;
+	}
+	m->metrics.value[METRIC_REFUSALS]++;
+	log_info("event=refusal host=%s answer=5.7.10", log_quote(quoted, sizeof(quoted), host, strlen(host)));
+	sbuf_add(out, "5.7.10 Sender domain requires TLS: ");
+	sbuf_addn(out, text, (size_t)(q->key + q->key_len - text));
+	reply_end(&m->reply, SOCKMAP_OK);
+	map_reply(m, q);
+}

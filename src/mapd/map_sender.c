@@ -1,0 +1,82 @@
+/*
+ * map_sender.c - the maps that read the sender's setting and nothing else: `transport` and `mode`. They never wait.
+ */
+#include <string.h>
+
+#include "core/domain.h"
+#include "mapd/mapd.h"
+#include "mapd/maps.h"
+
+/* The domain as settings_sender() wants it: "<>" the null sender, "" an address without a domain. */
+static void address_of(const struct map_query *q, char out[DOMAIN_SIZE])
+{
+	if (address_domain(out, q->key, q->key_len) == ADDRESS_NULL)
+		strcpy(out, "<>");
+}
+
+/* The same from a bare domain too. */
+static void address_or_domain_of(const struct map_query *q, char out[DOMAIN_SIZE])
+{
+	bool address = q->key_len == 0 || memchr(q->key, '@', q->key_len) || memchr(q->key, '<', q->key_len);
+
+	if (address)
+		address_of(q, out);
+	else if (domain_canon(out, q->key, q->key_len) != DOMAIN_OK)
+		out[0] = '\0';
+}
+
+/* The setting of DOMAIN, or what settings.when_unknown says in its place. */
+static void sender_setting(struct mapd *m, const char *domain, int64_t now_ms, struct sender_setting *out)
+{
+	settings_sender(mirror_read(m->mirror), domain, now_ms, out);
+	mirror_done(m->mirror);
+	if (mirror_state(m->mirror) == MIRROR_UNKNOWN && m->conf->settings.when_unknown == UNKNOWN_ENFORCED)
+		out->mode = MODE_ENFORCED;
+}
+
+/* transport = via [ "-" mode ] ":" / the configured transport ":" */
+static void format_transport(const struct mapd *m, const struct sender_setting *s, struct sbuf *out)
+{
+	const char *const suffix[] = {"", "-enforced", "-verified"};
+	const char *const transport[] = {"", m->conf->mapd.enforced_transport, m->conf->mapd.verified_transport};
+
+	sbuf_add(out, s->via[0] ? s->via : transport[s->mode]);
+	if (s->via[0])
+		sbuf_add(out, suffix[s->mode]);
+	if (out->len > 0)
+		sbuf_addc(out, ':');
+}
+
+void map_transport(struct mapd *m, const struct map_query *q)
+{
+	char domain[DOMAIN_SIZE];
+	struct sender_setting setting;
+	struct sbuf *out = reply_begin(&m->reply);
+
+	if (mapd_settings_awaited(m)) {
+		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+		return;
+	}
+	address_of(q, domain);
+	sender_setting(m, domain, q->now_ms, &setting);
+	format_transport(m, &setting, out);
+	reply_end(&m->reply, out->len > 0 ? SOCKMAP_OK : SOCKMAP_NOTFOUND);
+	map_reply(m, q);
+}
+
+void map_mode(struct mapd *m, const struct map_query *q)
+{
+	char domain[DOMAIN_SIZE];
+	struct sender_setting setting;
+
+	if (mapd_settings_awaited(m)) {
+		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+		return;
+	}
+	address_or_domain_of(q, domain);
+	sender_setting(m, domain, q->now_ms, &setting);
+	if (setting.mode == MODE_OPPORTUNISTIC)
+		map_answer(m, q, SOCKMAP_NOTFOUND, "");
+	else
+		map_answer(m, q, SOCKMAP_OK, names_name(mode_names, (int)setting.mode));
+}

@@ -1,0 +1,59 @@
+/*
+ * mapd.h - what the parts of tlsmode-mapd have in common: one process, one loop, one thread that owns all of this.
+ */
+#ifndef TLSMODE_MAPD_MAPD_H
+#define TLSMODE_MAPD_MAPD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <event2/event.h>
+
+#include "io/conf.h"
+#include "io/dns_ub.h"
+#include "io/https_curl.h"
+#include "io/mirror.h"
+#include "mapd/metrics.h"
+#include "mapd/ratelimit.h"
+#include "mapd/reply.h"
+#include "mapd/resolve.h"
+
+#define MAPD_REFUSAL_HOSTS 200000 /* MX hosts whose strict answers are remembered */
+
+struct mapd {
+	struct event_base *base;
+	const char *conf_file; /* as given; read again on SIGHUP */
+	bool verbose;          /* -v */
+	bool foreground;       /* -f */
+	struct conf *conf;
+
+	struct mirror *mirror;
+	struct resolver *resolver; /* owns dns and https once it is there */
+	struct dns *dns;
+	struct https *https;
+	time_t dns_since; /* dns was made then, from files as they were */
+
+	struct listeners *listeners;
+	struct server *server;
+	struct http *http;
+	struct verdict_cache *cache;
+	struct refusal_memory *refusals;
+	struct metrics metrics;
+	struct reply reply; /* the answer being made */
+	struct ratelimit unknown_map_lines;
+	struct ratelimit_names exception_lines, temp_lines;
+
+	int64_t started_ms; /* monotonic */
+	bool serving;
+	bool stopping;
+};
+
+/* True: nobody knows the settings yet and the configuration says to wait for them. */
+static inline bool mapd_settings_awaited(const struct mapd *m)
+{
+	return mirror_state(m->mirror) == MIRROR_UNKNOWN && m->conf->settings.when_unknown == UNKNOWN_TEMPFAIL;
+}
+#define MAPD_SETTINGS_AWAITED "settings not yet loaded"
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * maps.c - see maps.h: the table of maps, and the way of a request to its row.
+ */
+#include "mapd/maps.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "core/sockmap.h"
+#include "mapd/mapd.h"
+
+static const struct map_row rows[] = {
+    {"opportunistic", MAP_OPPORTUNISTIC, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, false},
+    {"enforced", MAP_ENFORCED, map_policy, map_policy_finish, MODE_ENFORCED, false},
+    {"verified", MAP_VERIFIED, map_policy, map_policy_finish, MODE_VERIFIED, false},
+    {"transport", MAP_TRANSPORT, map_transport, NULL, MODE_OPPORTUNISTIC, false},
+    {"refusal", MAP_REFUSAL, map_refusal, NULL, MODE_OPPORTUNISTIC, false},
+    {"opportunistic-tlsrpt", MAP_OPPORTUNISTIC_TLSRPT, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, true},
+    {"enforced-tlsrpt", MAP_ENFORCED_TLSRPT, map_policy, map_policy_finish, MODE_ENFORCED, true},
+    {"verified-tlsrpt", MAP_VERIFIED_TLSRPT, map_policy, map_policy_finish, MODE_VERIFIED, true},
+    {"QUERY", MAP_OPPORTUNISTIC, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, false},
+    {"postfix", MAP_OPPORTUNISTIC, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, false},
+    {"QUERYwithTLSRPT", MAP_OPPORTUNISTIC_TLSRPT, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, true},
+    {"mode", MAP_MODE, map_mode, NULL, MODE_OPPORTUNISTIC, false},
+    {"sts", MAP_STS, map_sts, map_sts_finish, MODE_OPPORTUNISTIC, false},
+    {"explain", MAP_EXPLAIN, map_explain, map_explain_finish, MODE_OPPORTUNISTIC, false},
+    {"status", MAP_STATUS, map_status, NULL, MODE_OPPORTUNISTIC, false},
+};
+
+#define KEY_MAX 10000 /* octets; Postfix sends no longer one */
+
+static const struct map_row unknown_row = {"", MAP_UNKNOWN, NULL, NULL, MODE_OPPORTUNISTIC, false};
+
+static const struct map_row *find_row(const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strncmp(rows[i].name, name, len) == 0 && rows[i].name[len] == '\0')
+			return &rows[i];
+	return NULL;
+}
+
+void map_count(struct mapd *m, const struct map_row *row, enum sockmap_status status)
+{
+	m->metrics.requests[row->id][status]++;
+}
+
+void map_reply(struct mapd *m, const struct map_query *q)
+{
+	map_count(m, q->row, m->reply.status);
+	client_answer(q->client, m->reply.framed, m->reply.len);
+}
+
+void map_answer(struct mapd *m, const struct map_query *q, enum sockmap_status status, const char *text)
+{
+	reply_make(&m->reply, status, text);
+	map_reply(m, q);
+}
+
+static void answer_unknown(struct mapd *m, const struct map_query *q, const char *name, size_t len)
+{
+	char quoted[100];
+	unsigned long suppressed;
+
+	if (ratelimit_ok(&m->unknown_map_lines, tick_mono_ms(), &suppressed))
+		log_warn("event=unknown_map name=%s suppressed=%lu", log_quote(quoted, sizeof(quoted), name, len), suppressed);
+	map_answer(m, q, SOCKMAP_TEMP, "unknown map name");
+}
+
+void maps_request(struct client *client, const char *payload, size_t len, int64_t now_ms, void *arg)
+{
+	struct mapd *m = arg;
+	struct sockmap_request request;
+	struct map_query q = {&unknown_row, client, "", 0, now_ms};
+
+	if (!sockmap_parse(&request, payload, len)) {
+		if (len > KEY_MAX)
+			client_reject(client, "no map name and too long");
+		else
+			answer_unknown(m, &q, payload, len);
+		return;
+	}
+	if (request.key_len > KEY_MAX) {
+		client_reject(client, "key over the limit");
+		return;
+	}
+	q.row = find_row(request.map, request.map_len);
+	q.key = request.key;
+	q.key_len = request.key_len;
+	if (q.row) {
+		q.row->handle(m, &q);
+		return;
+	}
+	q.row = &unknown_row;
+	answer_unknown(m, &q, request.map, request.map_len);
+}

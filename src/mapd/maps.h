@@ -1,0 +1,70 @@
+/*
+ * maps.h - the socketmap maps by name (PRODUCT.md "Socketmap maps"): one table, a row each.
+ *
+ * A new map is an enum map_id (metrics.h) and a row in maps.c. Called by server.c for every request.
+ */
+#ifndef TLSMODE_MAPD_MAPS_H
+#define TLSMODE_MAPD_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/facts.h"
+#include "core/mode.h"
+#include "core/nexthop.h"
+#include "mapd/metrics.h"
+#include "mapd/server.h"
+
+struct mapd;
+
+struct map_query {
+	const struct map_row *row;
+	struct client *client;
+	const char *key; /* borrowed, not terminated */
+	size_t key_len;
+	int64_t now_ms; /* wall */
+};
+
+struct map_row {
+	const char *name; /* to the letter */
+	enum map_id id;
+	/* Answers Q with map_answer() or map_reply(), or asks for facts with map_ask_facts(). */
+	void (*handle)(struct mapd *m, const struct map_query *q);
+	/* Makes M->reply once the facts are there; Q->client is NULL. */
+	void (*finish)(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts);
+	enum mode mode; /* policy maps */
+	bool tlsrpt;
+};
+
+/* A server_request_fn; ARG is the struct mapd. */
+void maps_request(struct client *client, const char *payload, size_t len, int64_t now_ms, void *arg);
+
+/* Sends M->reply. */
+void map_reply(struct mapd *m, const struct map_query *q);
+/* Makes and sends a short reply. */
+void map_answer(struct mapd *m, const struct map_query *q, enum sockmap_status status, const char *text);
+void map_count(struct mapd *m, const struct map_row *row, enum sockmap_status status);
+
+/* map_facts.c: finishes Q with the facts of NEXTHOP, at once when they are at hand or none can be had, else later. */
+void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop);
+
+/* map_policy.c */
+void map_policy(struct mapd *m, const struct map_query *q);
+void map_policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts);
+void map_sts(struct mapd *m, const struct map_query *q);
+void map_sts_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts);
+void map_refusal(struct mapd *m, const struct map_query *q);
+
+/* map_sender.c */
+void map_transport(struct mapd *m, const struct map_query *q);
+void map_mode(struct mapd *m, const struct map_query *q);
+
+/* map_explain.c */
+void map_explain(struct mapd *m, const struct map_query *q);
+void map_explain_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts);
+
+/* status.c */
+void map_status(struct mapd *m, const struct map_query *q);
+
+#endif

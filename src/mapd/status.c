@@ -1,0 +1,149 @@
+/*
+ * status.c - see status.h.
+ */
+#include "config.h"
+
+#include "mapd/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/tick.h"
+#include "mapd/listeners.h"
+#include "mapd/mapd.h"
+#include "mapd/maps.h"
+
+#define EXCEPTIONS_TOLD 100 /* names of exceptions without end; more are only counted */
+
+const char *status_not_ready(struct mapd *m)
+{
+	if (m->stopping)
+		return "stopping";
+	if (!m->serving)
+		return "starting";
+	if (mirror_state(m->mirror) == MIRROR_UNKNOWN)
+		return "the settings are not known yet";
+	if (mirror_state(m->mirror) == MIRROR_HELD)
+		return "settings vanished all at once; the last known are held until \"tlsmode settings accept\" or their return";
+	return NULL;
+}
+
+struct exceptions {
+	json_t *names;
+	int64_t now_ms;
+};
+
+static void tell_exception(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
+{
+	struct exceptions *e = arg;
+
+	if (kind == SETTING_EXCEPT && value->ends_at_ms == 0 && json_array_size(e->names) < EXCEPTIONS_TOLD)
+		json_array_append_new(e->names, json_string(name));
+}
+
+static json_t *exceptions_json(struct mapd *m)
+{
+	struct exceptions e = {json_array(), tick_wall_ms()};
+
+	if (m->metrics.value[METRIC_EXCEPTIONS_WITHOUT_END] > 0) {
+		settings_each(mirror_read(m->mirror), tell_exception, &e);
+		mirror_done(m->mirror);
+	}
+	return e.names;
+}
+
+static json_t *settings_json(struct mapd *m)
+{
+	static const char *const when[] = {"tempfail", "opportunistic", "enforced"};
+	json_t *o = json_object();
+
+	json_object_set_new(o, "state", json_string(names_name(mirror_state_names, (int)mirror_state(m->mirror))));
+	json_object_set_new(o, "when_unknown", json_string(when[m->conf->settings.when_unknown]));
+	json_object_set_new(o, "exceptions_without_end", exceptions_json(m));
+	return o;
+}
+
+static json_t *redis_json(struct mapd *m)
+{
+	struct redis *r = mirror_redis(m->mirror);
+	json_t *o = json_object();
+
+	json_object_set_new(o, "address", json_string(m->conf->redis.address));
+	json_object_set_new(o, "prefix", json_string(m->conf->redis.prefix));
+	json_object_set_new(o, "up", json_boolean(r && redis_is_up(r)));
+	json_object_set_new(o, "version", json_string(r ? redis_server_version(r) : ""));
+	json_object_set_new(o, "maxmemory_policy", json_string(r ? redis_maxmemory_policy(r) : ""));
+	json_object_set_new(o, "last_error", json_string(r ? redis_last_error(r) : ""));
+	return o;
+}
+
+static json_t *counters_json(const struct metrics *metrics)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < METRICS; i++)
+		if (metric_json_name((enum metric)i))
+			json_object_set_new(o, metric_json_name((enum metric)i), json_integer((json_int_t)metrics->value[i]));
+	return o;
+}
+
+static json_t *requests_json(const struct metrics *metrics)
+{
+	json_t *o = json_object();
+
+	for (int map = 0; map < MAP_IDS; map++) {
+		const uint64_t *r = metrics->requests[map];
+
+		json_object_set_new(o, map_id_names[map],
+		    json_pack("{s:I, s:I, s:I}", "ok", (json_int_t)r[SOCKMAP_OK], "notfound", (json_int_t)r[SOCKMAP_NOTFOUND], "temp",
+		        (json_int_t)r[SOCKMAP_TEMP]));
+	}
+	return o;
+}
+
+static json_t *listeners_json(struct mapd *m)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < listeners_count(m->listeners); i++)
+		json_array_append_new(a, json_string(listeners_text(m->listeners, i)));
+	return a;
+}
+
+char *status_json(struct mapd *m)
+{
+	const char *not_ready = status_not_ready(m);
+	json_t *o = json_object();
+	char *text;
+
+	metrics_gather(m);
+	json_object_set_new(o, "program", json_string("tlsmode-mapd"));
+	json_object_set_new(o, "version", json_string(PACKAGE_VERSION));
+	json_object_set_new(o, "uptime_s", json_integer((json_int_t)m->metrics.value[METRIC_UPTIME]));
+	json_object_set_new(o, "ready", json_boolean(!not_ready));
+	json_object_set_new(o, "not_ready_reason", json_string(not_ready ? not_ready : ""));
+	json_object_set_new(o, "conf", json_string(m->conf->file));
+	json_object_set_new(o, "listeners", listeners_json(m));
+	json_object_set_new(o, "redis", redis_json(m));
+	json_object_set_new(o, "settings", settings_json(m));
+	json_object_set_new(o, "requests", requests_json(&m->metrics));
+	json_object_set_new(o, "counters", counters_json(&m->metrics));
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
+}
+
+void map_status(struct mapd *m, const struct map_query *q)
+{
+	char *json;
+
+	if (q->key_len != 3 || memcmp(q->key, "all", 3) != 0) {
+		map_answer(m, q, SOCKMAP_NOTFOUND, "");
+		return;
+	}
+	json = status_json(m);
+	map_answer(m, q, json ? SOCKMAP_OK : SOCKMAP_TEMP, json ? json : "no status");
+	free(json);
+}

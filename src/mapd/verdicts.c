@@ -1,0 +1,171 @@
+/*
+ * verdicts.c - see verdicts.h.
+ */
+#include "mapd/verdicts.h"
+
+#include <string.h>
+
+#include "base/hmap.h"
+#include "base/log.h"
+#include "base/tick.h"
+#include "core/answer.h"
+#include "core/decide.h"
+#include "mapd/mapd.h"
+#include "mapd/refusal_memory.h"
+#include "mapd/verdict_cache.h"
+
+static void merge_dest(struct mapd *m, const struct nexthop *nexthop, int64_t now_ms, struct dest_setting *out)
+{
+	settings_dest(mirror_read(m->mirror), nexthop, now_ms, out);
+	mirror_done(m->mirror);
+}
+
+bool verdicts_named(struct mapd *m, const struct nexthop *nexthop, int64_t now_ms)
+{
+	struct dest_setting dest;
+
+	merge_dest(m, nexthop, now_ms, &dest);
+	return dest.named;
+}
+
+/* ---- what is remembered for the refusal map ---- */
+
+/* Nothing but the sender's mode demands TLS. A destination that publishes TLSA records demands it too, usable or not. */
+static bool mode_alone(const struct verdict *v)
+{
+	const uint32_t dane = 1u << REASON_DANE_SOME_USABLE | 1u << REASON_DANE_ALL_USABLE | 1u << REASON_DANE_UNUSABLE;
+
+	return (v->level == LEVEL_ENCRYPT || v->level == LEVEL_VERIFY) && !(v->reasons & dane);
+}
+
+static void remember(struct mapd *m, const struct facts *facts, bool alone)
+{
+	const struct nexthop *nexthop = &facts->nexthop;
+	int64_t now_ms = tick_mono_ms();
+	char address[NEXTHOP_SIZE];
+
+	for (size_t i = 0; i < facts->host_count; i++)
+		refusal_memory_note(m->refusals, facts->host[i].name, alone, now_ms);
+	if (facts->host_count > 0)
+		return;
+	if (nexthop->kind != NEXTHOP_LITERAL) {
+		if (nexthop->domain[0])
+			refusal_memory_note(m->refusals, nexthop->domain, alone, now_ms);
+		return;
+	}
+	/* "[192.0.2.1]:25": Postfix calls that host by its address */
+	strcpy(address, nexthop->key + 1);
+	address[strcspn(address, "]")] = '\0';
+	refusal_memory_note(m->refusals, address, alone, now_ms);
+}
+
+static void remember_again(struct mapd *m, const struct nexthop *nexthop, const char *key, enum mode mode, int64_t now_ms)
+{
+	struct dest_setting dest;
+	struct facts facts;
+	struct verdict v;
+
+	if (nexthop->kind == NEXTHOP_DOMAIN || nexthop->kind == NEXTHOP_HOST) {
+		if (!resolve_known(m->resolver, nexthop, &facts)) {
+			verdict_cache_drop(m->cache, key); /* the next answer is made anew, and remembered then */
+			return;
+		}
+	} else {
+		facts_init(&facts, nexthop);
+	}
+	merge_dest(m, nexthop, now_ms, &dest);
+	decide(&facts, now_ms / 1000, mode, &dest, m->conf->mapd.dane, &v);
+	remember(m, &facts, mode_alone(&v));
+	facts_fini(&facts);
+}
+
+void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, unsigned due, int64_t now_ms)
+{
+	struct nexthop nexthop;
+
+	nexthop_parse(&nexthop, key, len);
+	if (due & VERDICT_TOUCH)
+		remember_again(m, &nexthop, nexthop.key, mode, now_ms);
+	if ((due & VERDICT_PREFETCH) && (nexthop.kind == NEXTHOP_DOMAIN || nexthop.kind == NEXTHOP_HOST))
+		resolve_prefetch(m->resolver, &nexthop);
+}
+
+/* ---- what is logged and counted ---- */
+
+static uint64_t name_hash(const char *name, uint64_t kind)
+{
+	const uint64_t key[2] = {kind, 0};
+
+	return siphash13(key, name, strlen(name));
+}
+
+static void log_exceptions(struct mapd *m, const struct nexthop *nexthop, const struct verdict *v, const struct dest_setting *dest, enum mode mode)
+{
+	static const char *const name[] = {"dane", "sts", "plaintext"};
+	char key[NEXTHOP_SIZE * 4], dest_key[SETTING_NAME_SIZE * 4];
+
+	for (int i = 0; i < 3; i++) {
+		if (!(v->reasons & 1u << (REASON_EXCEPT_DANE + i)))
+			continue;
+		m->metrics.value[METRIC_EXCEPT_DANE_USED + i]++;
+		if (!ratelimit_name_ok(&m->exception_lines, name_hash(nexthop->key, (uint64_t)i), tick_mono_ms()))
+			continue;
+		log_info("event=exception_used exception=%s nexthop=%s setting=%s mode=%s answer=%s", name[i],
+		    log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
+		    log_quote(dest_key, sizeof(dest_key), dest->except_key, strlen(dest->except_key)), names_name(mode_names, (int)mode),
+		    names_name(level_names, (int)v->level));
+	}
+}
+
+static void log_temp(struct mapd *m, const struct nexthop *nexthop, enum mode mode)
+{
+	char key[NEXTHOP_SIZE * 4], reason[400];
+	const char *text = m->reply.payload + strlen("TEMP ");
+
+	m->metrics.value[METRIC_VERDICTS_TEMP]++;
+	if (!ratelimit_name_ok(&m->temp_lines, name_hash(nexthop->key, (uint64_t)mode), tick_mono_ms()))
+		return;
+	log_warn("event=verdict_temp nexthop=%s mode=%s reason=%s", log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
+	    names_name(mode_names, (int)mode), log_quote(reason, sizeof(reason), text, strlen(text)));
+}
+
+/* ---- rendering ---- */
+
+static int64_t valid_until_ms(const struct facts *facts, const struct dest_setting *dest, int64_t now_ms)
+{
+	int64_t until = facts_until(facts, now_ms / 1000);
+	int64_t latest = now_ms / 1000 + FACTS_TTL_MAX;
+
+	if (until > latest)
+		until = latest;
+	return until * 1000 < dest->valid_until_ms ? until * 1000 : dest->valid_until_ms;
+}
+
+void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode, bool tlsrpt, int64_t now_ms)
+{
+	const struct conf_mapd *conf = &m->conf->mapd;
+	const struct answer_options options = {conf->min_tls, tlsrpt, conf->report_failures};
+	int64_t now = now_ms / 1000;
+	struct dest_setting dest;
+	struct verdict v;
+
+	merge_dest(m, nexthop, now_ms, &dest);
+	decide(facts, now, mode, &dest, conf->dane, &v);
+	reply_end(&m->reply, answer_format(reply_begin(&m->reply), &v, facts, now, &dest, &options));
+	if (nexthop->key[0])
+		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, tlsrpt), m->reply.framed, m->reply.len, now_ms,
+		    valid_until_ms(facts, &dest, now_ms));
+	if (mode != MODE_OPPORTUNISTIC)
+		remember(m, facts, mode_alone(&v));
+	log_exceptions(m, nexthop, &v, &dest, mode);
+	if (m->reply.status == SOCKMAP_TEMP)
+		log_temp(m, nexthop, mode);
+}
+
+void verdicts_setting_changed(struct mapd *m, const char *name)
+{
+	if (name[0] == '*' || name[0] == '.')
+		verdict_cache_drop_all(m->cache); /* decided anew when asked, from facts at hand */
+	else
+		verdict_cache_drop(m->cache, name);
+}

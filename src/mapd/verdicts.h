@@ -1,0 +1,29 @@
+/*
+ * verdicts.h - from facts to an answer of a policy map: settings merged, decided, rendered, cached, remembered and logged.
+ *
+ * The policy itself is core's (decide.h, answer.h); here is what must happen beside it. Called by map_policy.c and main.c.
+ */
+#ifndef TLSMODE_MAPD_VERDICTS_H
+#define TLSMODE_MAPD_VERDICTS_H
+
+#include <stdbool.h>
+
+#include "core/facts.h"
+#include "core/mode.h"
+#include "core/nexthop.h"
+
+struct mapd;
+
+/* The answer for NEXTHOP with FACTS, into M->reply. NOW_MS: wall. */
+void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode, bool tlsrpt, int64_t now_ms);
+
+/* A cached answer of KEY (canonical) was given of which verdict_cache.h says DUE. */
+void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, unsigned due, int64_t now_ms);
+
+/* What was rendered from a setting (mirror.h) is stale. */
+void verdicts_setting_changed(struct mapd *m, const char *name);
+
+/* Some rcpt or except key other than "*" names NEXTHOP. */
+bool verdicts_named(struct mapd *m, const struct nexthop *nexthop, int64_t now_ms);
+
+#endif
