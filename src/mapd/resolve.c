@@ -1,7 +1,7 @@
 /*
- * resolve.c - the table of jobs and those who wait for them.
+ * resolve.c - who waits for which job, and what happens when one is ready, over, or in the way.
  *
- * Not here: a job's rounds and deadlines (job.c), what is kept, shared and logged (ledger.c), whose turn a fetch is (fetch_turn.c),
+ * Not here: the table of jobs (jobs.c), a job's rounds and deadlines (job.c), what is kept, shared and logged (ledger.c), whose turn a fetch is (fetch_turn.c),
  * when a policy is fetched anew (refresh.c). Called by mapd's server and maps.
  */
 #include "mapd/resolve.h"
@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "base/hmap.h"
-#include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "core/rkeys.h"
@@ -19,6 +17,7 @@
 #include "mapd/due.h"
 #include "mapd/fetch_turn.h"
 #include "mapd/job.h"
+#include "mapd/jobs.h"
 #include "mapd/ledger.h"
 #include "mapd/refresh.h"
 
@@ -39,55 +38,13 @@ struct resolver {
 	struct ledger ledger;
 	struct backends *backends;
 	struct due_queue *mono, *wall;
-	struct hmap jobs; /* hashed by domain, so that its variants stand in one chain */
-	TAILQ_HEAD(, job) background; /* told, but a fetch goes on; the oldest first */
+	struct jobs *jobs;
 	unsigned long started, refused, given_up;
 };
 
 static bool has_questions(const struct nexthop *n)
 {
 	return n->kind == NEXTHOP_DOMAIN || n->kind == NEXTHOP_HOST;
-}
-
-static struct hmap_node *jobs_first(const struct resolver *r, const char *domain)
-{
-	return hmap_first(&r->jobs, hmap_hash(&r->jobs, domain, strlen(domain)));
-}
-
-static struct job *find_job(const struct resolver *r, const struct nexthop *n)
-{
-	struct hmap_node *node;
-
-	for (node = jobs_first(r, n->domain); node != NULL; node = hmap_next(node)) {
-		struct job *j = hmap_entry(node, struct job, node);
-
-		if (strcmp(j->facts.nexthop.key, n->key) == 0)
-			return j;
-	}
-	return NULL;
-}
-
-static bool domain_has_job(const struct resolver *r, const char *domain)
-{
-	struct hmap_node *node;
-
-	for (node = jobs_first(r, domain); node != NULL; node = hmap_next(node))
-		if (strcmp(hmap_entry(node, struct job, node)->facts.nexthop.domain, domain) == 0)
-			return true;
-	return false;
-}
-
-static void leave_background(struct resolver *r, struct job *j)
-{
-	if (j->in_background)
-		TAILQ_REMOVE(&r->background, j, entry);
-	j->in_background = false;
-}
-
-static void enter_background(struct resolver *r, struct job *j)
-{
-	TAILQ_INSERT_TAIL(&r->background, j, entry);
-	j->in_background = true;
 }
 
 /* The domain's other next hops share the policy. */
@@ -143,7 +100,7 @@ static void on_ready(struct job *j, void *arg)
 {
 	struct resolver *r = arg;
 
-	leave_background(r, j);
+	jobs_leave_background(r->jobs, j);
 	if (j->news)
 		j->answered = false; /* who was told before was told less */
 	if (!j->told || j->news)
@@ -153,19 +110,13 @@ static void on_ready(struct job *j, void *arg)
 	if (j->stale != 0 && j->answered) /* what was just rendered is to be read again when it is asked next */
 		r->on_facts(j->facts.nexthop.key, NULL, r->arg);
 	if (TAILQ_EMPTY(&j->waits))
-		enter_background(r, j);
-}
-
-static void job_remove(struct resolver *r, struct job *j)
-{
-	leave_background(r, j);
-	hmap_remove(&r->jobs, &j->node);
+		jobs_enter_background(r->jobs, j);
 }
 
 /* The job is over, or has to make room. What nobody was told is told now. */
 static void finish(struct resolver *r, struct job *j)
 {
-	job_remove(r, j);
+	jobs_remove(r->jobs, j);
 	if (j->news)
 		keep(r, j);
 	if (!j->answered)
@@ -219,7 +170,7 @@ static struct job *start_job(struct resolver *r, const struct nexthop *n, int64_
 	j->ends_by = ends_by;
 	if (has_questions(n))
 		ledger_begin(&r->ledger, j);
-	hmap_insert(&r->jobs, &j->node, hmap_hash(&r->jobs, n->domain, strlen(n->domain)));
+	jobs_add(r->jobs, j);
 	job_kick(j);
 	r->started++;
 	return j;
@@ -228,31 +179,31 @@ static struct job *start_job(struct resolver *r, const struct nexthop *n, int64_
 /* Fetches that go on in the background give way: the oldest first. */
 static bool make_room(struct resolver *r)
 {
-	struct job *oldest = TAILQ_FIRST(&r->background);
+	struct job *oldest = jobs_oldest_in_background(r->jobs);
 
-	if (r->jobs.count < r->max_jobs)
+	if (jobs_count(r->jobs) < r->max_jobs)
 		return true;
 	if (oldest == NULL)
 		return false;
 	r->given_up++;
 	finish(r, oldest);
-	return r->jobs.count < r->max_jobs;
+	return jobs_count(r->jobs) < r->max_jobs;
 }
 
 /* What nobody waits for leaves half of the room to what somebody does. */
 static bool room_for_unasked(const struct resolver *r)
 {
-	return r->jobs.count < r->max_jobs / 2;
+	return jobs_count(r->jobs) < r->max_jobs / 2;
 }
 
 static struct job *join_or_start(struct resolver *r, const struct nexthop *n)
 {
-	struct job *j = find_job(r, n);
+	struct job *j = jobs_find(r->jobs, n);
 
 	if (j == NULL)
 		return make_room(r) ? start_job(r, n, 0) : NULL;
 	if (j->told) {
-		leave_background(r, j);
+		jobs_leave_background(r->jobs, j);
 		ledger_again(&r->ledger, j);
 		job_restart(j);
 	}
@@ -285,7 +236,7 @@ void resolve_abort(struct resolve_wait **w)
 
 bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct facts *out)
 {
-	struct job *j = find_job(r, nexthop);
+	struct job *j = jobs_find(r->jobs, nexthop);
 	int64_t now = wall_s();
 
 	facts_init(out, nexthop);
@@ -307,7 +258,7 @@ void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop)
 	struct facts *f;
 	int64_t ends_by = 0;
 
-	if (!has_questions(nexthop) || find_job(r, nexthop) != NULL || !room_for_unasked(r))
+	if (!has_questions(nexthop) || jobs_find(r->jobs, nexthop) != NULL || !room_for_unasked(r))
 		return;
 	f = xmalloc(sizeof *f);
 	if (resolve_known(r, nexthop, f)) {
@@ -329,7 +280,7 @@ static bool start_refresh(const char *domain, void *arg)
 		nexthop_parse(&hops[0], domain, strlen(domain));
 	if (!ledger_in_force(&r->ledger, &hops[0]))
 		return false;
-	if (domain_has_job(r, domain) || !room_for_unasked(r)) {
+	if (jobs_has_domain(r->jobs, domain) || !room_for_unasked(r)) {
 		refresh_set(r->ledger.refresh, domain, wall_s() + FACTS_REFRESH_MIN);
 		return false;
 	}
@@ -344,18 +295,6 @@ static const struct {
 	int rkey_kind;
 	unsigned mark;
 } marks_of[] = {{RKEY_STS, KNOWN_MARK_STS}, {RKEY_DANE, KNOWN_MARK_DANE}};
-
-static void mark_jobs(struct resolver *r, const char *domain, unsigned mark)
-{
-	struct hmap_node *node;
-
-	for (node = jobs_first(r, domain); node != NULL; node = hmap_next(node)) {
-		struct job *j = hmap_entry(node, struct job, node);
-
-		if (strcmp(j->facts.nexthop.domain, domain) == 0)
-			j->stale |= mark;
-	}
-}
 
 void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 {
@@ -374,7 +313,7 @@ void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 	if (mark == 0 || !has_questions(&n))
 		return;
 	known_facts_mark(r->ledger.known, n.domain, mark);
-	mark_jobs(r, n.domain, mark);
+	jobs_mark(r->jobs, n.domain, mark);
 	if (mark == KNOWN_MARK_STS)
 		fetch_turns_changed(r->owner.turns, n.domain);
 	r->on_facts(n.key, NULL, r->arg);
@@ -402,18 +341,16 @@ struct resolver *resolver_new(const struct resolver_env *env)
 	    .on_shared = on_shared, .on_other_fetch = on_other_fetch, .on_policy = on_policy, .on_late = on_late, .arg = r};
 	ledger_init(&r->ledger, env->redis, env->conf->mapd.cache_entries);
 	r->ledger.refresh = refresh_new(r->wall, start_refresh, r);
-	hmap_init(&r->jobs, 0);
-	TAILQ_INIT(&r->background);
+	r->jobs = jobs_new();
 	take_limits(r, env->conf);
 	return r;
 }
 
-static void drop_job(struct hmap_node *node, void *arg)
+static void drop_job(struct job *j, void *arg)
 {
-	struct job *j = hmap_entry(node, struct job, node);
 	struct resolve_wait *w;
 
-	job_remove(arg, j);
+	(void)arg;
 	while ((w = TAILQ_FIRST(&j->waits)) != NULL)
 		resolve_abort(&w);
 	job_free(&j);
@@ -425,8 +362,7 @@ void resolver_free(struct resolver **r)
 
 	if (gone == NULL)
 		return;
-	hmap_each(&gone->jobs, drop_job, gone);
-	hmap_fini(&gone->jobs);
+	jobs_free(&gone->jobs, drop_job, gone);
 	fetch_turns_free(&gone->owner.turns);
 	refresh_free(&gone->ledger.refresh);
 	ledger_fini(&gone->ledger);
@@ -449,7 +385,7 @@ void resolver_counts(const struct resolver *r, struct resolver_counts *out)
 	struct known_facts_counts known;
 
 	known_facts_counts(r->ledger.known, &known);
-	*out = (struct resolver_counts){.jobs = r->jobs.count, .known = known.domains, .fetches = fetch_turns_count(r->owner.turns),
+	*out = (struct resolver_counts){.jobs = jobs_count(r->jobs), .known = known.domains, .fetches = fetch_turns_count(r->owner.turns),
 	    .policies = known.with_policy, .policies_dated = refresh_count(r->ledger.refresh), .known_octets = known.octets,
 	    .started = r->started, .refused = r->refused, .given_up = r->given_up, .evicted = known.evicted,
 	    .policies_evicted = known.policies_evicted, .timeouts = r->ledger.timeouts, .fetch_ok = r->ledger.fetch_ok,
