@@ -138,6 +138,7 @@ static void on_policy(const struct policy_result *result, void *arg)
 
 static void fetch_begins(struct job *j)
 {
+	memcpy(j->was_id, j->facts.sts.policy_id, sizeof j->was_id);
 	j->fetch_ms = tick_mono_ms();
 	j->sts_by_ms = j->fetch_ms + (int64_t)j->owner->sts_timeout_s * 1000;
 	j->fetch_by_ms = j->fetch_ms + HTTPS_LIMIT_S * 1000;

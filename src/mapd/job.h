@@ -80,6 +80,7 @@ struct job {
 	bool kicked;
 	enum job_limit late;
 	int64_t started_ms, dns_by_ms, answer_by_ms; /* monotonic */
+	char was_id[STS_ID_SIZE];                    /* of the policy before the fetch; "" */
 	int64_t fetch_ms, sts_by_ms, fetch_by_ms;    /* when the fetch began (0: none), and its limits */
 };
 

@@ -16,6 +16,10 @@
 #include "mapd/rate.h"
 #include "mapd/refresh.h"
 
+/* A field of the sts hash that says: an operator wants all nodes to forget (`tlsmode cache forget`). Without it a removed hash means
+ * the same, but not where Redis may evict facts (maxmemory-policy volatile-*). */
+#define LEDGER_FORGOTTEN "forgotten"
+
 struct ledger {
 	struct redis *redis;
 	struct known_facts *known;
@@ -39,6 +43,14 @@ bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field
 /* JOB's fetch is over: log, count, share. */
 void ledger_policy(struct ledger *l, struct job *j, bool ours);
 void ledger_late(struct ledger *l, const struct job *j, enum job_limit limit);
+/* What is kept of NEXTHOP is still of use. */
+bool ledger_alive(struct ledger *l, const struct nexthop *nexthop);
+/* Redis was read because another node (or we) changed the hashes of NEXTHOP that MARKS name: they count more than what is kept. True: that
+ * changed. */
+bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned marks, const struct text_field *sts, size_t sts_count,
+    const struct text_field *dane, size_t dane_count);
+/* The refresh of F's policy gets its date. */
+void ledger_date(struct ledger *l, const struct facts *f);
 /* A policy of NEXTHOP's domain is known and in force; if it has ended, it loses its privilege (known_facts.h). */
 bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop);
 /* JOB's facts are kept, shared if they are ours, and their policy is dated. */

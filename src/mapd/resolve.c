@@ -20,6 +20,7 @@
 #include "mapd/jobs.h"
 #include "mapd/ledger.h"
 #include "mapd/refresh.h"
+#include "mapd/reread.h"
 
 #define PREFETCH_TOGETHER_S 5 /* what ends so soon after the first is looked at with it */
 
@@ -39,6 +40,7 @@ struct resolver {
 	struct backends *backends;
 	struct due_queue *mono, *wall;
 	struct jobs *jobs;
+	struct rereads *rereads;
 	unsigned long started, refused, given_up;
 };
 
@@ -296,6 +298,39 @@ static const struct {
 	unsigned mark;
 } marks_of[] = {{RKEY_STS, KNOWN_MARK_STS}, {RKEY_DANE, KNOWN_MARK_DANE}};
 
+/* What was rendered or is kept of the domain, or is being found out about it, is void until it is read again. */
+static void is_stale(struct resolver *r, const struct nexthop *n, unsigned marks)
+{
+	known_facts_mark(r->ledger.known, n->domain, marks);
+	jobs_mark(r->jobs, n->domain, marks);
+	r->on_facts(n->key, NULL, r->arg);
+}
+
+static void on_reread(const struct nexthop *n, unsigned marks, bool served, const struct text_field *sts, size_t sts_count,
+    const struct text_field *dane, size_t dane_count, void *arg)
+{
+	struct resolver *r = arg;
+
+	if (!served) {
+		known_facts_mark(r->ledger.known, n->domain, marks & KNOWN_MARK_STS);
+		return;
+	}
+	if (!ledger_reread(&r->ledger, n, marks, sts, sts_count, dane, dane_count))
+		return;
+	jobs_mark(r->jobs, n->domain, marks);
+	r->on_facts(n->key, NULL, r->arg);
+}
+
+static void fact_changed(struct resolver *r, const struct nexthop *n, unsigned mark)
+{
+	if (mark == KNOWN_MARK_STS)
+		fetch_turns_changed(r->owner.turns, n->domain);
+	if (!ledger_alive(&r->ledger, n) && !jobs_has_domain(r->jobs, n->domain))
+		is_stale(r, n, mark); /* nothing to lose: read when it is asked for */
+	else if (!reread_start(r->rereads, n, mark))
+		is_stale(r, n, mark);
+}
+
 void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 {
 	struct nexthop n;
@@ -310,13 +345,8 @@ void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 	for (i = 0; i < sizeof marks_of / sizeof marks_of[0]; i++)
 		mark |= marks_of[i].rkey_kind == rkey_kind ? marks_of[i].mark : 0;
 	nexthop_parse(&n, name, strlen(name));
-	if (mark == 0 || !has_questions(&n))
-		return;
-	known_facts_mark(r->ledger.known, n.domain, mark);
-	jobs_mark(r->jobs, n.domain, mark);
-	if (mark == KNOWN_MARK_STS)
-		fetch_turns_changed(r->owner.turns, n.domain);
-	r->on_facts(n.key, NULL, r->arg);
+	if (mark != 0 && has_questions(&n))
+		fact_changed(r, &n, mark);
 }
 
 static void take_limits(struct resolver *r, const struct conf *conf)
@@ -342,6 +372,7 @@ struct resolver *resolver_new(const struct resolver_env *env)
 	ledger_init(&r->ledger, env->redis, env->conf->mapd.cache_entries);
 	r->ledger.refresh = refresh_new(r->wall, start_refresh, r);
 	r->jobs = jobs_new();
+	r->rereads = rereads_new(env->base, env->redis, on_reread, r);
 	take_limits(r, env->conf);
 	return r;
 }
@@ -363,6 +394,7 @@ void resolver_free(struct resolver **r)
 	if (gone == NULL)
 		return;
 	jobs_free(&gone->jobs, drop_job, gone);
+	rereads_free(&gone->rereads);
 	fetch_turns_free(&gone->owner.turns);
 	refresh_free(&gone->ledger.refresh);
 	ledger_fini(&gone->ledger);

@@ -58,9 +58,11 @@ bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct fac
  * is still good. Cheap when one runs. */
 void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop);
 
-/* Another node wrote or removed the facts of NAME (mirror.h on_fact), or all (NAME NULL): all next hops of that domain read Redis
- * again when they are asked next. A removed sts hash is a forgotten policy: it is dropped here too; but one that is missing after NAME
- * NULL (Redis came back empty) was lost, not forgotten: ours stays in force and is shared again. */
+/* The facts of NAME in Redis were written or removed (mirror.h on_fact), or all may have been (NAME NULL). What is of use of that name is
+ * read again at once; only if it says something new, on_facts (FACTS NULL) is called. A removed sts hash is a forgotten policy:
+ * it is dropped here too. But one that is missing after NAME NULL (Redis came back empty), or where Redis evicts facts (maxmemory-policy
+ * volatile-*), was lost, not forgotten: ours stays in force; after NULL it is shared again. Where facts are evicted, an operator's wish to
+ * forget is the field "forgotten" in the sts hash (any value; an EXPIRE of a minute will do): daemons honour it everywhere. */
 void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name);
 
 struct resolver_counts {

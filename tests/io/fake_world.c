@@ -458,6 +458,14 @@ static LIST_HEAD(, fact_lock) locks;
 static LIST_HEAD(, other_lock) others;
 static size_t read_count, write_count, lock_asks;
 
+const char *world_redis_policy;
+
+const char *redis_maxmemory_policy(const struct redis *r)
+{
+	assert(r == world_redis());
+	return world_redis_policy;
+}
+
 struct redis *world_redis(void)
 {
 	return (struct redis *)(void *)&hashes; /* never looked into */
@@ -692,6 +700,7 @@ struct event_base *world_begin(void)
 	clock_ms = WORLD_START * 1000;
 	tick_replace(fake_clock);
 	world_redis_away = world_redis_silent = false;
+	world_redis_policy = "noeviction";
 	contexts = dns_asked = fetch_count = read_count = write_count = lock_asks = 0;
 	return base;
 }

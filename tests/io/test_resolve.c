@@ -216,7 +216,7 @@ static void test_answers_sts(void **state)
 	assert_string_equal(world_hash_get("sts:a.example", "mode"), "enforce");
 	assert_string_equal(world_hash_get("sts:a.example", "id"), "1");
 	assert_false(world_lock_is_ours("a.example"));
-	assert_non_null(strstr(last_line, "event=sts_fetched domain=a.example id=1 mode=enforce"));
+	assert_non_null(strstr(last_line, "event=sts_fetched domain=a.example id=1 was=- mode=enforce"));
 }
 
 static void test_thousand_askers_one_job(void **state)
@@ -694,7 +694,9 @@ static void test_cache_forget(void **state)
 	world_hash("dane:a.example", NULL);
 	resolve_fact_changed(resolver, RKEY_STS, "a.example");
 	resolve_fact_changed(resolver, RKEY_DANE, "a.example");
-	assert_int_equal(heard.forgotten, 2);
+	world_run();
+	assert_int_equal(heard.forgotten, 1);
+	assert_string_equal(heard.key, "a.example");
 	assert_false(is_known("a.example"));
 	a = answer("a.example");
 	assert_false(a.policy);
@@ -743,6 +745,8 @@ static void test_newer_policy_of_another_node(void **state)
 	world_pass(10000);
 	other_node_fetched("sts:a.example", "none");
 	resolve_fact_changed(resolver, RKEY_STS, "a.example");
+	world_run();
+	assert_int_equal(heard.forgotten, 1);
 	assert_false(answer("a.example").enforce);
 	assert_int_equal(world_fetches(NULL), 1);
 }
@@ -760,6 +764,7 @@ static void test_changed_under_way(void **state)
 	world_pass(1000);
 	other_node_fetched("sts:a.example", "enforce");
 	resolve_fact_changed(resolver, RKEY_STS, "a.example");
+	world_run();
 	forgotten = heard.forgotten;
 	world_pass(6000);
 	assert_int_equal(a.answers, 1);
@@ -767,6 +772,69 @@ static void test_changed_under_way(void **state)
 	assert_string_equal(world_hash_get("sts:a.example", "mode"), "enforce"); /* not overwritten */
 	assert_false(is_known("a.example"));
 	assert_true(answer("a.example").enforce);
+}
+
+/* Redis tells us of our own scripts' writes, NOLOOP or not. */
+static void test_own_writes_change_nothing(void **state)
+{
+	size_t asked;
+
+	(void)state;
+	with_sts("a.example", "1", DAY);
+	world_tlsa("mx.a.example", 300);
+	answer("a.example");
+	asked = world_dns_asked(NULL, 0);
+	resolve_fact_changed(resolver, RKEY_STS, "a.example");
+	resolve_fact_changed(resolver, RKEY_DANE, "a.example");
+	world_run();
+	assert_int_equal(heard.calls, 0);
+	assert_true(is_known("a.example"));
+	assert_int_equal(world_dns_asked(NULL, 0), asked);
+}
+
+/* Where Redis may evict facts, a missing hash says nothing; an operator's wish is written down. */
+static void test_evicted_is_not_forgotten(void **state)
+{
+	(void)state;
+	world_redis_policy = "volatile-ttl";
+	with_sts("a.example", "1", DAY);
+	assert_true(answer("a.example").enforce);
+	world_sts_txt("a.example", NULL, 300);
+	world_hash("sts:a.example", NULL);
+	resolve_fact_changed(resolver, RKEY_STS, "a.example");
+	world_run();
+	world_pass(301 * 1000);
+	assert_true(answer("a.example").enforce);
+	world_hash("sts:a.example", (const char *[]){"forgotten", "1", NULL});
+	resolve_fact_changed(resolver, RKEY_STS, "a.example");
+	world_run();
+	assert_false(answer("a.example").policy);
+}
+
+/* More changes than are read at once: the rest when it is asked. */
+static void test_many_changes(void **state)
+{
+	char name[40];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 800; i++) {
+		snprintf(name, sizeof name, "d%zu.example", i);
+		plain(name, 300);
+		answer(name);
+	}
+	for (i = 0; i < 800; i++) {
+		snprintf(name, sizeof name, "dane:d%zu.example", i);
+		world_hash(name, NULL);
+		resolve_fact_changed(resolver, RKEY_DANE, name + 5);
+	}
+	assert_int_equal(world_reads(), 800 + 500);
+	world_run();
+	for (i = 0; i < 800; i++) {
+		snprintf(name, sizeof name, "d%zu.example", i);
+		assert_false(is_known(name));
+	}
+	assert_int_equal(heard.forgotten, 800);
 }
 
 static void test_malformed_fact_is_ignored(void **state)
@@ -1176,6 +1244,9 @@ int main(void)
 	    T(test_lost_policies_are_shared_again),
 	    T(test_newer_policy_of_another_node),
 	    T(test_changed_under_way),
+	    T(test_own_writes_change_nothing),
+	    T(test_evicted_is_not_forgotten),
+	    T(test_many_changes),
 	    T(test_malformed_fact_is_ignored),
 	    T(test_refresh_without_a_query),
 	    T(test_refresh_of_short_lives),

@@ -1,0 +1,275 @@
+/*
+ * ledger_take.c - the facts' way into a job: from memory and from Redis; and what another node's change in Redis does to memory.
+ *
+ * RFC 8461 s5.1: what a live failure, or a lost hash, may not do to a valid policy.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "mapd/facts_pack.h"
+#include "mapd/ledger.h"
+
+/* The MX and host part as if never asked. */
+static void forget_hop(struct facts *f)
+{
+	struct facts *fresh = &(struct facts){0};
+
+	facts_init(fresh, &f->nexthop);
+	f->mx = fresh->mx;
+	f->mx_kind = fresh->mx_kind;
+	f->mx_until = fresh->mx_until;
+	f->mx_truncated = false;
+	f->mx_why = NULL;
+	f->host_count = fresh->host_count;
+	f->host[0] = fresh->host[0];
+	facts_fini(fresh);
+}
+
+void ledger_begin(struct ledger *l, struct job *j)
+{
+	struct facts *f = &j->facts;
+	int64_t now = wall_s();
+
+	j->marks = known_facts_marks(l->known, f->nexthop.domain);
+	known_facts_unmark(l->known, f->nexthop.domain);
+	if (known_facts_get(l->known, &f->nexthop, f) && j->marks == 0)
+		f->shared_known = true; /* facts_begin() thinks better of it when something has ended */
+	if (j->marks & KNOWN_MARK_DANE)
+		forget_hop(f);
+	facts_begin(f, j->ends_by > now ? j->ends_by : now);
+}
+
+void ledger_again(struct ledger *l, struct job *j)
+{
+	const char *domain = j->facts.nexthop.domain;
+
+	j->marks = j->stale | known_facts_marks(l->known, domain);
+	j->stale = 0;
+	known_facts_unmark(l->known, domain);
+	if (j->marks & KNOWN_MARK_DANE)
+		forget_hop(&j->facts);
+	if (j->marks != 0)
+		j->facts.shared_known = false;
+}
+
+/* A fetch on its way stays. */
+static void forget_policy(struct ledger *l, struct facts *f)
+{
+	struct sts_fact *s = &f->sts;
+
+	if (s->have_policy)
+		log_info("event=policy_forgotten domain=%s", f->nexthop.domain);
+	sts_policy_fini(&s->policy);
+	s->have_policy = false;
+	s->policy_id[0] = '\0';
+	s->fetched_at = 0;
+	s->refresh = false;
+	refresh_set(l->refresh, f->nexthop.domain, INT64_MAX);
+}
+
+/* TXT and failure: whatever Redis has counts more. */
+static void forget_live(struct sts_fact *s)
+{
+	s->failure = FETCH_OK;
+	s->fail_id[0] = s->fail_why[0] = '\0';
+	s->fail_at = 0;
+	s->txt = TXT_UNKNOWN;
+	s->txt_id[0] = '\0';
+}
+
+static void take_sts_hash(struct facts *f, const struct text_field *sts, size_t count, int64_t now)
+{
+	const char *reason;
+	char quoted[160];
+
+	if (!facts_text_take_sts(f, sts, count, now, &reason))
+		log_warn("event=fact_malformed fact=sts nexthop=%s reason=%s", f->nexthop.key,
+		    log_quote(quoted, sizeof quoted, reason, strlen(reason)));
+}
+
+static void take_dane_hash(struct facts *f, const struct text_field *dane, size_t count, int64_t now)
+{
+	const char *reason;
+	char quoted[160];
+
+	if (!facts_text_take_dane(f, dane, count, now, &reason))
+		log_warn("event=fact_malformed fact=dane nexthop=%s reason=%s", f->nexthop.key,
+		    log_quote(quoted, sizeof quoted, reason, strlen(reason)));
+}
+
+static bool has_field(const struct text_field *field, size_t count, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (field[i].name_len == strlen(name) && memcmp(field[i].name, name, field[i].name_len) == 0)
+			return true;
+	return false;
+}
+
+/* The hash is known to have changed: an operator removed it (or put the mark "forgotten" in its place, which is plain where Redis may
+ * evict facts and announces that just like a removal: then a missing policy was lost). */
+static bool was_forgotten(const struct ledger *l, const struct text_field *sts, size_t count)
+{
+	if (count == 0)
+		return strncmp(redis_maxmemory_policy(l->redis), "volatile", 8) != 0;
+	return has_field(sts, count, LEDGER_FORGOTTEN);
+}
+
+/* Takes the hash although F may have its parts already: it is known to have changed. */
+static void take_changed_sts(struct ledger *l, struct facts *f, const struct text_field *sts, size_t count, int64_t now)
+{
+	bool forgotten = was_forgotten(l, sts, count);
+
+	if (forgotten)
+		forget_policy(l, f);
+	if (forgotten || has_field(sts, count, "txt"))
+		forget_live(&f->sts);
+	take_sts_hash(f, sts, count, now);
+}
+
+static void take_sts(struct ledger *l, struct job *j, const struct text_field *sts, size_t count, int64_t now)
+{
+	struct facts *f = &j->facts;
+	int64_t fetched_at = f->sts.fetched_at;
+
+	if (j->marks & KNOWN_MARK_STS) {
+		take_changed_sts(l, f, sts, count, now);
+	} else {
+		j->share_policy = count == 0 && facts_policy(f, now) != NULL;
+		take_sts_hash(f, sts, count, now);
+	}
+	j->policy_news = j->policy_news || f->sts.fetched_at != fetched_at;
+}
+
+/* Another node may have done it already. */
+static void refresh_still_due(struct facts *f, int64_t now)
+{
+	if (f->sts.refresh && (facts_policy(f, now) == NULL || refresh_date(f) > now))
+		f->sts.refresh = false;
+}
+
+void ledger_shared(struct ledger *l, struct job *j, bool served, const struct text_field *sts, size_t sts_count,
+    const struct text_field *dane, size_t dane_count)
+{
+	struct facts *f = &j->facts;
+	int64_t now = wall_s();
+
+	if (!served) {
+		j->unread = j->marks & KNOWN_MARK_STS; /* the rest is found anew without Redis */
+		j->marks = 0;
+		return;
+	}
+	take_sts(l, j, sts, sts_count, now);
+	take_dane_hash(f, dane, dane_count, now);
+	j->marks = 0;
+	j->news = true;
+	if (j->prefetch)
+		facts_begin(f, j->ends_by);
+	refresh_still_due(f, now);
+}
+
+bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field *sts, size_t count)
+{
+	struct facts *f = &j->facts;
+	int64_t fetched_at = f->sts.fetched_at, fail_at = f->sts.fail_at;
+
+	(void)l;
+	take_sts_hash(f, sts, count, wall_s());
+	j->stale &= ~(unsigned)KNOWN_MARK_STS; /* this was it */
+	if (f->sts.fetched_at <= fetched_at && f->sts.fail_at <= fail_at)
+		return false;
+	j->policy_news = true;
+	return true;
+}
+
+/* As both would look in Redis, where nobody says why. */
+static void picture(struct packed *p, struct facts *f)
+{
+	size_t i;
+
+	f->mx_why = NULL;
+	for (i = 0; i < f->host_count; i++)
+		f->host[i].why = NULL;
+	facts_pack_sts(p, &f->sts);
+	facts_pack_hop(p, f);
+}
+
+static bool differ(struct facts *old, struct facts *new)
+{
+	struct packed a = {0}, b = {0};
+	bool same;
+
+	picture(&a, old);
+	picture(&b, new);
+	same = a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
+	packed_fini(&a);
+	packed_fini(&b);
+	return !same;
+}
+
+static struct facts *known_new(struct ledger *l, const struct nexthop *nexthop, bool *known)
+{
+	struct facts *f = xmalloc(sizeof *f);
+
+	facts_init(f, nexthop);
+	*known = known_facts_get(l->known, nexthop, f);
+	return f;
+}
+
+static void known_free(struct facts *f)
+{
+	facts_fini(f);
+	free(f);
+}
+
+bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop)
+{
+	bool known;
+	struct facts *f = known_new(l, nexthop, &known);
+	bool in_force = facts_policy(f, wall_s()) != NULL;
+
+	if (known && !in_force)
+		known_facts_put(l->known, f, wall_s(), false);
+	known_free(f);
+	return in_force;
+}
+
+bool ledger_alive(struct ledger *l, const struct nexthop *nexthop)
+{
+	bool known;
+	struct facts *f = known_new(l, nexthop, &known);
+	bool alive;
+
+	f->shared_known = true;
+	facts_begin(f, wall_s());
+	alive = known && (facts_policy(f, wall_s()) != NULL || facts_ready(f, wall_s()));
+	known_free(f);
+	return alive;
+}
+
+bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned marks, const struct text_field *sts, size_t sts_count,
+    const struct text_field *dane, size_t dane_count)
+{
+	bool known;
+	struct facts *old = known_new(l, nexthop, &known), *f = known_new(l, nexthop, &known);
+	int64_t now = wall_s();
+	bool changed;
+
+	if (marks & KNOWN_MARK_STS)
+		take_changed_sts(l, f, sts, sts_count, now);
+	if (marks & KNOWN_MARK_DANE) {
+		forget_hop(f);
+		take_dane_hash(f, dane, dane_count, now);
+	}
+	changed = !known || differ(old, f);
+	if (known && changed) {
+		known_facts_put(l->known, f, now, true);
+		ledger_date(l, f);
+	}
+	known_free(old);
+	known_free(f);
+	return changed;
+}

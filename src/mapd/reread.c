@@ -1,0 +1,102 @@
+/*
+ * reread.c - a table of reads on their way.
+ */
+#include "mapd/reread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hmap.h"
+#include "base/xalloc.h"
+
+struct reread {
+	struct hmap_node node;
+	struct rereads *all;
+	struct fact_read *read;
+	unsigned marks;
+	struct nexthop nexthop;
+};
+
+struct rereads {
+	struct event_base *base;
+	struct redis *redis;
+	reread_fn *fn;
+	void *arg;
+	struct hmap table;
+};
+
+static uint64_t hash_of(const struct rereads *r, const struct nexthop *n)
+{
+	return hmap_hash(&r->table, n->key, strlen(n->key));
+}
+
+static struct reread *find(const struct rereads *r, const struct nexthop *n)
+{
+	struct hmap_node *node;
+
+	for (node = hmap_first(&r->table, hash_of(r, n)); node != NULL; node = hmap_next(node)) {
+		struct reread *one = hmap_entry(node, struct reread, node);
+
+		if (strcmp(one->nexthop.key, n->key) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+static void on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane, size_t dane_count,
+    void *arg)
+{
+	struct reread *one = arg;
+	struct rereads *r = one->all;
+
+	hmap_remove(&r->table, &one->node);
+	r->fn(&one->nexthop, one->marks, served, sts, sts_count, dane, dane_count, r->arg);
+	free(one);
+}
+
+struct rereads *rereads_new(struct event_base *base, struct redis *redis, reread_fn *fn, void *arg)
+{
+	struct rereads *r = xcalloc(1, sizeof *r);
+
+	*r = (struct rereads){.base = base, .redis = redis, .fn = fn, .arg = arg};
+	hmap_init(&r->table, 0);
+	return r;
+}
+
+static void drop_node(struct hmap_node *node, void *arg)
+{
+	struct reread *one = hmap_entry(node, struct reread, node);
+
+	(void)arg;
+	fact_read_abort(&one->read);
+	free(one);
+}
+
+void rereads_free(struct rereads **r)
+{
+	if (*r == NULL)
+		return;
+	hmap_each(&(*r)->table, drop_node, NULL);
+	hmap_fini(&(*r)->table);
+	free(*r);
+	*r = NULL;
+}
+
+bool reread_start(struct rereads *r, const struct nexthop *nexthop, unsigned marks)
+{
+	struct reread *one = find(r, nexthop);
+
+	if (one != NULL) {
+		fact_read_abort(&one->read);
+	} else if (r->table.count < REREADS_MAX) {
+		one = xcalloc(1, sizeof *one);
+		one->all = r;
+		one->nexthop = *nexthop;
+		hmap_insert(&r->table, &one->node, hash_of(r, nexthop));
+	} else {
+		return false;
+	}
+	one->marks |= marks;
+	one->read = fact_store_read(r->redis, r->base, nexthop, on_read, one);
+	return true;
+}
