@@ -1,4 +1,191 @@
-int main(void)
+/*
+ * main.c - tlsmode, the control tool: options, the table of commands, exit codes of sysexits(3).
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/mode.h"
+#include "ctl/commands.h"
+#include "ctl/ctl.h"
+#include "ctl/duration.h"
+#include "io/proc.h"
+
+#define ARGS_MANY 1000
+
+enum option_bit {
+	OPT_AS = 1 << 0,
+	OPT_TLSRPT = 1 << 1,
+	OPT_KIND = 1 << 2,
+	OPT_TTL = 1 << 3,
+	OPT_WATCH = 1 << 4,
+};
+
+static const struct command {
+	const char *word, *second; /* second NULL: the command is one word */
+	int min, max;		   /* words behind them */
+	unsigned options;
+	int (*run)(struct ctl *ctl, int argc, char **args);
+	const char *usage, *help;
+} commands[] = {
+    {"query", NULL, 1, 1, OPT_AS | OPT_TLSRPT, cmd_query, "DOMAIN [--as MODE] [--tlsrpt]",
+     "what Postfix would get for this next hop"},
+    {"explain", NULL, 1, 2, OPT_AS, cmd_explain, "SENDER RECIPIENT | DOMAIN [--as MODE]",
+     "facts, settings, verdict, reasons, and what Postfix will do with it"},
+    {"domain", "list", 0, 1, OPT_KIND, cmd_domain_list, "[--rcpt|--except] [PATTERN]",
+     "the settings in Redis and how they are read"},
+    {"domain", "get", 1, 1, OPT_KIND, cmd_domain_get, "[--rcpt|--except] DOMAIN", "one setting"},
+    {"domain", "set", 2, ARGS_MANY, OPT_KIND | OPT_TTL, cmd_domain_set,
+     "[--rcpt|--except] DOMAIN MODE|FIELD=VALUE... [--ttl 8h|--no-ttl]", "writes checked values"},
+    {"domain", "unset", 1, ARGS_MANY, OPT_KIND, cmd_domain_unset, "[--rcpt|--except] DOMAIN [FIELD...]",
+     "removes a setting or some of its fields"},
+    {"settings", "accept", 0, 0, 0, cmd_settings_accept, "", "lets a guarded mass change of settings take effect"},
+    {"cache", "show", 1, 1, 0, cmd_cache_show, "DOMAIN", "the facts shared in Redis"},
+    {"cache", "refresh", 1, 1, 0, cmd_cache_refresh, "DOMAIN",
+     "finds the facts anew; a valid policy serves until the new one is there"},
+    {"cache", "forget", 1, 1, 0, cmd_cache_forget, "DOMAIN", "drops the facts on every node"},
+    {"status", NULL, 0, 0, OPT_WATCH, cmd_status, "[--watch]", "tlsmode-mapd, Redis, settings, caches, counters"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct option long_options[] = {
+    {"as", required_argument, NULL, 'a'},
+    {"tlsrpt", no_argument, NULL, 't'},
+    {"rcpt", no_argument, NULL, 'r'},
+    {"except", no_argument, NULL, 'e'},
+    {"ttl", required_argument, NULL, 'l'},
+    {"no-ttl", no_argument, NULL, 'n'},
+    {"watch", no_argument, NULL, 'w'},
+    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static int usage(FILE *to)
 {
-	return 0;
+	fputs("usage: tlsmode [-c FILE] [--json] COMMAND ...\n", to);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *c = &commands[i];
+
+		fprintf(to, "  tlsmode %s%s%s %s\n        %s\n", c->word, c->second != NULL ? " " : "",
+			c->second != NULL ? c->second : "", c->usage, c->help);
+	}
+	return EX_USAGE;
+}
+
+static int usage_of(const struct command *c)
+{
+	return ctl_error(EX_USAGE, "usage: tlsmode %s%s%s %s", c->word, c->second != NULL ? " " : "",
+			 c->second != NULL ? c->second : "", c->usage);
+}
+
+/* Takes one option into CTL; 0, or the exit code. *USED gets its bit. */
+static int take_option(struct ctl *ctl, int opt, const char *value, unsigned *used)
+{
+	int mode;
+
+	switch (opt) {
+	case 'c':
+		ctl->conf_file = value;
+		return 0;
+	case 'j':
+		ctl->json = true;
+		return 0;
+	case 'a':
+		*used |= OPT_AS;
+		mode = names_code(mode_names, value, strlen(value));
+		if (mode < 0)
+			return ctl_error(EX_USAGE, "--as %s: the modes are opportunistic, enforced, verified", value);
+		ctl->as = (enum mode)mode;
+		return 0;
+	case 't':
+		*used |= OPT_TLSRPT;
+		ctl->tlsrpt = true;
+		return 0;
+	case 'r':
+	case 'e':
+		*used |= OPT_KIND;
+		ctl->kind = opt == 'r' ? SETTING_RCPT : SETTING_EXCEPT;
+		return 0;
+	case 'l':
+		*used |= OPT_TTL;
+		ctl->ttl_ms = duration_parse(value);
+		if (ctl->ttl_ms < 0)
+			return ctl_error(EX_USAGE, "--ttl %s: a span of time like 90s, 15m, 2h30m or 7d", value);
+		return 0;
+	case 'n':
+		*used |= OPT_TTL;
+		ctl->no_ttl = true;
+		return 0;
+	case 'w':
+		*used |= OPT_WATCH;
+		ctl->watch = true;
+		return 0;
+	default:
+		return EX_USAGE; /* getopt has said why */
+	}
+}
+
+static const struct command *find_command(int argc, char **argv)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *c = &commands[i];
+
+		if (argc < 1 || strcmp(argv[0], c->word) != 0)
+			continue;
+		if (c->second == NULL || (argc > 1 && strcmp(argv[1], c->second) == 0))
+			return c;
+	}
+	return NULL;
+}
+
+static int run(struct ctl *ctl, const struct command *c, int argc, char **args)
+{
+	char error[500];
+	int code;
+
+	ctl->conf = conf_load(ctl->conf_file, error, sizeof(error));
+	if (ctl->conf == NULL)
+		return ctl_error(EX_CONFIG, "%s", error);
+	code = c->run(ctl, argc, args);
+	if (ctl->redis != NULL)
+		redisFree(ctl->redis);
+	conf_free(&ctl->conf);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = {.conf_file = CONF_DEFAULT_FILE};
+	const struct command *c;
+	unsigned used = 0;
+	int opt, code, words;
+
+	log_open("tlsmode", LOG_TO_STDERR, LOG_LVL_WARN);
+	while ((opt = getopt_long(argc, argv, "c:hV", long_options, NULL)) != -1) {
+		if (opt == 'h') {
+			usage(stdout);
+			return EX_OK;
+		}
+		if (opt == 'V') {
+			proc_print_version("tlsmode");
+			return EX_OK;
+		}
+		code = take_option(&ctl, opt, optarg, &used);
+		if (code != 0)
+			return code;
+	}
+	argc -= optind;
+	argv += optind;
+	c = find_command(argc, argv);
+	if (c == NULL)
+		return usage(stderr);
+	words = c->second != NULL ? 2 : 1;
+	if (argc - words < c->min || argc - words > c->max || (used & ~c->options) != 0)
+		return usage_of(c);
+	return run(&ctl, c, argc - words, argv + words);
 }

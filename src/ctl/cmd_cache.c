@@ -1,0 +1,216 @@
+/*
+ * cmd_cache.c - tlsmode cache show, refresh, forget: the facts that the daemons share in Redis.
+ *
+ * A next hop has two: tlsmode:sts:DOMAIN, which all its forms share, and tlsmode:dane:NEXTHOP.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/tick.h"
+#include "core/nexthop.h"
+#include "core/rkeys.h"
+#include "core/sockmap.h"
+#include "ctl/commands.h"
+#include "ctl/duration.h"
+#include "ctl/table.h"
+
+struct fact_keys {
+	struct nexthop nexthop;
+	char sts[RKEY_SIZE], dane[RKEY_SIZE];
+};
+
+static bool make_keys(const struct ctl *ctl, struct fact_keys *k, const char *raw)
+{
+	struct sbuf b;
+
+	nexthop_parse(&k->nexthop, raw, strlen(raw));
+	if (k->nexthop.kind != NEXTHOP_DOMAIN && k->nexthop.kind != NEXTHOP_HOST) {
+		ctl_error(EX_DATAERR, "%s: no domain or next hop that facts are kept of", raw);
+		return false;
+	}
+	sbuf_init(&b, k->sts, sizeof(k->sts));
+	rkeys_format(&b, ctl->conf->redis.prefix, RKEY_STS, k->nexthop.domain);
+	sbuf_init(&b, k->dane, sizeof(k->dane));
+	rkeys_format(&b, ctl->conf->redis.prefix, RKEY_DANE, k->nexthop.key);
+	return true;
+}
+
+/* Times are unix seconds in Redis; people want to know how far away they are. */
+static void add_value(struct table *t, const char *field, const char *value)
+{
+	static const char *const times[] = {"txt_until", "fetched_at", "fail_at", "until"};
+	char text[200], span[40];
+	int64_t away;
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		if (strcmp(field, times[i]) != 0)
+			continue;
+		away = strtoll(value, NULL, 10) * 1000 - tick_wall_ms();
+		duration_format(span, sizeof(span), away < 0 ? -away : away);
+		snprintf(text, sizeof(text), away < 0 ? "%.40s (%s ago)" : "%.40s (in %s)", value, span);
+		value = text;
+	}
+	table_add(t, value);
+}
+
+/* The hash KEY as rows of T and as an object; -1 when Redis did not answer, else how many fields it has. */
+static int show_hash(struct ctl *ctl, const char *label, const char *key, struct table *t, json_t *root)
+{
+	const char *argv[] = {"HGETALL", key};
+	redisReply *reply = ctl_command(ctl, 2, argv);
+	json_t *object = json_object();
+	int count;
+
+	if (reply == NULL) {
+		json_decref(object);
+		return -1;
+	}
+	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+		table_add(t, label);
+		table_add(t, reply->element[i]->str);
+		add_value(t, reply->element[i]->str, reply->element[i + 1]->str);
+		json_object_set_new(object, reply->element[i]->str, json_string(reply->element[i + 1]->str));
+	}
+	count = (int)(reply->elements / 2);
+	freeReplyObject(reply);
+	json_object_set_new(root, label, count > 0 ? object : json_null());
+	if (count == 0)
+		json_decref(object);
+	return count;
+}
+
+int cmd_cache_show(struct ctl *ctl, int argc, char **args)
+{
+	struct fact_keys keys;
+	struct table table;
+	json_t *root;
+	int sts, dane;
+
+	(void)argc;
+	if (!make_keys(ctl, &keys, args[0]))
+		return EX_DATAERR;
+	table_init(&table, 3);
+	table_add(&table, "FACT");
+	table_add(&table, "FIELD");
+	table_add(&table, "VALUE");
+	root = json_pack("{s:s}", "nexthop", keys.nexthop.key);
+	sts = show_hash(ctl, "sts", keys.sts, &table, root);
+	dane = sts < 0 ? -1 : show_hash(ctl, "dane", keys.dane, &table, root);
+	if (sts >= 0 && dane >= 0 && ctl->json)
+		ctl_print_json(json_incref(root));
+	else if (sts > 0 || dane > 0)
+		table_print(&table);
+	table_drop(&table);
+	json_decref(root);
+	if (sts < 0 || dane < 0)
+		return EX_TEMPFAIL;
+	if (sts + dane == 0 && !ctl->json)
+		ctl_error(EX_NOTFOUND, "no facts of %s in Redis", keys.nexthop.key);
+	return sts + dane > 0 ? EX_OK : EX_NOTFOUND;
+}
+
+/* DEL of a key; how many there were, or -1. */
+static int delete_key(struct ctl *ctl, const char *key)
+{
+	const char *argv[] = {"DEL", key};
+	redisReply *reply = ctl_command(ctl, 2, argv);
+	int removed = reply != NULL ? (int)reply->integer : -1;
+
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return removed;
+}
+
+int cmd_cache_forget(struct ctl *ctl, int argc, char **args)
+{
+	struct fact_keys keys;
+	int sts, dane;
+
+	(void)argc;
+	if (!make_keys(ctl, &keys, args[0]))
+		return EX_DATAERR;
+	sts = delete_key(ctl, keys.sts);
+	dane = sts < 0 ? -1 : delete_key(ctl, keys.dane);
+	if (sts < 0 || dane < 0)
+		return EX_TEMPFAIL;
+	if (ctl->json)
+		ctl_print_json(json_pack("{s:s, s:b, s:b}", "nexthop", keys.nexthop.key, "sts", sts, "dane", dane));
+	else if (sts + dane == 0)
+		ctl_error(EX_NOTFOUND, "no facts of %s in Redis", keys.nexthop.key);
+	return sts + dane > 0 ? EX_OK : EX_NOTFOUND;
+}
+
+#define REFRESH_WAIT_MS 10000
+#define REFRESH_POLL_US 50000
+
+/* A number in a field of the sts hash; 0 when it is not there, -1 when Redis did not answer. */
+static int64_t sts_number(struct ctl *ctl, const struct fact_keys *keys, const char *field)
+{
+	const char *argv[] = {"HGET", keys->sts, field};
+	redisReply *reply = ctl_command(ctl, 3, argv);
+	int64_t n = reply == NULL ? -1 : 0;
+
+	if (reply != NULL && reply->type == REDIS_REPLY_STRING)
+		n = strtoll(reply->str, NULL, 10);
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return n;
+}
+
+/* Marks the policy as to be fetched anew; it stays in force meanwhile. False: Redis did not answer. */
+static bool mark_refresh(struct ctl *ctl, const struct fact_keys *keys, int64_t now)
+{
+	char text[32];
+	const char *exists[] = {"EXISTS", keys->sts};
+	const char *mark[] = {"HSET", keys->sts, "refresh", text};
+	redisReply *reply = ctl_command(ctl, 2, exists);
+	bool there;
+
+	if (reply == NULL)
+		return false;
+	there = reply->integer > 0;
+	freeReplyObject(reply);
+	snprintf(text, sizeof(text), "%lld", (long long)now);
+	reply = there ? ctl_command(ctl, 4, mark) : NULL;
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return !there || reply != NULL;
+}
+
+/* Waits until a fetch that began after NOW has ended either way, if there is a policy to fetch. */
+static bool await_refresh(struct ctl *ctl, const struct fact_keys *keys, int64_t now)
+{
+	int64_t until = tick_mono_ms() + REFRESH_WAIT_MS;
+	int64_t marked;
+
+	do {
+		marked = sts_number(ctl, keys, "refresh");
+		if (marked < 0)
+			return false;
+		if (marked == 0 || sts_number(ctl, keys, "fail_at") >= now)
+			return true;
+		usleep(REFRESH_POLL_US);
+	} while (tick_mono_ms() < until);
+	ctl_error(EX_TEMPFAIL, "%s: the policy fetch has not ended yet; it goes on", keys->nexthop.domain);
+	return true;
+}
+
+int cmd_cache_refresh(struct ctl *ctl, int argc, char **args)
+{
+	struct fact_keys keys;
+	int64_t now = tick_wall_ms() / 1000;
+	char *text;
+	int status;
+
+	if (!make_keys(ctl, &keys, args[0]))
+		return EX_DATAERR;
+	if (!mark_refresh(ctl, &keys, now) || delete_key(ctl, keys.dane) < 0)
+		return EX_TEMPFAIL;
+	status = ctl_ask(ctl, "opportunistic", keys.nexthop.key, &text);
+	free(text);
+	if (status < 0 || !await_refresh(ctl, &keys, now))
+		return EX_TEMPFAIL;
+	return cmd_cache_show(ctl, argc, args);
+}

@@ -1,0 +1,330 @@
+/*
+ * cmd_domain.c - tlsmode domain list, get, set, unset: checked settings in Redis.
+ *
+ * What is written here is what redis-cli HSET would write, after the checks the daemons make when they read it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "ctl/commands.h"
+#include "ctl/duration.h"
+#include "ctl/setting_key.h"
+#include "ctl/table.h"
+
+#define FIELDS_MAX 16
+
+static const char *const columns[SETTING_KINDS][TABLE_COLUMNS_MAX - 3] = {
+    [SETTING_SENDER] = {"mode", "via", "note"},
+    [SETTING_RCPT] = {"mode", "match", "note"},
+    [SETTING_EXCEPT] = {"dane", "sts", "plaintext", "for", "note"},
+};
+
+static void add_heading(struct table *t, enum setting_kind kind)
+{
+	size_t n = 0;
+	char upper[16];
+
+	while (n < TABLE_COLUMNS_MAX - 3 && columns[kind][n] != NULL)
+		n++;
+	table_init(t, n + 3);
+	table_add(t, kind == SETTING_SENDER ? "SENDER DOMAIN" : "DESTINATION");
+	for (size_t i = 0; i < n; i++) {
+		size_t j = 0;
+
+		for (; columns[kind][i][j] != '\0'; j++)
+			upper[j] = (char)(columns[kind][i][j] - ('a' - 'A'));
+		upper[j] = '\0';
+		table_add(t, upper);
+	}
+	table_add(t, "ENDS IN");
+	table_add(t, "WARNINGS");
+}
+
+static void add_row(struct table *t, enum setting_kind kind, const struct setting_key *k)
+{
+	char ends[40];
+	char text[120];
+
+	table_add(t, k->name);
+	for (size_t i = 0; i < TABLE_COLUMNS_MAX - 3 && columns[kind][i] != NULL; i++) {
+		const char *value = setting_key_field(k, columns[kind][i]);
+		bool strict = strcmp(columns[kind][i], "mode") == 0 && (k->read.bad & SETTING_HAS_MODE) != 0;
+
+		if (strict) {
+			snprintf(text, sizeof(text), "%.80s (read as enforced)", value != NULL ? value : "");
+			value = text;
+		}
+		table_add(t, value);
+	}
+	table_add(t, k->ttl_ms >= 0 ? duration_format(ends, sizeof(ends), k->ttl_ms) : "never");
+	if (k->complaints[0] == '\0' && kind == SETTING_EXCEPT && k->ttl_ms < 0)
+		table_add(t, "an exception without an end");
+	else
+		table_add(t, k->complaints);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct name_list {
+	size_t count, room;
+	char **name;
+};
+
+static void list_add(struct name_list *list, const char *name, size_t len)
+{
+	if (list->count == list->room) {
+		list->room = list->room == 0 ? 256 : list->room * 2;
+		list->name = xrealloc(list->name, list->room * sizeof(list->name[0]));
+	}
+	list->name[list->count++] = xstrndup(name, len);
+}
+
+static void list_free(struct name_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->name[i]);
+	free(list->name);
+}
+
+static void take_page(struct ctl *ctl, struct name_list *list, const redisReply *page)
+{
+	static const enum setting_kind kinds[] = {
+	    [RKEY_SENDER] = SETTING_SENDER, [RKEY_RCPT] = SETTING_RCPT, [RKEY_EXCEPT] = SETTING_EXCEPT};
+
+	for (size_t i = 0; i < page->elements; i++) {
+		const redisReply *key = page->element[i];
+		const char *name;
+		size_t len;
+		enum rkey_kind kind = rkeys_parse(ctl->conf->redis.prefix, key->str, key->len, &name, &len);
+
+		if (kind <= RKEY_EXCEPT && kinds[kind] == ctl->kind)
+			list_add(list, name, len);
+	}
+}
+
+/* All names of the kind asked for, sorted, no name twice. */
+static bool scan_names(struct ctl *ctl, struct name_list *list, const char *pattern)
+{
+	char glob[RKEY_SIZE], cursor[32] = "0";
+	const char *argv[] = {"SCAN", cursor, "MATCH", glob, "COUNT", "1000"};
+	size_t kept = 0;
+
+	setting_key_format(glob, ctl, pattern);
+	do {
+		redisReply *reply = ctl_command(ctl, 6, argv);
+
+		if (reply == NULL)
+			return false;
+		snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
+		take_page(ctl, list, reply->element[1]);
+		freeReplyObject(reply);
+	} while (strcmp(cursor, "0") != 0);
+	if (list->count > 0)
+		qsort(list->name, list->count, sizeof(list->name[0]), compare_names);
+	for (size_t i = 0; i < list->count; i++) {
+		if (kept > 0 && strcmp(list->name[kept - 1], list->name[i]) == 0)
+			free(list->name[i]); /* SCAN may return a key twice */
+		else
+			list->name[kept++] = list->name[i];
+	}
+	list->count = kept;
+	return true;
+}
+
+static int print_keys(struct ctl *ctl, const struct name_list *list)
+{
+	struct table table;
+	json_t *array = json_array();
+	struct setting_key k;
+	bool ok = true;
+
+	add_heading(&table, ctl->kind);
+	for (size_t i = 0; ok && i < list->count; i++) {
+		ok = setting_key_read(&k, ctl, list->name[i], strlen(list->name[i]));
+		if (ok && k.exists) {
+			add_row(&table, ctl->kind, &k);
+			json_array_append_new(array, setting_key_json(&k));
+		}
+		setting_key_fini(&k);
+	}
+	if (!ok || ctl->json)
+		table_drop(&table);
+	else
+		table_print(&table);
+	if (ok && ctl->json)
+		ctl_print_json(json_incref(array));
+	json_decref(array);
+	return ok ? EX_OK : EX_TEMPFAIL;
+}
+
+int cmd_domain_list(struct ctl *ctl, int argc, char **args)
+{
+	struct name_list list = {0};
+	int code = EX_TEMPFAIL;
+
+	if (scan_names(ctl, &list, argc > 0 ? args[0] : "*"))
+		code = print_keys(ctl, &list);
+	list_free(&list);
+	return code;
+}
+
+/* The canonical name of an argument; false with the error printed. */
+static bool canon_name(const struct ctl *ctl, char name[SETTING_NAME_SIZE], const char *raw)
+{
+	const char *reason;
+
+	if (setting_name_canon(name, ctl->kind, raw, strlen(raw), &reason))
+		return true;
+	ctl_error(EX_DATAERR, "%s: %s", raw, reason);
+	return false;
+}
+
+int cmd_domain_get(struct ctl *ctl, int argc, char **args)
+{
+	char name[SETTING_NAME_SIZE];
+	char *one = name;
+	struct name_list list = {.count = 1, .name = &one};
+	struct setting_key k;
+	bool exists;
+
+	(void)argc;
+	if (!canon_name(ctl, name, args[0]))
+		return EX_DATAERR;
+	if (!setting_key_read(&k, ctl, name, strlen(name))) {
+		setting_key_fini(&k);
+		return EX_TEMPFAIL;
+	}
+	exists = k.exists;
+	setting_key_fini(&k);
+	if (!exists)
+		return ctl_error(EX_NOTFOUND, "%s has no %s setting of its own", name,
+				 names_name(setting_kind_names, (int)ctl->kind));
+	return print_keys(ctl, &list);
+}
+
+/* One argument "FIELD=VALUE", or a bare mode, into argv; false with the error printed. The strings are the caller's to
+ * free. */
+static bool take_assignment(const struct ctl *ctl, struct setting *check, const char *arg, const char **argv, int *argc)
+{
+	const char *equals = strchr(arg, '=');
+	char *field, *value;
+	char complaint[200];
+
+	if (equals == NULL && names_code(mode_names, arg, strlen(arg)) < 0) {
+		ctl_error(EX_DATAERR, "%s: neither a mode (opportunistic, enforced, verified) nor FIELD=VALUE", arg);
+		return false;
+	}
+	field = equals != NULL ? xstrndup(arg, (size_t)(equals - arg)) : xstrdup("mode");
+	value = xstrdup(equals != NULL ? equals + 1 : arg);
+	argv[(*argc)++] = field;
+	argv[(*argc)++] = value;
+	if (setting_field(check, ctl->kind, field, strlen(field), value, strlen(value), complaint, sizeof(complaint)))
+		return true;
+	ctl_error(EX_DATAERR, "%s", complaint);
+	return false;
+}
+
+/* HSET and the change of its end take effect together. */
+static int write_setting(struct ctl *ctl, const char *key, int argc, const char **argv)
+{
+	char ttl[32];
+	redisReply *reply;
+
+	if (ctl_redis(ctl) == NULL)
+		return EX_TEMPFAIL;
+	snprintf(ttl, sizeof(ttl), "%lld", (long long)ctl->ttl_ms);
+	redisAppendCommand(ctl->redis, "MULTI");
+	redisAppendCommandArgv(ctl->redis, argc, argv, NULL);
+	if (ctl->ttl_ms > 0)
+		redisAppendCommand(ctl->redis, "PEXPIRE %s %s", key, ttl);
+	else if (ctl->no_ttl)
+		redisAppendCommand(ctl->redis, "PERSIST %s", key);
+	redisAppendCommand(ctl->redis, "EXEC");
+	for (int left = 3 + (ctl->ttl_ms > 0 || ctl->no_ttl); left > 0; left--) {
+		char why[200] = "";
+
+		if (redisGetReply(ctl->redis, (void **)&reply) != REDIS_OK)
+			return ctl_error(EX_TEMPFAIL, "Redis: %s", ctl->redis->errstr);
+		if (reply->type == REDIS_REPLY_ERROR)
+			snprintf(why, sizeof(why), "%s", reply->str);
+		for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+			if (reply->element[i]->type == REDIS_REPLY_ERROR)
+				snprintf(why, sizeof(why), "%s", reply->element[i]->str);
+		freeReplyObject(reply);
+		if (why[0] != '\0')
+			return ctl_error(EX_TEMPFAIL, "Redis did not take %s: %s", key, why);
+	}
+	return EX_OK;
+}
+
+static void warn_about_end(struct ctl *ctl, const char *name)
+{
+	struct setting_key k;
+
+	if (ctl->kind == SETTING_EXCEPT && setting_key_read(&k, ctl, name, strlen(name))) {
+		if (k.ttl_ms < 0)
+			fprintf(stderr, "tlsmode: warning: the exception for %s has no end; give it one with --ttl\n",
+				name);
+		setting_key_fini(&k);
+	} else if (ctl->kind != SETTING_EXCEPT && ctl->ttl_ms > 0)
+		fprintf(stderr,
+			"tlsmode: warning: the setting for %s ends by itself; what holds without it holds then\n",
+			name);
+}
+
+int cmd_domain_set(struct ctl *ctl, int argc, char **args)
+{
+	char name[SETTING_NAME_SIZE], key[RKEY_SIZE];
+	const char *argv[2 + 2 * FIELDS_MAX] = {"HSET", key};
+	struct setting check;
+	int n = 2;
+	int code = EX_OK;
+
+	if (!canon_name(ctl, name, args[0]))
+		return EX_DATAERR;
+	if (argc - 1 > FIELDS_MAX)
+		return ctl_error(EX_USAGE, "at most %d fields at once", FIELDS_MAX);
+	setting_key_format(key, ctl, name);
+	setting_init(&check);
+	for (int i = 1; i < argc && code == EX_OK; i++)
+		if (!take_assignment(ctl, &check, args[i], argv, &n))
+			code = EX_DATAERR;
+	if (code == EX_OK)
+		code = write_setting(ctl, key, n, argv);
+	for (int i = 2; i < n; i++)
+		free((char *)(uintptr_t)argv[i]);
+	if (code == EX_OK)
+		warn_about_end(ctl, name);
+	return code == EX_OK && ctl->json ? cmd_domain_get(ctl, 1, args) : code;
+}
+
+int cmd_domain_unset(struct ctl *ctl, int argc, char **args)
+{
+	char name[SETTING_NAME_SIZE], key[RKEY_SIZE];
+	const char *argv[2 + FIELDS_MAX] = {argc > 1 ? "HDEL" : "DEL", key};
+	redisReply *reply;
+	bool there;
+
+	if (!canon_name(ctl, name, args[0]))
+		return EX_DATAERR;
+	if (argc - 1 > FIELDS_MAX)
+		return ctl_error(EX_USAGE, "at most %d fields at once", FIELDS_MAX);
+	setting_key_format(key, ctl, name);
+	for (int i = 1; i < argc; i++)
+		argv[1 + i] = args[i];
+	reply = ctl_command(ctl, argc + 1, argv);
+	if (reply == NULL)
+		return EX_TEMPFAIL;
+	there = reply->integer > 0;
+	freeReplyObject(reply);
+	if (ctl->json)
+		ctl_print_json(json_pack("{s:s, s:b}", "name", name, "removed", there));
+	else if (!there)
+		ctl_error(EX_NOTFOUND, "%s: nothing to remove", name);
+	return there ? EX_OK : EX_NOTFOUND;
+}

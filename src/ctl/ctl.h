@@ -1,0 +1,49 @@
+/*
+ * ctl.h - what the commands of the control tool share: options, configuration, Redis, exit codes.
+ */
+#ifndef TLSMODE_CTL_CTL_H
+#define TLSMODE_CTL_CTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sysexits.h>
+
+#include <hiredis/hiredis.h>
+#include <jansson.h>
+
+#include "core/mode.h"
+#include "core/settings.h"
+#include "io/conf.h"
+
+#define EX_NOTFOUND 1 /* asked, and there is nothing: like postmap -q */
+
+struct ctl {
+	const char *conf_file;
+	struct conf *conf; /* read before a command runs */
+	bool json;
+	enum mode as;		/* --as */
+	bool tlsrpt;		/* --tlsrpt */
+	enum setting_kind kind; /* sender, or --rcpt, --except */
+	int64_t ttl_ms;		/* --ttl; 0: not given */
+	bool no_ttl;		/* --no-ttl */
+	bool watch;		/* --watch */
+	redisContext *redis;	/* ctl_redis() */
+};
+
+/* Prints "tlsmode: ..." to standard error and returns CODE. */
+int ctl_error(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The connection to Redis, made when first asked for. NULL: the error is printed, the command ends with EX_TEMPFAIL. */
+redisContext *ctl_redis(struct ctl *ctl);
+
+/* One command to Redis. NULL: connection lost or an error reply; printed. The caller ends it with freeReplyObject(). */
+redisReply *ctl_command(struct ctl *ctl, int argc, const char **argv);
+
+/* Asks MAP for KEY at the first reachable listener of tlsmode-mapd. Heap string of the reply's text behind the status
+ * word in *TEXT. Returns an enum sockmap_status, or -1 when no answer came (printed). */
+int ctl_ask(struct ctl *ctl, const char *map, const char *key, char **text);
+
+/* Prints ROOT on one line, and drops it. */
+void ctl_print_json(json_t *root);
+
+#endif
