@@ -6,6 +6,7 @@
  *
  *   sts:  txt none|record  txt_id ID  txt_until T  | mode enforce|testing|none  max_age N  mx "a *.b"  id ID  fetched_at T
  *         | failure sts-policy-fetch-error|...  fail_id ID  fail_at T  fail_why TEXT
+ *         | refresh T  (never written here: the control tool asks for a fetch; it is due until one has ended after T)
  *   dane: mx secure|insecure  kind records|implicit|null|nxdomain|none  until T  truncated 0|1
  *         hosts "mx1.example usable 1700000000 expanded.example,mx2.example none 1700000000 -"   (name state until expanded, ',' between)
  */

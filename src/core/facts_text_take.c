@@ -79,6 +79,13 @@ static bool read_failure(struct text_reader *r, struct sts_fact *s)
 	return text_reader_id(r, "fail_id", true, s->fail_id) && read_why(r, s);
 }
 
+static bool read_refresh(struct text_reader *r, int64_t *asked_at)
+{
+	if (!text_reader_has(r, "refresh"))
+		return r->reason == NULL;
+	return text_reader_number(r, "refresh", INT64_MAX, asked_at);
+}
+
 static void merge_txt(struct sts_fact *to, const struct sts_fact *from, int64_t now)
 {
 	if (to->txt != TXT_UNKNOWN || from->txt == TXT_UNKNOWN || from->txt_until <= now)
@@ -123,16 +130,27 @@ static void merge_failure(struct sts_fact *to, const struct sts_fact *from, int6
 	memcpy(to->fail_why, from->fail_why, sizeof to->fail_why);
 }
 
+/* An operator asked for a fetch (tlsmode cache refresh) and none has ended since: it is due, and no hold-off stands in its way. */
+static void merge_refresh(struct sts_fact *to, int64_t asked_at)
+{
+	if (!to->have_policy || asked_at <= to->fetched_at || asked_at <= to->fail_at)
+		return;
+	to->refresh = true;
+	to->failure = FETCH_OK;
+}
+
 bool facts_text_take_sts(struct facts *f, const struct text_field *fields, size_t count, int64_t now, const char **reason)
 {
 	struct text_reader r = {fields, count, NULL};
 	struct sts_fact read = {.txt = TXT_UNKNOWN};
-	bool ok = read_txt(&r, &read) && read_policy(&r, &read) && read_failure(&r, &read);
+	int64_t refresh = 0;
+	bool ok = read_txt(&r, &read) && read_policy(&r, &read) && read_failure(&r, &read) && read_refresh(&r, &refresh);
 
 	if (ok && (f->nexthop.kind == NEXTHOP_DOMAIN || f->nexthop.kind == NEXTHOP_HOST)) {
 		merge_txt(&f->sts, &read, now);
 		merge_policy(&f->sts, &read, now);
 		merge_failure(&f->sts, &read, now);
+		merge_refresh(&f->sts, refresh < now ? refresh : now);
 	}
 	sts_policy_fini(&read.policy);
 	*reason = r.reason;

@@ -148,7 +148,7 @@ static int run(struct ctl *ctl, const struct command *c, int argc, char **args)
 	char error[500];
 	int code;
 
-	ctl->conf = conf_load(ctl->conf_file, error, sizeof(error));
+	ctl->conf = conf_load(ctl->conf_file, CONF_USE_REDIS, error, sizeof(error));
 	if (ctl->conf == NULL)
 		return ctl_error(EX_CONFIG, "%s", error);
 	code = c->run(ctl, argc, args);

@@ -169,6 +169,35 @@ static void test_sts_merge(void **state)
 	facts_fini(f);
 }
 
+/* An operator's `cache refresh`: due although the id is the same and a fetch has failed a moment ago; over once a fetch has ended. */
+static void test_sts_refresh(void **state)
+{
+	static const char policy[] = "txt=record|txt_id=1|txt_until=1000100|mode=enforce|max_age=9000|mx=a.example|id=1|fetched_at=999500|";
+	char line[400];
+	struct facts *f = fresh("a.example");
+	const char *reason;
+
+	(void)state;
+	snprintf(line, sizeof line, "%sfailure=sts-policy-invalid|fail_id=1|fail_at=999900|refresh=999950", policy);
+	assert_true(take_sts(f, line, &reason));
+	assert_true(f->sts.refresh);
+	assert_true(facts_fetch_due(f, NOW));
+	facts_fini(f);
+	f = fresh("a.example");
+	snprintf(line, sizeof line, "%sfailure=sts-policy-invalid|fail_id=1|fail_at=999950|refresh=999950", policy);
+	assert_true(take_sts(f, line, &reason));
+	assert_false(f->sts.refresh);
+	assert_false(facts_fetch_due(f, NOW));
+	snprintf(line, sizeof line, "%srefresh=999500", policy);
+	assert_true(take_sts(f, line, &reason));
+	assert_false(f->sts.refresh);
+	assert_true(take_sts(f, "refresh=1000000", &reason));
+	assert_true(f->sts.refresh); /* the policy we have ourselves counts */
+	assert_false(take_sts(f, "refresh=soon", &reason));
+	assert_string_equal(reason, "a number is malformed");
+	facts_fini(f);
+}
+
 static void test_sts_worth(void **state)
 {
 	struct facts *f = fresh("a.example");
@@ -300,7 +329,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sts_round_trip), cmocka_unit_test(test_sts_malformed),
-	    cmocka_unit_test(test_sts_merge),      cmocka_unit_test(test_sts_worth),
+	    cmocka_unit_test(test_sts_merge),      cmocka_unit_test(test_sts_refresh),
+	    cmocka_unit_test(test_sts_worth),
 	    cmocka_unit_test(test_dane_round_trip), cmocka_unit_test(test_dane_malformed),
 	    cmocka_unit_test(test_dane_merge),
 	};
