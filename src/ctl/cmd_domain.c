@@ -225,7 +225,7 @@ static bool take_assignment(const struct ctl *ctl, struct setting *check, const 
 	argv[(*argc)++] = value;
 	if (setting_field(check, ctl->kind, field, strlen(field), value, strlen(value), complaint, sizeof(complaint)))
 		return true;
-	ctl_error(EX_DATAERR, "%s", complaint);
+	ctl_error(EX_DATAERR, "%s; nothing was written", complaint);
 	return false;
 }
 
