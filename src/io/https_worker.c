@@ -143,16 +143,13 @@ static void end_finished(struct https_worker *w)
 	}
 }
 
-/* Until the oldest young job turns slow and makes room; libcurl shortens it by its own timers. */
-static int patience_ms(struct https_worker *w)
-{
-	struct https_job *j = TAILQ_FIRST(&w->young);
-	int64_t left;
+/* libcurl 7.88 gives up an address that does not answer, and then waits for any other event before it tries the next one: so
+ * it gets one now and then. */
+#define NUDGE_MS 200
 
-	if (j == NULL)
-		return 60000;
-	left = j->started_ms + HTTPS_PATIENCE_MS - tick_mono_ms();
-	return left > 0 ? (int)left : 0;
+static int poll_ms(const struct https_worker *w)
+{
+	return w->young_count + w->slow_count > 0 ? NUDGE_MS : 60000;
 }
 
 static bool told_to_stop(struct https_worker *w)
@@ -190,7 +187,7 @@ static void *fetch_thread(void *arg)
 			start_job(w, j);
 		curl_multi_perform(w->multi, &running);
 		end_finished(w);
-		curl_multi_poll(w->multi, NULL, 0, patience_ms(w), NULL);
+		curl_multi_poll(w->multi, NULL, 0, poll_ms(w), NULL);
 	}
 	stop_lane(w, &w->young);
 	stop_lane(w, &w->slow);

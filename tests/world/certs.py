@@ -35,9 +35,17 @@ def _alt_names(dns, ip):
     return ",".join(["DNS:" + n for n in dns] + ["IP:" + a for a in ip])
 
 
+def _alt_names_der(dns):
+    """For names that openssl's text form cannot express: SEQUENCE of [2] IA5String, short lengths only."""
+    names = b"".join(bytes([0x82, len(n)]) + n.encode() for n in dns)
+    return "DER:" + (bytes([0x30, len(names)]) + names).hex(":")
+
+
 def _extensions(dns, ip):
     lines = ["basicConstraints=CA:FALSE", "extendedKeyUsage=serverAuth,clientAuth"]
-    if dns or ip:
+    if any("\0" in n for n in dns):
+        lines.append("subjectAltName=" + _alt_names_der(dns))
+    elif dns or ip:
         lines.append("subjectAltName=" + _alt_names(dns, ip))
     return "\n".join(lines) + "\n"
 
