@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+"""Several nodes on one Redis: one of them fetches, all of them know, and what is forgotten is forgotten everywhere.
+
+Real tlsmode-mapd twice, with the real adapters: libunbound, libcurl, Redis with client tracking.
+"""
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from world.daemons import confuse, merged
+from world.policy_host import write_host
+from world.procs import Program
+from world.socketmap import Socketmap
+from world.tap import main
+from world.waiting import wait_for
+from world.world import World
+
+SECURE = "OK secure match=mx.%s servername=hostname protocols=>=TLSv1.2"
+
+
+class Node:
+    """Another tlsmode-mapd of the same world."""
+
+    def __init__(self, world, number):
+        self.world, self.name = world, "mapd%d" % number
+        folder = os.path.dirname(world.daemons.where.partition(":")[2])
+        self.where = "unix:%s/map%d.sock" % (folder, number)
+        state = os.path.dirname(world.daemons.conf["settings"]["snapshot"])
+        conf = merged(world.daemons.conf, {"mapd": {"listen": [self.where]}, "metrics": {"listen": ""},
+                                           "settings": {"snapshot": "%s/settings%d" % (state, number)}})
+        self.conf = world.space.write(self.name + ".conf", confuse(conf))
+        self.program = None
+
+    def start(self):
+        self.program = Program(self.world.space, self.name, [self.world.daemons.program("tlsmode-mapd"), "-f", "-c", self.conf])
+        wait_for("an answer from " + self.name, lambda: self.program.insist() and self.answers(), 20)
+        return self
+
+    def answers(self):
+        try:
+            return self.ask("status", "all").startswith("OK ")
+        except (OSError, EOFError):
+            return False
+
+    def ask(self, name, key):
+        client = Socketmap(self.where)
+        try:
+            return client.ask(name, key)
+        finally:
+            client.close()
+
+    def kill(self):
+        self.program.send(signal.SIGKILL)
+        self.program.process.wait()
+
+
+def fetches(w, domain):
+    return sum(1 for r in w.policy_host.requests if r["host"] == "mta-sts." + domain)
+
+
+def all_at_once(asks):
+    """Calls every function at the same time; their results."""
+    results = [None] * len(asks)
+
+    def call(i):
+        results[i] = asks[i]()
+    threads = [threading.Thread(target=call, args=(i,)) for i in range(len(asks))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return results
+
+
+def until(what, probe, want, seconds=5):
+    """Seconds until PROBE() gives WANT."""
+    begin = time.monotonic()
+    wait_for(what, lambda: probe() == want, seconds)
+    return time.monotonic() - begin
+
+
+def one_fetch(tap, w, b):
+    answers = all_at_once([lambda n=n: n("opportunistic", "shared.test") for n in (w.ask, b.ask) * 25])
+    tap.equal(set(answers), {SECURE % "shared.test"}, "fifty askers of a cold domain on two nodes get its policy")
+    tap.equal(fetches(w, "shared.test"), 1, "and it was fetched once")
+    tap.equal(w.ask("enforced", "shared.test:587"), SECURE % "shared.test", "a variant of the domain has the same policy")
+    tap.equal(fetches(w, "shared.test"), 1, "without another fetch")
+
+
+def known_elsewhere(tap, w, b):
+    w.ask("opportunistic", "known.test")
+    tap.equal(b.ask("opportunistic", "known.test"), SECURE % "known.test", "what one node found, another takes from Redis")
+    tap.equal(fetches(w, "known.test"), 1, "without another fetch")
+
+
+def failure_is_shared(tap, w, b):
+    tap.equal(w.ask("opportunistic", "failing.test"), "NOTFOUND ", "a policy that cannot be fetched is no policy")
+    tap.equal(b.ask("opportunistic", "failing.test"), "NOTFOUND ", "on the other node neither")
+    tap.equal(fetches(w, "failing.test"), 1, "which does not try again for five minutes")
+
+
+def txt_state(ask, domain):
+    return json.loads(ask("explain", domain)[3:])["sts"]["txt"]
+
+
+def forget(tap, w, b):
+    for ask in (w.ask, b.ask):
+        tap.equal(ask("opportunistic", "forgotten.test"), SECURE % "forgotten.test", "a policy is in force")
+    zone = w.zone_of("forgotten.test")
+    zone.set("_mta-sts.forgotten.test.", "TXT")
+    w.publish(zone)
+    for ask in (w.ask, b.ask):
+        wait_for("the end of the TXT record", lambda: txt_state(ask, "forgotten.test") == "none")
+        tap.equal(ask("opportunistic", "forgotten.test"), SECURE % "forgotten.test", "and stays when its TXT record is gone")
+    w.redis.cli("DEL", "tlsmode:sts:forgotten.test", "tlsmode:dane:forgotten.test")
+    for name, ask in (("this node", w.ask), ("the other node", b.ask)):
+        seconds = until("NOTFOUND from " + name, lambda: ask("opportunistic", "forgotten.test"), "NOTFOUND ")
+        tap.ok(True, "a removed policy is forgotten by " + name)
+        tap.note("after %.0f ms" % (seconds * 1000))
+
+
+def holder_dies(tap, w, b):
+    c = Node(w, 3).start()
+    threading.Thread(target=lambda: swallow(lambda: c.ask("opportunistic", "stalled.test")), daemon=True).start()
+    wait_for("the lock", lambda: w.redis.cli("EXISTS", "tlsmode:lock:stalled.test") == 1)
+    wait_for("the transfer", lambda: fetches(w, "stalled.test") == 1)
+    tap.equal(b.ask("opportunistic", "stalled.test"), "NOTFOUND ", "sts.timeout: while another node fetches there is no policy")
+    c.kill()
+    serve(w, "stalled.test")
+    until("the policy", lambda: b.ask("opportunistic", "stalled.test"), SECURE % "stalled.test", 20)
+    tap.ok(True, "the node that held the lock died: another fetches")
+    tap.equal(w.ask("opportunistic", "stalled.test"), SECURE % "stalled.test", "and all know")
+
+
+def swallow(call):
+    try:
+        call()
+    except (OSError, EOFError):
+        pass
+
+
+def serve(w, domain, **how):
+    pair = w.pair("ca", "mta-sts." + domain)
+    write_host(w.policies, "mta-sts." + domain, cert=pair.cert, key=pair.key,
+               body="version: STSv1\nmode: enforce\nmx: mx.%s\nmax_age: 604800\n" % domain, **how)
+
+
+def restart(tap, w, b):
+    serve(w, "shared.test", send="reset")
+    b.kill()
+    b.start()
+    tap.equal(b.ask("opportunistic", "shared.test"), SECURE % "shared.test", "killed and started anew while HTTPS is down: still there")
+
+
+def redis_away(tap, w, b):
+    w.redis.stop()
+    for name, ask in (("one", w.ask), ("another", b.ask)):
+        tap.equal(ask("verified", "shared.test"), SECURE % "shared.test", "Redis away: " + name + " node still has the policy")
+    tap.equal(b.ask("opportunistic", "alone.test"), SECURE % "alone.test", "Redis away: a cold domain is resolved without it")
+    w.redis.start()
+    begin = time.monotonic()
+    wait_for("the facts in the new Redis", lambda: lost_and_shared(w, b), 20)
+    tap.ok(True, "Redis came back empty: policies in force are shared again")
+    tap.note("after %.1f s" % (time.monotonic() - begin))
+    tap.equal(w.ask("opportunistic", "shared.test"), SECURE % "shared.test", "and none is lost")
+
+
+def lost_and_shared(w, b):
+    b.ask("opportunistic", "shared.test:2525")  # any question about it
+    return w.redis.cli("HGET", "tlsmode:sts:shared.test", "mode") == "enforce"
+
+
+def test(tap):
+    with World("e2e-nodes") as w:
+        for name in ("shared", "known", "forgotten", "stalled", "failing", "alone"):
+            domain = name + ".test"
+            w.destination(domain, **({"sts": "enforce"} if name != "failing" else {}))
+        w.sts("failing.test", status=500)
+        w.sts("forgotten.test", ttl=1)
+        serve(w, "stalled.test", send="stall")
+        w.start(postfix=False, milter=False, conf={"sts": {"timeout": 2}})
+        b = Node(w, 2).start()
+        try:
+            one_fetch(tap, w, b)
+            known_elsewhere(tap, w, b)
+            failure_is_shared(tap, w, b)
+            forget(tap, w, b)
+            holder_dies(tap, w, b)
+            restart(tap, w, b)
+            redis_away(tap, w, b)
+        finally:
+            if b.program.alive():
+                b.program.stop()
+
+
+main(test)
