@@ -133,7 +133,7 @@ void facts_begin(struct facts *f, int64_t now)
 	if (f->sts.fetch == STS_FETCH_IDLE)
 		f->sts.overdue = false;
 	/* another node may have found meanwhile what we would ask for */
-	if (!facts_complete(f) || facts_fetch_due(f, now))
+	if (!facts_complete(f) || (f->sts.fetch == STS_FETCH_IDLE && facts_fetch_due(f, now)))
 		f->shared_known = false;
 }
 
