@@ -209,6 +209,7 @@ static void run(struct drive *d, struct job *job, int64_t now, drive_ready_fn *o
 		if (p.ready)
 			break;
 		give_up(job, now);
+		d->gave_up++;
 	}
 	share(d, job, now);
 }

@@ -25,6 +25,7 @@ struct drive {
 	struct world *world;
 	unsigned order;
 	uint32_t seed;
+	unsigned gave_up; /* times a deadline had to end the waiting */
 	size_t asked_count;
 	char asked[DRIVE_QUESTIONS][QUESTION_SIZE]; /* "MX a.example", "shared", "policy mta-sts.a.example" */
 	char error[400]; /* the script is silent about a question, or the planner broke its word; "" */

@@ -2,8 +2,8 @@
  * run_case - runs every *.case of its folder, in several orders of answers, and prints TAP.
  *
  * The language: one command a line, '#' begins a comment. World: dns, https (lib/world.h), redis. Settings: rcpt, except, conf.
- * Time: clock +N. Questions: ask, refresh, late, node, restart. Expectations, about the last question: reply, row, reasons, asked,
- * asked-not, fetches, until, policy, refresh-at, redis have. See the table of commands.
+ * Time: clock +N. Questions: ask, refresh, late, node, restart. Expectations, about the last question: reply, reply-begins, row, reasons, asked,
+ * asked-not, fetches, gave-up, until, policy, refresh-at, redis have. See the table of commands.
  */
 #include <glob.h>
 #include <stdarg.h>
@@ -112,7 +112,15 @@ static void redis_have(struct scenario *s, const char *key, const char *part)
 		wrong(s, "Redis has %s for %s, not %s", line != NULL ? line : "nothing", key, part);
 }
 
-/* away, back, put KIND NAME line, del KIND NAME, have KIND NAME part (or "nothing") */
+static void redis_lacks(struct scenario *s, const char *key, const char *part)
+{
+	const char *line = world_hash(&s->world, key, s->now);
+
+	if (line != NULL && strstr(line, part) != NULL)
+		wrong(s, "Redis has %s for %s", line, key);
+}
+
+/* away, back, put KIND NAME line, del KIND NAME, have KIND NAME part (or "nothing"), lacks KIND NAME part */
 static void cmd_redis(struct scenario *s, char *args)
 {
 	const char *what = word(&args), *kind, *name;
@@ -131,6 +139,8 @@ static void cmd_redis(struct scenario *s, char *args)
 		world_set_hash(&s->world, key, NULL, 0);
 	else if (strcmp(what, "have") == 0)
 		redis_have(s, key, args);
+	else if (strcmp(what, "lacks") == 0)
+		redis_lacks(s, key, args);
 	else
 		wrong(s, "redis what? %s", what);
 }
@@ -268,6 +278,7 @@ static void on_ready(struct job *job, void *arg)
 static void begin_question(struct scenario *s)
 {
 	s->drive.asked_count = 0;
+	s->drive.gave_up = 0;
 	s->reply[0] = '\0';
 }
 
@@ -422,6 +433,13 @@ static void cmd_fetches(struct scenario *s, char *args)
 		wrong(s, "%zu fetches, not %s", n, args);
 }
 
+/* How often a deadline had to end the waiting for the last answer. */
+static void cmd_gave_up(struct scenario *s, char *args)
+{
+	if (s->drive.gave_up != strtoul(args, NULL, 10))
+		wrong(s, "gave up %u times, not %s", s->drive.gave_up, args);
+}
+
 static void cmd_until(struct scenario *s, char *args)
 {
 	if (s->until != time_of(s, args))
@@ -479,6 +497,7 @@ static const struct {
     {"asked", cmd_asked},
     {"asked-not", cmd_asked_not},
     {"fetches", cmd_fetches},
+    {"gave-up", cmd_gave_up},
     {"until", cmd_until},
     {"policy", cmd_policy},
     {"refresh-at", cmd_refresh_at},
