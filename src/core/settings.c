@@ -41,7 +41,6 @@ static struct settings_entry *entry_new(const char *name, const struct setting *
 
 static void entry_read(const struct settings_entry *e, struct setting *out)
 {
-	setting_init(out);
 	out->has = e->has;
 	out->bad = e->bad;
 	out->unknown = e->unknown;
@@ -179,35 +178,6 @@ bool settings_walk(const struct settings *s, struct settings_walk *w, size_t cou
 	w->shape = more ? at.shape : 0;
 	w->kind += !more;
 	return w->kind < SETTING_KINDS;
-}
-
-/* ---- a loss that must be confirmed ---- */
-
-struct vanish {
-	const struct settings *in;
-	enum setting_kind kind;
-	int64_t now_ms;
-	size_t count;
-};
-
-static void count_vanished(struct hmap_node *node, void *arg)
-{
-	const struct settings_entry *e = hmap_entry(node, struct settings_entry, node);
-	struct vanish *v = arg;
-
-	if (!settings_entry_ended(e, v->now_ms) && !settings_entry_find(v->in, v->kind, e->text))
-		v->count++;
-}
-
-size_t settings_vanished(const struct settings *old, const struct settings *new_, int64_t now_ms)
-{
-	struct vanish v = {.in = new_, .now_ms = now_ms};
-
-	for (int kind = 0; kind < SETTING_KINDS; kind++) {
-		v.kind = (enum setting_kind)kind;
-		hmap_each((struct hmap *)&old->map[kind], count_vanished, &v); /* changes nothing */
-	}
-	return v.count;
 }
 
 bool settings_guard_trips(size_t had, size_t gone, unsigned guard_percent)

@@ -77,16 +77,14 @@ size_t settings_count_kind(const struct settings *s, enum setting_kind kind);
 void settings_each(const struct settings *s,
     void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg), void *arg);
 
-/* The same in pieces of about COUNT, while S may change in between (hmap.h): true while there are more. *W is zero at first. */
+/* The same in pieces of about COUNT, while S may change in between (hmap.h): true while there are more. *W is zero at first, or
+ * all zero but for the kind to begin with. */
 struct settings_walk {
 	size_t at, shape;
 	int kind;
 };
 bool settings_walk(const struct settings *s, struct settings_walk *w, size_t count,
     void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg), void *arg);
-
-/* How many keys of OLD are not in NEW, keys past their end at NOW_MS left out. */
-size_t settings_vanished(const struct settings *old, const struct settings *new_, int64_t now_ms);
 
 /* True when GONE of HAD keys is a loss that an operator must confirm: HAD >= 10 and GONE * 100 > HAD * GUARD_PERCENT. */
 bool settings_guard_trips(size_t had, size_t gone, unsigned guard_percent);

@@ -46,9 +46,10 @@ static void tell_exception(enum setting_kind kind, const char *name, const struc
 static json_t *exceptions_json(struct mapd *m)
 {
 	struct exceptions e = {json_array(), tick_wall_ms()};
+	struct settings_walk w = {.kind = SETTING_EXCEPT}; /* not through a million senders */
 
 	if (m->metrics.value[METRIC_EXCEPTIONS_WITHOUT_END] > 0) {
-		settings_each(mirror_read(m->mirror), tell_exception, &e);
+		settings_walk(mirror_read(m->mirror), &w, SIZE_MAX, tell_exception, &e);
 		mirror_done(m->mirror);
 	}
 	return e.names;
