@@ -55,6 +55,11 @@ static void add_value(struct table *t, const char *field, const char *value)
 	table_add(t, value);
 }
 
+static bool is_forgotten(const redisReply *hash)
+{
+	return hash->elements == 2 && strcmp(hash->element[0]->str, "forgotten") == 0;
+}
+
 /* The hash KEY as rows of T and as an object; -1 when Redis did not answer, else how many fields it has. */
 static int show_hash(struct ctl *ctl, const char *label, const char *key, struct table *t, json_t *root)
 {
@@ -67,13 +72,14 @@ static int show_hash(struct ctl *ctl, const char *label, const char *key, struct
 		json_decref(object);
 		return -1;
 	}
-	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+	/* a mark in the place of a forgotten policy is no fact */
+	for (size_t i = 0; i + 1 < reply->elements && !is_forgotten(reply); i += 2) {
 		table_add(t, label);
 		table_add(t, reply->element[i]->str);
 		add_value(t, reply->element[i]->str, reply->element[i + 1]->str);
 		json_object_set_new(object, reply->element[i]->str, json_string(reply->element[i + 1]->str));
 	}
-	count = (int)(reply->elements / 2);
+	count = (int)json_object_size(object);
 	freeReplyObject(reply);
 	json_object_set_new(root, label, count > 0 ? object : json_null());
 	if (count == 0)
@@ -123,6 +129,28 @@ static int delete_key(struct ctl *ctl, const char *key)
 	return removed;
 }
 
+static bool succeeds(struct ctl *ctl, int argc, const char **argv)
+{
+	redisReply *reply = ctl_command(ctl, argc, argv);
+
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return reply != NULL;
+}
+
+#define FORGET_TTL "60" /* seconds: long enough for every node to have read the mark */
+
+/* Puts a mark in the place of the policy: where Redis may evict facts, a plain DEL would look like an eviction, and a
+ * policy that was merely lost stays in force. How many keys there were, or -1. */
+static int forget_policy(struct ctl *ctl, const struct fact_keys *keys)
+{
+	const char *mark[] = {"HSET", keys->sts, "forgotten", "1"};
+	const char *expire[] = {"EXPIRE", keys->sts, FORGET_TTL};
+	int removed = delete_key(ctl, keys->sts);
+
+	return removed >= 0 && succeeds(ctl, 4, mark) && succeeds(ctl, 3, expire) ? removed : -1;
+}
+
 int cmd_cache_forget(struct ctl *ctl, int argc, char **args)
 {
 	struct fact_keys keys;
@@ -131,14 +159,15 @@ int cmd_cache_forget(struct ctl *ctl, int argc, char **args)
 	(void)argc;
 	if (!make_keys(ctl, &keys, args[0]))
 		return EX_DATAERR;
-	sts = delete_key(ctl, keys.sts);
+	sts = forget_policy(ctl, &keys);
 	dane = sts < 0 ? -1 : delete_key(ctl, keys.dane);
 	if (sts < 0 || dane < 0)
 		return EX_TEMPFAIL;
 	if (ctl->json)
 		ctl_print_json(json_pack("{s:s, s:b, s:b}", "nexthop", keys.nexthop.key, "sts", sts, "dane", dane));
 	else if (sts + dane == 0)
-		ctl_error(EX_NOTFOUND, "no facts of %s in Redis", keys.nexthop.key);
+		ctl_error(EX_NOTFOUND, "no facts of %s in Redis; the nodes forget what they remember themselves",
+			  keys.nexthop.key);
 	return sts + dane > 0 ? EX_OK : EX_NOTFOUND;
 }
 
@@ -173,10 +202,7 @@ static bool mark_refresh(struct ctl *ctl, const struct fact_keys *keys, int64_t 
 	there = reply->integer > 0;
 	freeReplyObject(reply);
 	snprintf(text, sizeof(text), "%lld", (long long)now);
-	reply = there ? ctl_command(ctl, 4, mark) : NULL;
-	if (reply != NULL)
-		freeReplyObject(reply);
-	return !there || reply != NULL;
+	return !there || succeeds(ctl, 4, mark);
 }
 
 /* Waits until a fetch that began after NOW has ended either way, if there is a policy to fetch. */

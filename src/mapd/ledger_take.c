@@ -168,7 +168,8 @@ void ledger_shared(struct ledger *l, struct job *j, bool served, const struct te
 	j->news = true;
 	if (j->prefetch)
 		facts_begin(f, j->ends_by);
-	refresh_still_due(f, now);
+	if (!has_field(sts, sts_count, "refresh")) /* tlsmode cache refresh: whatever the date */
+		refresh_still_due(f, now);
 }
 
 bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field *sts, size_t count)
@@ -269,6 +270,8 @@ bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned mar
 		known_facts_put(l->known, f, now, true);
 		ledger_date(l, f);
 	}
+	if (known && f->sts.refresh) /* tlsmode cache refresh */
+		refresh_set(l->refresh, nexthop->domain, now);
 	known_free(old);
 	known_free(f);
 	return changed;
