@@ -264,6 +264,7 @@ static int start(struct mapd *m)
 		die(m, EX_CONFIG, error);
 	reload_log(m, m->conf);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* until the loop takes it: a reload that comes too early must not end us */
 	open_sockets(m);
 	if (!m->foreground)
 		proc_background();

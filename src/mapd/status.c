@@ -15,7 +15,8 @@
 #include "mapd/mapd.h"
 #include "mapd/maps.h"
 
-#define EXCEPTIONS_TOLD 100 /* names of exceptions without end; more are only counted */
+#define EXCEPTIONS_TOLD 100   /* names of exceptions without end; more are only counted */
+#define EXCEPTIONS_SEEN 10000 /* exceptions looked at for them */
 
 const char *status_not_ready(struct mapd *m)
 {
@@ -30,29 +31,25 @@ const char *status_not_ready(struct mapd *m)
 	return NULL;
 }
 
-struct exceptions {
-	json_t *names;
-	int64_t now_ms;
-};
-
 static void tell_exception(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
 {
-	struct exceptions *e = arg;
+	json_t *names = arg;
 
-	if (kind == SETTING_EXCEPT && value->ends_at_ms == 0 && json_array_size(e->names) < EXCEPTIONS_TOLD)
-		json_array_append_new(e->names, json_string(name));
+	if (kind == SETTING_EXCEPT && value->ends_at_ms == 0 && json_array_size(names) < EXCEPTIONS_TOLD)
+		json_array_append_new(names, json_string(name));
 }
 
+/* There are few exceptions; a bounded look keeps the loop going where there are many. */
 static json_t *exceptions_json(struct mapd *m)
 {
-	struct exceptions e = {json_array(), tick_wall_ms()};
-	struct settings_walk w = {.kind = SETTING_EXCEPT}; /* not through a million senders */
+	struct settings_walk walk = {.kind = SETTING_EXCEPT};
+	json_t *names = json_array();
 
 	if (m->metrics.value[METRIC_EXCEPTIONS_WITHOUT_END] > 0) {
-		settings_walk(mirror_read(m->mirror), &w, SIZE_MAX, tell_exception, &e);
+		settings_walk(mirror_read(m->mirror), &walk, EXCEPTIONS_SEEN, tell_exception, names);
 		mirror_done(m->mirror);
 	}
-	return e.names;
+	return names;
 }
 
 static json_t *settings_json(struct mapd *m)

@@ -128,6 +128,21 @@ def test_many_ask_one(tap, room):
     tap.equal(room.metric("tlsmode_mapd_jobs_started_total") - before, 1.0, "one job answers them all")
 
 
+def test_max_jobs(tap):
+    with Room({"mapd": {"max_jobs": 3}}) as room:
+        room.start()
+        room.live()
+        slow = connect(room)
+        slow.sendall(b"".join(request("enforced", "job%d.test" % i) for i in range(3)))
+        wait_for("three jobs", lambda: room.metric("tlsmode_mapd_jobs") == 3)
+        tap.equal(room.ask("enforced", "onemore.test"), "TEMP too many domains are being looked up", "beyond max_jobs a name is TEMP at once")
+        tap.equal(room.ask("enforced", HIT), STRICT, "and what needs no job is answered")
+        slow.sendall(request("verified", "job1.test"))
+        got = replies(slow, 4)
+        slow.close()
+        tap.ok(all("could not be looked up" in g for g in got), "whoever asks for a name under way joins its job", got)
+
+
 def test_faults(tap, room):
     bad = [("no digits", b":x,"), ("letters", b"GET / HTTP/1.0\r\n\r\n"), ("no comma", b"5:QUERYx"), ("too long", b"10101:"),
            ("huge", b"99999999999999999999:"), ("negative", b"-1:x,"), ("nothing but NULs", b"\0" * 100),
@@ -223,6 +238,7 @@ def test(tap):
         test_not_taken(tap, room)
         tap.equal(room.stop(), 0, "a clean end")
     test_max_clients(tap)
+    test_max_jobs(tap)
 
 
 main(test)
