@@ -187,8 +187,12 @@ static const char write_script[] =
 
 static void on_written(const redisReply *reply, void *arg)
 {
-	if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+	if (reply == NULL)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "EXECABORT", 9) != 0) /* the reason came before it */
 		redis_note_error(arg, "writing a fact", reply);
+	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+		on_written(reply->element[i], arg);
 }
 
 static const struct text_field *find_field(const struct text_fields *fields, const char *name)

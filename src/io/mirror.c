@@ -1,5 +1,5 @@
 /*
- * mirror.c - the complete copy of the settings in memory: its life, what Redis announces, ends by the clock, the readers (mirror.h).
+ * mirror.c - the complete copy of the settings in memory: its life, its changes, ends by the clock, the readers (mirror.h).
  *
  * The state follows from four facts: known (filled once), loading, held, and whether Redis is up.
  */
@@ -17,8 +17,6 @@
 #define ENDS_PER_TURN 500
 #define ENDS_SLEEP_MAX_MS 1000 /* the wall clock may be set meanwhile */
 #define CLOCK_STEP_MS 1000
-#define SETTLE_MS 2000 /* with a snapshot at hand nobody waits longer for Redis */
-#define SNAPSHOT_MS 5000
 #define DAY_MS 86400000
 #define ENDLESS_LINES 100
 
@@ -38,7 +36,7 @@ void mirror_timer_ms(struct event *ev, int64_t ms)
 }
 
 /* ---- state ---- */
-static enum mirror_state state_now(const struct mirror *m)
+enum mirror_state mirror_state_now(const struct mirror *m)
 {
 	if (!m->table.known)
 		return MIRROR_UNKNOWN;
@@ -60,7 +58,7 @@ void mirror_publish(struct mirror *m)
 
 void mirror_update_state(struct mirror *m, bool changed)
 {
-	enum mirror_state now = state_now(m), before = (enum mirror_state)atomic_exchange(&m->state, (int)now);
+	enum mirror_state now = mirror_state_now(m), before = (enum mirror_state)atomic_exchange(&m->state, (int)now);
 
 	mirror_publish(m);
 	if (now != before)
@@ -84,27 +82,6 @@ static void on_settle(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	mirror_settle(arg);
-}
-
-/* ---- snapshot ---- */
-void mirror_touch(struct mirror *m)
-{
-	if (m->writer == NULL || m->snapshot_due)
-		return;
-	m->snapshot_due = true;
-	mirror_timer_ms(m->snapshot_timer, SNAPSHOT_MS);
-}
-
-static void on_snapshot(evutil_socket_t fd, short what, void *arg)
-{
-	struct mirror *m = arg;
-	bool exact = (enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE;
-	const struct snapshot_info info = {exact ? tick_wall_ms() : m->exact_at_ms, m->held};
-
-	(void)fd, (void)what;
-	m->snapshot_due = false;
-	if (m->table.known)
-		snapshot_writer_ask(m->writer, &info);
 }
 
 /* ---- changes ---- */
@@ -151,10 +128,12 @@ static void on_read(enum setting_kind kind, const char *name, const struct setti
 {
 	struct mirror *m = arg;
 
-	if (value != NULL)
+	if (value != NULL) {
+		mirror_batch_found(m, kind, name);
 		mirror_put(m, kind, name, value);
-	else if (batch != NULL && mirror_table_has(&m->table, kind, name))
+	} else if (batch != NULL && mirror_table_has(&m->table, kind, name)) {
 		mirror_batch_lose(batch, kind, name);
+	}
 	if (bulk || m->loading)
 		mirror_load_step(m);
 	mirror_publish(m);
@@ -240,100 +219,8 @@ static void on_daily(evutil_socket_t fd, short what, void *arg)
 	mirror_log_endless(arg);
 }
 
-/* ---- what Redis announces ---- */
-static void on_up(void *arg)
-{
-	struct mirror *m = arg;
-
-	mirror_load_start(m, "connected");
-	if (m->ev.on_fact != NULL)
-		m->ev.on_fact(RKEY_OTHER, NULL, m->arg); /* what changed while nobody told us */
-}
-
-static void on_down(const char *why, void *arg)
-{
-	struct mirror *m = arg;
-
-	(void)why;
-	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
-		m->exact_at_ms = tick_wall_ms();
-	mirror_load_abort(m);
-	mirror_update_state(m, false);
-	mirror_settle(m);
-}
-
-static void setting_announced(struct mirror *m, enum setting_kind kind, const char *raw, size_t len)
-{
-	char name[SETTING_NAME_SIZE];
-	struct batch *b;
-
-	if (!key_reads_name(m->reads, name, kind, raw, len))
-		return;
-	b = mirror_batch_open(m);
-	mirror_batch_join(b);
-	if (!key_reads_want(m->reads, kind, name, false, b))
-		mirror_batch_leave(b, m);
-}
-
-static void fact_announced(struct mirror *m, enum rkey_kind kind, const char *raw, size_t len)
-{
-	char *name;
-
-	if (m->ev.on_fact == NULL)
-		return;
-	name = xstrndup(raw, len);
-	m->ev.on_fact((int)kind, name, m->arg);
-	free(name);
-}
-
-static void key_announced(struct mirror *m, const redisReply *key)
-{
-	const char *raw;
-	size_t len;
-	enum rkey_kind kind;
-
-	if (key->type != REDIS_REPLY_STRING)
-		return;
-	kind = rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len);
-	switch (kind) {
-	case RKEY_SENDER:
-		setting_announced(m, SETTING_SENDER, raw, len);
-		break;
-	case RKEY_RCPT:
-		setting_announced(m, SETTING_RCPT, raw, len);
-		break;
-	case RKEY_EXCEPT:
-		setting_announced(m, SETTING_EXCEPT, raw, len);
-		break;
-	case RKEY_STS:
-	case RKEY_DANE:
-		fact_announced(m, kind, raw, len);
-		break;
-	case RKEY_ACCEPT:
-		mirror_ask_accept(m);
-		break;
-	default:
-		break;
-	}
-}
-
-static void on_changed(const struct redisReply *const *keys, size_t count, void *arg)
-{
-	struct mirror *m = arg;
-
-	if (count == 0) {
-		if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
-			m->exact_at_ms = tick_wall_ms();
-		mirror_load_start(m, "Redis was flushed");
-		if (m->ev.on_fact != NULL)
-			m->ev.on_fact(RKEY_OTHER, NULL, m->arg);
-	}
-	for (size_t i = 0; i < count; i++)
-		key_announced(m, keys[i]);
-}
-
 /* ---- life ---- */
-static struct event *timer_new(struct mirror *m, event_callback_fn fn)
+struct event *mirror_timer_new(struct mirror *m, event_callback_fn fn)
 {
 	struct event *ev = evtimer_new(m->base, fn, m);
 
@@ -342,60 +229,8 @@ static struct event *timer_new(struct mirror *m, event_callback_fn fn)
 	return ev;
 }
 
-static void put_known(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
-{
-	struct mirror *m = arg;
-
-	mirror_table_put(&m->table, kind, name, value);
-}
-
-static void take_snapshot(struct mirror *m, struct settings *s, const struct snapshot_info *info)
-{
-	mirror_table_begin(&m->table);
-	settings_each(s, put_known, m);
-	mirror_table_exchange(&m->table);
-	m->exact_at_ms = info->exact_at_ms;
-	m->held = info->held;
-	atomic_store(&m->state, (int)state_now(m));
-	log_info("event=snapshot_read file=%s count=%zu age_s=%lld", m->snapshot, settings_count(s),
-	    (long long)((tick_wall_ms() - info->exact_at_ms) / 1000));
-	mirror_timer_ms(m->settle_timer, SETTLE_MS);
-}
-
-static void read_snapshot(struct mirror *m)
-{
-	struct settings *s = settings_new();
-	struct snapshot_info info;
-	char why[160];
-
-	switch (snapshot_read(m->snapshot, s, &info, tick_wall_ms(), why, sizeof(why))) {
-	case SNAPSHOT_OK:
-		take_snapshot(m, s, &info);
-		break;
-	case SNAPSHOT_DAMAGED:
-		log_error("event=snapshot_damaged file=%s why=\"%s\" do=\"it is not used, and written anew once Redis is there\"",
-		    m->snapshot, why);
-		break;
-	case SNAPSHOT_NONE:
-		log_info("event=snapshot_missing file=%s", m->snapshot);
-		break;
-	}
-	settings_free(&s);
-}
-
-static void start_writer(struct mirror *m)
-{
-	const char *file = m->conf->settings.snapshot;
-
-	if (file == NULL || file[0] == '\0')
-		return;
-	m->snapshot = xstrdup(file);
-	m->writer = snapshot_writer_new(m->snapshot, &m->table);
-}
-
 struct mirror *mirror_new(struct event_base *base, const struct conf *conf, const struct mirror_events *events, void *arg)
 {
-	static const struct redis_events redis_events = {on_up, on_down, on_changed};
 	struct mirror *m = xcalloc(1, sizeof(*m));
 
 	m->base = base;
@@ -406,15 +241,12 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 	mirror_table_init(&m->table);
 	complaints_init(&m->complaints);
 	mirror_batches_init(m);
-	m->ends_timer = timer_new(m, on_ends);
-	m->settle_timer = timer_new(m, on_settle);
-	m->daily_timer = timer_new(m, on_daily);
-	m->snapshot_timer = timer_new(m, on_snapshot);
-	m->redis = redis_new(base, &conf->redis, &redis_events, m);
+	m->ends_timer = mirror_timer_new(m, on_ends);
+	m->settle_timer = mirror_timer_new(m, on_settle);
+	m->daily_timer = mirror_timer_new(m, on_daily);
+	m->redis = redis_new(base, &conf->redis, &mirror_redis_events, m);
 	m->reads = key_reads_new(m->redis, &m->complaints, &read_events, m);
-	start_writer(m);
-	if (m->writer != NULL)
-		read_snapshot(m);
+	mirror_snapshot_start(m);
 	mirror_arm_ends(m);
 	mirror_publish(m);
 	return m;
@@ -427,33 +259,23 @@ void mirror_free(struct mirror **mirror)
 	*mirror = NULL;
 	if (m == NULL)
 		return;
-	snapshot_writer_free(&m->writer);
+	mirror_snapshot_end(m);
 	mirror_load_abort(m);
 	key_reads_free(&m->reads);
 	redis_free(&m->redis);
-	event_free(m->batch_timer);
+	mirror_batches_fini(m);
 	event_free(m->ends_timer);
 	event_free(m->settle_timer);
 	event_free(m->daily_timer);
-	event_free(m->snapshot_timer);
 	mirror_table_fini(&m->table);
 	complaints_fini(&m->complaints);
-	free(m->snapshot);
 	free(m);
 }
 
 void mirror_reconf(struct mirror *m, const struct conf *conf)
 {
-	const char *file = conf->settings.snapshot ? conf->settings.snapshot : "";
-
 	m->conf = conf;
-	if (strcmp(m->snapshot ? m->snapshot : "", file) != 0) {
-		snapshot_writer_free(&m->writer);
-		free(m->snapshot);
-		m->snapshot = NULL;
-		start_writer(m);
-		mirror_touch(m);
-	}
+	mirror_snapshot_reconf(m);
 	redis_reconf(m->redis, &conf->redis);
 }
 

@@ -3,9 +3,10 @@
  * them is judged as one loss (the guard, PRODUCT.md "Settings that vanish all at once").
  *
  * A batch is open for BATCH_MS; it is judged when it is closed and all its keys have been read. New and changed keys do
- * not wait for that: they are in force when they are read.
+ * not wait for that: they are in force when they are read, and a key that is found again is lost no more.
  */
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "base/log.h"
 #include "base/tick.h"
@@ -16,8 +17,9 @@
 #define END_SLACK_MS 1000
 
 struct loss {
-	enum setting_kind kind;
-	char *name;
+	struct key key; /* in mirror.losses */
+	TAILQ_ENTRY(loss) link;
+	struct batch *batch;
 };
 
 struct batch {
@@ -25,8 +27,8 @@ struct batch {
 	struct mirror *m;
 	size_t reads; /* keys of it that are still being read */
 	bool closed;
-	struct loss *loss;
-	size_t count, size;
+	TAILQ_HEAD(, loss) losses;
+	size_t count;
 };
 
 struct batch *mirror_batch_open(struct mirror *m)
@@ -37,6 +39,7 @@ struct batch *mirror_batch_open(struct mirror *m)
 		return b;
 	b = xcalloc(1, sizeof(*b));
 	b->m = m;
+	TAILQ_INIT(&b->losses);
 	b->next = m->batches;
 	m->batches = m->open = b;
 	mirror_timer_ms(m->batch_timer, BATCH_MS);
@@ -57,20 +60,41 @@ void mirror_batch_leave(struct batch *b, void *mirror)
 		event_active(m->batch_timer, EV_TIMEOUT, 0);
 }
 
+static void drop_loss(struct mirror *m, struct loss *l)
+{
+	TAILQ_REMOVE(&l->batch->losses, l, link);
+	l->batch->count--;
+	key_set_remove(&m->losses, &l->key);
+	free(l);
+}
+
 void mirror_batch_lose(struct batch *b, enum setting_kind kind, const char *name)
 {
-	if (b->count == b->size) {
-		b->size = b->size ? b->size * 2 : 8;
-		b->loss = xrealloc(b->loss, b->size * sizeof(b->loss[0]));
-	}
-	b->loss[b->count++] = (struct loss){kind, xstrdup(name)};
+	struct loss *l;
+
+	if (key_set_find(&b->m->losses, kind, name) != NULL)
+		return;
+	l = xcalloc(1, sizeof(*l));
+	key_set_add(&b->m->losses, &l->key, kind, name);
+	l->batch = b;
+	TAILQ_INSERT_TAIL(&b->losses, l, link);
+	b->count++;
+}
+
+void mirror_batch_found(struct mirror *m, enum setting_kind kind, const char *name)
+{
+	struct key *k = key_set_count(&m->losses) ? key_set_find(&m->losses, kind, name) : NULL;
+
+	if (k != NULL)
+		drop_loss(m, hmap_entry(k, struct loss, key));
 }
 
 static void batch_free(struct batch *b)
 {
-	for (size_t i = 0; i < b->count; i++)
-		free(b->loss[i].name);
-	free(b->loss);
+	struct loss *l;
+
+	while ((l = TAILQ_FIRST(&b->losses)) != NULL)
+		drop_loss(b->m, l);
 	free(b);
 }
 
@@ -78,11 +102,12 @@ static void batch_free(struct batch *b)
 static size_t count_lost(const struct settings *exact, const struct batch *b)
 {
 	int64_t soon = tick_wall_ms() + END_SLACK_MS;
+	const struct loss *l;
 	struct setting s;
 	size_t lost = 0;
 
-	for (size_t i = 0; i < b->count; i++)
-		if (settings_get(exact, b->loss[i].kind, b->loss[i].name, &s) && (s.ends_at_ms == 0 || s.ends_at_ms > soon))
+	TAILQ_FOREACH(l, &b->losses, link)
+		if (settings_get(exact, l->key.kind, l->key.name, &s) && (s.ends_at_ms == 0 || s.ends_at_ms > soon))
 			lost++;
 	return lost;
 }
@@ -96,12 +121,14 @@ static bool is_mass_loss(const struct mirror *m, const struct batch *b)
 
 static void apply(struct mirror *m, const struct batch *b)
 {
-	for (size_t i = 0; i < b->count; i++) {
+	const struct loss *l;
+
+	TAILQ_FOREACH(l, &b->losses, link) {
 		/* a full reading judges all that vanished at its end */
 		if (m->loading)
-			mirror_table_remove_next(&m->table, b->loss[i].kind, b->loss[i].name);
+			mirror_table_remove_next(&m->table, l->key.kind, l->key.name);
 		else
-			mirror_remove(m, b->loss[i].kind, b->loss[i].name);
+			mirror_remove(m, l->key.kind, l->key.name);
 	}
 }
 
@@ -155,8 +182,16 @@ void mirror_batches_drop(struct mirror *m)
 	evtimer_del(m->batch_timer);
 }
 
+void mirror_batches_fini(struct mirror *m)
+{
+	mirror_batches_drop(m);
+	event_free(m->batch_timer);
+	key_set_fini(&m->losses);
+}
+
 void mirror_batches_init(struct mirror *m)
 {
+	key_set_init(&m->losses);
 	m->batch_timer = evtimer_new(m->base, on_batch, m);
 	if (m->batch_timer == NULL)
 		abort();

@@ -1,6 +1,6 @@
 /*
- * mirror_priv.h - what the files of the mirror share: mirror.c (life, events, readers), mirror_load.c (full readings and the
- * guard), mirror_batch.c (losses judged together), mirror_start.c (the snapshot at start).
+ * mirror_priv.h - what the files of the mirror share: mirror.c (life, changes, readers), mirror_watch.c (what Redis announces),
+ * mirror_load.c (full readings and the guard), mirror_batch.c (losses judged together), mirror_snapshot.c.
  */
 #ifndef TLSMODE_IO_MIRROR_PRIV_H
 #define TLSMODE_IO_MIRROR_PRIV_H
@@ -36,6 +36,7 @@ struct mirror {
 
 	/* losses (mirror_batch.c) */
 	struct batch *batches, *open;
+	struct key_set losses; /* of all batches not judged yet */
 	struct event *batch_timer;
 
 	struct event *ends_timer, *settle_timer, *daily_timer;
@@ -53,15 +54,25 @@ struct mirror {
 };
 
 /* mirror.c */
+enum mirror_state mirror_state_now(const struct mirror *m); /* from what is known; mirror_state() is what was told */
 void mirror_update_state(struct mirror *m, bool changed); /* CHANGED: any setting may have changed */
 void mirror_settle(struct mirror *m);
 void mirror_put(struct mirror *m, enum setting_kind kind, const char *name, const struct setting *value);
 void mirror_remove(struct mirror *m, enum setting_kind kind, const char *name);
-void mirror_touch(struct mirror *m); /* the snapshot is no longer what is in force */
 void mirror_publish(struct mirror *m);
 void mirror_arm_ends(struct mirror *m);
 void mirror_log_endless(struct mirror *m);
+struct event *mirror_timer_new(struct mirror *m, event_callback_fn fn);
 void mirror_timer_ms(struct event *ev, int64_t ms);
+
+/* mirror_watch.c */
+extern const struct redis_events mirror_redis_events;
+
+/* mirror_snapshot.c */
+void mirror_snapshot_start(struct mirror *m);
+void mirror_snapshot_reconf(struct mirror *m);
+void mirror_snapshot_end(struct mirror *m);
+void mirror_touch(struct mirror *m); /* the snapshot is no longer what is in force */
 
 /* mirror_load.c */
 void mirror_load_start(struct mirror *m, const char *why);
@@ -75,7 +86,9 @@ struct batch *mirror_batch_open(struct mirror *m);
 void mirror_batch_join(struct batch *b);
 void mirror_batch_leave(struct batch *b, void *mirror);
 void mirror_batch_lose(struct batch *b, enum setting_kind kind, const char *name);
+void mirror_batch_found(struct mirror *m, enum setting_kind kind, const char *name); /* it was read: no loss of any batch */
 void mirror_batches_drop(struct mirror *m);
+void mirror_batches_fini(struct mirror *m);
 void mirror_batches_init(struct mirror *m);
 
 #endif

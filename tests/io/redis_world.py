@@ -194,7 +194,7 @@ class Probe:
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1)
         self.events = []
         self.answers = queue.Queue()
-        self.worst_us = None
+        self.worst_us = self.worst_cpu_us = 0
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
         world.probes.append(self)
@@ -209,7 +209,7 @@ class Probe:
             elif line.startswith("= "):
                 answer.append(line[2:])
             elif line.startswith("worst_us"):
-                self.worst_us = int(line.split()[1])
+                self.worst_us, self.worst_cpu_us = [int(n) for n in line.split()[1:]]
             else:
                 self.events.append(line.split(" "))
 

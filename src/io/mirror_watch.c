@@ -1,0 +1,102 @@
+/*
+ * mirror_watch.c - what Redis tells the mirror: up, down, and which keys have changed.
+ */
+#include <stdlib.h>
+
+#include "base/tick.h"
+#include "base/xalloc.h"
+#include "core/rkeys.h"
+#include "io/mirror_priv.h"
+
+static void on_up(void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_load_start(m, "connected");
+	if (m->ev.on_fact != NULL)
+		m->ev.on_fact(RKEY_OTHER, NULL, m->arg); /* what changed while nobody told us */
+}
+
+static void on_down(const char *why, void *arg)
+{
+	struct mirror *m = arg;
+
+	(void)why;
+	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
+		m->exact_at_ms = tick_wall_ms();
+	mirror_load_abort(m);
+	mirror_update_state(m, false);
+	mirror_settle(m);
+}
+
+static void setting_announced(struct mirror *m, enum setting_kind kind, const char *raw, size_t len)
+{
+	char name[SETTING_NAME_SIZE];
+	struct batch *b;
+
+	if (!key_reads_name(m->reads, name, kind, raw, len))
+		return;
+	b = mirror_batch_open(m);
+	mirror_batch_join(b);
+	if (!key_reads_want(m->reads, kind, name, false, b))
+		mirror_batch_leave(b, m);
+}
+
+static void fact_announced(struct mirror *m, enum rkey_kind kind, const char *raw, size_t len)
+{
+	char *name;
+
+	if (m->ev.on_fact == NULL)
+		return;
+	name = xstrndup(raw, len);
+	m->ev.on_fact((int)kind, name, m->arg);
+	free(name);
+}
+
+static void key_announced(struct mirror *m, const redisReply *key)
+{
+	const char *raw;
+	size_t len;
+	enum rkey_kind kind;
+
+	if (key->type != REDIS_REPLY_STRING)
+		return;
+	kind = rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len);
+	switch (kind) {
+	case RKEY_SENDER:
+		setting_announced(m, SETTING_SENDER, raw, len);
+		break;
+	case RKEY_RCPT:
+		setting_announced(m, SETTING_RCPT, raw, len);
+		break;
+	case RKEY_EXCEPT:
+		setting_announced(m, SETTING_EXCEPT, raw, len);
+		break;
+	case RKEY_STS:
+	case RKEY_DANE:
+		fact_announced(m, kind, raw, len);
+		break;
+	case RKEY_ACCEPT:
+		mirror_ask_accept(m);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_changed(const struct redisReply *const *keys, size_t count, void *arg)
+{
+	struct mirror *m = arg;
+
+	if (count == 0) {
+		if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
+			m->exact_at_ms = tick_wall_ms();
+		mirror_load_start(m, "Redis was flushed");
+		if (m->ev.on_fact != NULL)
+			m->ev.on_fact(RKEY_OTHER, NULL, m->arg);
+	}
+	for (size_t i = 0; i < count; i++)
+		key_announced(m, keys[i]);
+}
+
+const struct redis_events mirror_redis_events = {on_up, on_down, on_changed};

@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""The connection pair: accounts, refusals and what is said about them; the fact store; the samples in etc/."""
+import os
+import re
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from redis_world import Client, RedisError, Tap, check, note, until  # noqa: E402
+
+tap = Tap()
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SAMPLE = os.path.join(ROOT, "etc", "redis-acl.sample")
+PASSWORD, ADMIN = "change-this-password", "change-this-password-too"
+
+
+def live(world, server, **options):
+    p = world.probe(server, **options)
+    p.wait_state("live")
+    return p
+
+
+def refused(fn, why):
+    try:
+        fn()
+    except RedisError as e:
+        check(why in str(e), str(e))
+        return
+    raise AssertionError("was allowed")
+
+
+@tap.test("a password without an account")
+def password(w):
+    r = w.server(args=["--requirepass", "s3cret word"])
+    p = live(w, r, password="s3cret word")
+    check("s3cret" not in p.log(), "the password is not logged")
+    q = w.probe(r)
+    q.wait_event("settled")
+    q.wait_log("redis.password_file")
+    check("NOAUTH" in q.counts()["error"], q.counts()["error"])
+    x = w.probe(r, password="wrong")
+    x.wait_log("WRONGPASS")
+    check("check redis.username" in x.log(), "what to do")
+
+
+@tap.test("the daemons' account of the sample can do all that they do, and cannot write settings")
+def acl(w):
+    r = w.server(args=["--include", SAMPLE])
+    c = r.client()
+    c.cmd("HSET", "tlsmode:sender:a.test", "mode", "enforced")
+    p = live(w, r, user="tlsmode", password=PASSWORD)
+    check(p.mode("a.test") == "enforced", "reads")
+    c.cmd("HSET", "tlsmode:except:b.test", "plaintext", "allow")
+    c.cmd("EXPIRE", "tlsmode:except:b.test", 100)
+    until(lambda: "plaintext=1" in p.ask("dest b.test")[0], "hears")
+    check(p.counts()["policy"] == "noeviction" and p.counts()["version"].startswith("7"), "INFO")
+    p.ask("write sts s.test 100 mode enforce fetched_at 5")
+    p.ask("write dane s.test 100 mx insecure")
+    p.ask("facts s.test")
+    e = p.wait_event("facts")
+    check(e[1:] == ["served=1", "sts=mode:enforce,fetched_at:5", "dane=mx:insecure"], "facts: %s" % e)
+    p.ask("lock s.test")
+    check(p.wait_event("lock")[1] == "got=1", "lock")
+    check(c.cmd("EXISTS", "tlsmode:lock:s.test") == 1, "lock in Redis")
+    p.ask("release")
+    until(lambda: c.cmd("EXISTS", "tlsmode:lock:s.test") == 0, "released")
+    for i in range(20):
+        c.cmd("HSET", "tlsmode:sender:m%d.test" % i, "mode", "enforced")
+    until(lambda: p.counts()["settings"] == "22", "there")
+    c.cmd("FLUSHALL")
+    p.wait_state("held")
+    admin = r.client(auth=("tlsmode-admin", ADMIN))
+    admin.cmd("SET", "tlsmode:accept:settings", int(time.time() * 1000))
+    p.wait_state("live")
+    check("NOPERM" not in p.log(), "no right was missing")
+    d = r.client(auth=("tlsmode", PASSWORD))
+    for command in (("HSET", "tlsmode:sender:x", "mode", "opportunistic"), ("DEL", "tlsmode:sender:a.test"),
+                    ("SET", "tlsmode:accept:settings", "1"), ("EXPIRE", "tlsmode:rcpt:x", "1"), ("GET", "other"),
+                    ("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("SUBSCRIBE", "other"), ("PUBLISH", "x", "y"),
+                    ("EVAL", "return redis.call('DEL', KEYS[1])", "1", "tlsmode:sender:a.test")):
+        refused(lambda: d.cmd(*command), "ermission" if command[0] in ("EVAL",) else "NOPERM")
+    for command in (("HSET", "tlsmode:sender:x.test", "mode", "enforced"), ("EXPIRE", "tlsmode:sender:x.test", 100),
+                    ("PERSIST", "tlsmode:sender:x.test"), ("SCAN", "0"), ("TYPE", "tlsmode:sender:x.test"),
+                    ("HDEL", "tlsmode:sender:x.test", "mode"), ("DEL", "tlsmode:dane:s.test"), ("PING",), ("INFO",)):
+        admin.cmd(*command)
+    for command in (("FLUSHALL",), ("FLUSHDB",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("GET", "other")):
+        refused(lambda: admin.cmd(*command), "NOPERM")
+
+
+@tap.test("an account without the rights: said once, with what to do, and mended without a restart")
+def no_rights(w):
+    r = w.server()
+    c = r.client()
+    c.cmd("ACL", "SETUSER", "poor", "on", ">x", "~tlsmode:*", "+@all", "-scan", "&*")
+    p = w.probe(r, user="poor", password="x")
+    p.wait_event("settled")
+    p.wait_log("NOPERM")
+    check("redis-acl.sample" in p.log(), "what to do")
+    until(lambda: p.log().count("event=redis_up") >= 3, "it tries again")
+    c.cmd("ACL", "SETUSER", "poor", "+scan")
+    p.wait_state("live")
+    c.cmd("ACL", "SETUSER", "poor2", "on", ">x", "~tlsmode:*", "+@all", "-client|tracking", "&*")
+    q = w.probe(r, user="poor2", password="x")
+    q.wait_log("CLIENT TRACKING: NOPERM")
+    time.sleep(1)  # long enough for several attempts
+    check(q.log().count("event=redis_down") == 1, "the same reason is said once")
+
+
+@tap.test("a replica serves; its refusal of facts is said once; MASTERDOWN is waited out")
+def replica(w):
+    r = w.server()
+    c = r.client()
+    c.cmd("HSET", "tlsmode:sender:a.test", "mode", "enforced")
+    c.cmd("REPLICAOF", "127.0.0.1", "1")
+    p = live(w, r)
+    check(p.mode("a.test") == "enforced", "reads")
+    for _ in range(3):
+        p.ask("write dane x.test 10 a b")
+        p.ask("write sts x.test 10 a b")
+    p.wait_log("this Redis is a replica")
+    check(p.log().count("event=redis_error") == 1, "once")
+    c.cmd("CONFIG", "SET", "replica-serve-stale-data", "no")
+    q = w.probe(r)
+    q.wait_log("MASTERDOWN")
+    c.cmd("REPLICAOF", "NO", "ONE")
+    q.wait_state("live")
+
+
+@tap.test("too many clients, and Sentinel settings, are told plainly")
+def plainly(w):
+    r = w.server(args=["--maxclients", "2"])
+    c = r.client()
+    p = w.probe(r)
+    p.wait_event("settled")
+    p.wait_log("max number of clients")
+    c.cmd("CONFIG", "SET", "maxclients", 20)
+    p.wait_state("live")
+    q = w.probe(r, master="x")
+    q.wait_log("Sentinel")
+
+
+@tap.test("the sts hash is not replaced by an older one; nonsense in it is not believed")
+def compare(w):
+    r = w.server()
+    c = r.client()
+    p = live(w, r)
+
+    def write(fields):
+        p.ask("write sts a.test 100 " + fields)
+        p.ask("write dane mark.test 100 n %d" % write.n)
+        until(lambda: c.cmd("HGET", "tlsmode:dane:mark.test", "n") == str(write.n), "written")
+        write.n += 1
+        got = c.cmd("HGETALL", "tlsmode:sts:a.test")
+        return dict(zip(got[::2], got[1::2]))
+    write.n = 1
+    now = int(time.time())
+    check(write("v 1 fetched_at %d" % (now - 10))["v"] == "1", "first")
+    check(write("v 2 fetched_at %d extra x" % (now - 5)) == {"v": "2", "fetched_at": str(now - 5), "extra": "x"}, "later")
+    check(write("v 3 fetched_at %d" % (now - 7))["v"] == "2", "earlier")
+    check(write("v 4 txt none")["v"] == "2", "no policy at all")
+    check(write("v 5 fetched_at %d" % (now - 5)) == {"v": "5", "fetched_at": str(now - 5)}, "the same time replaces, whole")
+    check(90 < c.cmd("TTL", "tlsmode:sts:a.test") <= 100, "TTL")
+    for nonsense in ("garbage", now + 100000, "1e300", "-1", "nan", "inf"):
+        c.cmd("HSET", "tlsmode:sts:a.test", "fetched_at", nonsense)
+        check(write("v %s fetched_at %d" % (nonsense, now - 50))["v"] == str(nonsense), "nonsense %s" % nonsense)
+    c.cmd("DEL", "tlsmode:sts:a.test")
+    c.cmd("SET", "tlsmode:sts:a.test", "x")
+    check(write("v 6 fetched_at 1")["v"] == "6", "another type")
+
+
+@tap.test("reading facts: both hashes, absent ones, wrong types, names without facts, Redis away or hung")
+def reading(w):
+    import signal
+    r = w.server()
+    c = r.client()
+    c.cmd("HSET", "tlsmode:sts:a.test", "mode", "enforce")
+    c.cmd("HSET", "tlsmode:dane:a.test", "mx", "secure")
+    c.cmd("HSET", "tlsmode:dane:[a.test]:587", "mx", "secure", "kind", "none")
+    c.cmd("SET", "tlsmode:dane:w.test", "x")
+    c.pipeline([("HSET", "tlsmode:dane:big.test", "f%d" % i, "v" * 10000) for i in range(64)])
+    p = live(w, r)
+
+    def facts(name):
+        n = len(p.events)
+        p.ask("facts " + name)
+        return p.wait_event("facts", since=n)[1:]
+    check(facts("a.test") == ["served=1", "sts=mode:enforce", "dane=mx:secure"], "both")
+    check(facts("[a.test]:587") == ["served=1", "sts=mode:enforce", "dane=mx:secure,kind:none"], "a host's policy domain")
+    check(facts("none.test") == ["served=1", "sts=", "dane="], "none")
+    check(facts("w.test") == ["served=1", "sts=", "dane="], "wrong type")
+    check(facts("big.test") == ["served=1", "sts=", "dane="], "too large to be ours")
+    check(facts("[192.0.2.1]") == ["served=1", "sts=", "dane="], "a literal has none")
+    r.signal(signal.SIGSTOP)
+    start = time.monotonic()
+    check(facts("a.test") == ["served=0", "sts=", "dane="], "too slow")
+    note("a hung Redis costs a reader %.0f ms" % ((time.monotonic() - start) * 1000))
+    r.signal(signal.SIGCONT)
+    p.wait_state("live")
+    r.stop()
+    p.wait_state("stale")
+    check(facts("a.test") == ["served=0", "sts=", "dane="], "away")
+    p.ask("write dane a.test 10 a b")
+    n = len(p.events)
+    p.ask("lock a.test")
+    check(p.wait_event("lock", since=n)[1] == "got=1", "a lock is granted without Redis")
+
+
+@tap.test("the lock is taken once, and released by its owner only, also before it was answered")
+def lock(w):
+    r = w.server()
+    c = r.client()
+    p, q = live(w, r), live(w, r)
+
+    def take(x):
+        n = len(x.events)
+        x.ask("lock a.test")
+        return x.wait_event("lock", since=n)[1]
+    check(take(p) == "got=1", "first")
+    check(take(q) == "got=0", "second")
+    q.ask("release")
+    q.ask("ping")
+    q.wait_event("reply", "some")
+    check(c.cmd("EXISTS", "tlsmode:lock:a.test") == 1, "not his to release")
+    check(25000 < c.cmd("PTTL", "tlsmode:lock:a.test") <= 30000, "it ends by itself")
+    p.ask("release")
+    until(lambda: c.cmd("EXISTS", "tlsmode:lock:a.test") == 0, "released")
+    check(take(q) == "got=1", "free again")
+    q.ask("release")
+    n = len(p.events)
+    p.process.stdin.write("lock b.test\nrelease\nping\n")
+    p.wait_event("reply", "some", since=n)
+    check(c.cmd("EXISTS", "tlsmode:lock:b.test") == 0, "nothing stays")
+    check(not [e for e in p.events[n:] if e[0] == "lock"], "silence after release")
+
+
+@tap.test("the sample redis.conf is one that Redis takes")
+def sample(w):
+    with open(os.path.join(ROOT, "etc", "redis.conf.sample")) as f:
+        text = re.sub(r"(?m)^(unixsocket|port|appendonly) .*$", "", f.read())
+    with open(w.file("sample.conf"), "w") as f:
+        f.write(text)
+    r = w.server(args=["--include", w.file("sample.conf")])
+    p = live(w, r)
+    check(p.counts()["policy"] == "volatile-ttl" and "redis_maxmemory_policy" not in p.log(), "policy")
+
+
+tap.run()
