@@ -214,7 +214,10 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	milter.exit_code = milter.stop_at_ms != 0 ? EX_OK : EX_OSERR;
+	if (milter.stop_at_ms == 0) {
+		log_error("event=stopped status=failed reason=\"libmilter ended by itself\"");
+		milter.exit_code = EX_OSERR;
+	}
 	event_base_loopbreak(milter.base);
 }
 

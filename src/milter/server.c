@@ -25,6 +25,8 @@
 #include "base/log.h"
 #include "io/listen.h"
 
+#define BACKLOG 1024 /* libmilter's own is so short that a burst of connections at start would be refused */
+
 static struct listen_address address;
 static int listener = -1; /* libmilter's */
 static int ended = -1;
@@ -70,7 +72,7 @@ bool server_open(const struct conf_milter *conf, char *error, size_t size)
 		close(free_fd);
 	errno = 0;
 	mask = umask(0777);
-	result = smfi_setconn(form) == MI_SUCCESS && smfi_opensocket(false) == MI_SUCCESS;
+	result = smfi_setconn(form) == MI_SUCCESS && smfi_setbacklog(BACKLOG) == MI_SUCCESS && smfi_opensocket(false) == MI_SUCCESS;
 	umask(mask);
 	if (!result || !is_listener(free_fd)) {
 		snprintf(error, size, "%s: cannot listen: %s", conf->listen, errno != 0 ? strerror(errno) : "libmilter refused");
@@ -85,8 +87,7 @@ static void *run(void *arg)
 	uint64_t one = 1;
 
 	(void)arg;
-	if (smfi_main() != MI_SUCCESS)
-		log_error("event=stopped status=failed reason=\"libmilter ended by itself\"");
+	smfi_main();
 	if (write(ended, &one, sizeof(one)) < 0)
 		log_error("event=stopped status=failed reason=\"cannot tell the main thread\"");
 	return NULL;

@@ -507,6 +507,37 @@ def unknown(w, m):
         n.stop()
 
 
+@test("a Redis that takes connections and says nothing: the start goes on, and a burst of 600 connections waits for it")
+def hanging(w, m):
+    path = w.folder + "/hang.sock"
+    with socket.socket(socket.AF_UNIX) as hang:
+        hang.bind(path)
+        hang.listen(16)
+        n = w.milter(wait=False, redis_address="unix:" + path, when_unknown="enforced")
+        wait_for("the socket", lambda: os.path.exists(n.socket) and stat.S_IMODE(os.stat(n.socket).st_mode) == 0o660)
+        clients = [connect(n.socket) for _ in range(600)]
+        n.wait_log("event=started")
+        same(n.mode_of("<a@ver.test>"), ["enforced; domain=ver.test; by=unknown"])
+        for c in clients:
+            c.close()
+        same(n.stop(), 0)
+
+
+@test("a reload may name another Redis")
+def other_redis(w, m):
+    path = w.folder + "/link.sock"
+    os.symlink(w.redis.path, path)
+    m.reload(redis_address="unix:" + path)
+    same(m.mode_of("<a@ver.test>"), ["verified; domain=ver.test; by=envelope"])
+    m.wait_log("event=redis_up address=unix:" + path)
+    w.redis.sender("moved.test", "enforced")
+    wait_for("the new connection", lambda: m.mode_of("<a@moved.test>") == ["enforced; domain=moved.test; by=envelope"])
+    m.reload(redis_address="unix:" + w.redis.path)
+    w.redis.sender("moved.test", "verified")
+    wait_for("the old connection", lambda: m.mode_of("<a@moved.test>") == ["verified; domain=moved.test; by=envelope"])
+    os.unlink(path)
+
+
 @test("start without Redis but with a snapshot: the last known settings hold")
 def snapshot(w, m):
     path = w.folder + "/snapshot"
@@ -623,6 +654,17 @@ def account(w, m):
     assert "1" in groups and "0" not in groups, groups
     same(n.mode_of("<a@enf.test>"), ["enforced; domain=enf.test; by=envelope"])
     n.reload()
+    # what only root can read would fail at the first reload: it is refused at the start
+    secret = w.folder + "/password"
+    with open(secret, "w") as f:
+        f.write("x\n")
+    os.chmod(secret, 0o600)
+    conf = w.folder + "/account.conf"
+    with open(conf, "w") as f:
+        f.write('user = "nobody"\nlog { target = stderr }\nredis { password_file = "%s" }\nmilter { socket_group = "" listen = "unix:%s/acc.sock" }\n'
+                % (secret, w.folder))
+    r = run("-f", "-c", conf)
+    assert r.returncode == 78 and "redis.password_file: cannot read" in r.stderr and "account of option user" in r.stderr, r
 
 
 def run(*args):
