@@ -1,8 +1,9 @@
 /*
  * conf.c - reads tlsmode.conf with libconfuse, whole or not at all, and prints the sample from the same table.
  *
- * All options are strings to libconfuse: reading numbers, choices and addresses is ours (conf_value.c, conf_check.c), so that
- * every mistake is one sentence with its file, line and option. Called by the three programs at start and on reload.
+ * All options are strings to libconfuse: reading numbers, choices and addresses is ours (conf_value.c, conf_check.c),
+ * so that every mistake is one sentence with its file, line and option. Called by the three programs at start and on
+ * reload.
  */
 #include "io/conf.h"
 
@@ -26,7 +27,7 @@ struct loader {
 	char *error;
 	size_t size;
 	bool failed;
-	bool in_file;          /* past the defaults */
+	bool in_file;	       /* past the defaults */
 	int line[MAX_OPTIONS]; /* where an option was given last; 0: it was not */
 };
 
@@ -70,19 +71,11 @@ static void on_syntax_error(cfg_t *cfg, const char *fmt, va_list ap)
 	fail(loading, cfg->line, "%s%s%s (see tlsmode.conf(5))", text, *section != '\0' ? " in section " : "", section);
 }
 
-static const struct conf_option *find_option(const char *section, const char *name)
-{
-	for (size_t i = 0; i < conf_option_count; i++)
-		if (strcmp(conf_options[i].section, section) == 0 && strcmp(conf_options[i].name, name) == 0)
-			return &conf_options[i];
-	return NULL;
-}
-
 /* One value, of the defaults (while libconfuse starts) or of the file. */
 static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
 	struct loader *l = loading;
-	const struct conf_option *o = find_option(strcmp(cfg->name, "root") == 0 ? "" : cfg->name, opt->name);
+	const struct conf_option *o = conf_option_find(strcmp(cfg->name, "root") == 0 ? "" : cfg->name, opt->name);
 	bool first = opt->nvalues <= 1;
 	char reason[400];
 	int *line = &l->line[o - conf_options];
@@ -94,7 +87,8 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	if (l->in_file && first && before != 0) {
 		char name[64];
 
-		fail(l, cfg->line, "%s: given twice, first in line %d", conf_option_name(o, name, sizeof(name)), before);
+		fail(l, cfg->line, "%s: given twice, first in line %d", conf_option_name(o, name, sizeof(name)),
+		     before);
 		return -1;
 	}
 	if (conf_value_take(l->conf, o, value, first, reason, sizeof(reason)))
@@ -143,7 +137,8 @@ static void take_empty_lists(struct loader *l, cfg_t *cfg)
 		cfg_t *section = *o->section != '\0' ? cfg_getsec(cfg, o->section) : cfg;
 		cfg_opt_t *opt = cfg_getopt(section, o->name);
 
-		if ((o->type == CONF_LIST || o->type == CONF_SET) && (opt->flags & CFGF_MODIFIED) != 0 && opt->nvalues == 0)
+		if ((o->type == CONF_LIST || o->type == CONF_SET) && (opt->flags & CFGF_MODIFIED) != 0 &&
+		    opt->nvalues == 0)
 			conf_value_empty(l->conf, o);
 	}
 }

@@ -87,25 +87,26 @@ struct conf {
 
 /* Whose files, accounts and groups must be there. The milter must not fail because it cannot read mapd's CA file. */
 enum conf_use {
-	CONF_USE_USER = 1 << 0,   /* the account exists (only asked when we are root) */
+	CONF_USE_USER = 1 << 0,	  /* the account exists (only asked when we are root) */
 	CONF_USE_REDIS = 1 << 1,  /* password_file and TLS files; without it redis.password is "" */
-	CONF_USE_DNS = 1 << 2,    /* trust_anchor, root_hints */
-	CONF_USE_STS = 1 << 3,    /* ca_file */
-	CONF_USE_MAPD = 1 << 4,   /* mapd.socket_group, when mapd listens on a unix socket */
+	CONF_USE_DNS = 1 << 2,	  /* trust_anchor, root_hints */
+	CONF_USE_STS = 1 << 3,	  /* ca_file */
+	CONF_USE_MAPD = 1 << 4,	  /* mapd.socket_group, when mapd listens on a unix socket */
 	CONF_USE_MILTER = 1 << 5, /* milter.socket_group, when the milter listens on a unix socket */
 	CONF_FOR_MAPD = CONF_USE_USER | CONF_USE_REDIS | CONF_USE_DNS | CONF_USE_STS | CONF_USE_MAPD,
 	CONF_FOR_MILTER = CONF_USE_USER | CONF_USE_REDIS | CONF_USE_MILTER
 };
 
-/* Reads FILE. NULL on any mistake: then ERROR holds one line "FILE:LINE: reason" (or "FILE: reason"). Checks everything that
- * can be checked without opening a socket: unknown options, options given twice, ranges, address forms, socket path length, header
- * syntax, that what USES (set of enum conf_use) needs outside the file is there (naming the option), and refuses what this version
- * does not do. A mistake of the operator: the caller exits with EX_CONFIG (78), or keeps the old configuration on reload. */
+/* Reads FILE. NULL on any mistake: then ERROR holds one line "FILE:LINE: reason" (or "FILE: reason"). Checks everything
+ * that can be checked without opening a socket: unknown options, options given twice, ranges, address forms, socket
+ * path length, header syntax, that what USES (set of enum conf_use) needs outside the file is there (naming the
+ * option), and refuses what this version does not do. A mistake of the operator: the caller exits with EX_CONFIG (78),
+ * or keeps the old configuration on reload. */
 struct conf *conf_load(const char *file, unsigned uses, char *error, size_t size);
 void conf_free(struct conf **c);
 
-/* The sample file etc/tlsmode.conf.sample, as the programs print it with --print-sample-config: every option with its default and
- * one line of comment, from the same table that reads them. */
+/* The sample file etc/tlsmode.conf.sample, as the programs print it with --print-sample-config: every option with its
+ * default and one line of comment, from the same table that reads them. */
 void conf_print_sample(void (*put)(const char *text, void *arg), void *arg);
 
 #endif

@@ -1,28 +1,19 @@
 /*
- * conf_check.c - is a value of tlsmode.conf one? Forms of addresses and names, values that need each other, and what must
- * be there outside the file. Called by conf.c through the table.
+ * conf_check.c - is a value of tlsmode.conf one? Forms of addresses and names, values that need each other, and what
+ * must be there outside the file. Called by conf.c through the table.
  */
 #include "config.h"
 
 #include "io/conf_table.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "base/xalloc.h"
 #include "io/listen.h"
-
-#define PASSWORD_MAX 512
 
 static bool refuse(char *reason, size_t size, const char *text, const char *expected)
 {
@@ -41,7 +32,8 @@ static bool all_of(const char *text, size_t max, const char *extra)
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(extra, c) != NULL))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      strchr(extra, c) != NULL))
 			return false;
 	}
 	return true;
@@ -70,7 +62,9 @@ bool check_redis_address(const char *text, char *reason, size_t size)
 	snprintf(inet, sizeof(inet), "inet:%s", text);
 	if (listen_parse(&a, inet, why, sizeof(why)))
 		return true;
-	return refuse(reason, size, text, "\"unix:/path\" or an IP address with a port such as \"127.0.0.1:6379\" (host names are not looked up)");
+	return refuse(
+	    reason, size, text,
+	    "\"unix:/path\" or an IP address with a port such as \"127.0.0.1:6379\" (host names are not looked up)");
 }
 
 bool check_redis_prefix(const char *text, char *reason, size_t size)
@@ -95,7 +89,8 @@ bool check_dns_server(const char *text, char *reason, size_t size)
 		if (inet_pton(AF_INET, host, addr) == 1 || inet_pton(AF_INET6, host, addr) == 1)
 			return true;
 	}
-	return refuse(reason, size, text, "an IP address such as \"127.0.0.1\" or \"127.0.0.53@5353\" (host names are not looked up)");
+	return refuse(reason, size, text,
+		      "an IP address such as \"127.0.0.1\" or \"127.0.0.53@5353\" (host names are not looked up)");
 }
 
 bool check_file(const char *text, char *reason, size_t size)
@@ -114,25 +109,45 @@ bool check_transport(const char *text, char *reason, size_t size)
 {
 	if (all_of(text, 63, "-_."))
 		return true;
-	return refuse(reason, size, text, "the name of a master.cf service (1 to 63 letters, digits, \"-\", \"_\" and \".\", no next hop)");
+	return refuse(reason, size, text,
+		      "the name of a master.cf service (1 to 63 letters, digits, \"-\", \"_\" and \".\", no next hop)");
 }
 
 /* RFC 5322 s2.2; and not a field that every message has: we remove the copies that come in. */
 bool check_header(const char *text, char *reason, size_t size)
 {
-	static const char *const taken[] = {"From", "To", "Cc", "Bcc", "Subject", "Date", "Message-ID", "Sender", "Reply-To", "Received",
-	    "Return-Path", "In-Reply-To", "References", "MIME-Version", "Content-Type", "Content-Transfer-Encoding", "DKIM-Signature",
-	    "TLS-Required", "Authentication-Results", NULL};
+	static const char *const taken[] = {"From",
+					    "To",
+					    "Cc",
+					    "Bcc",
+					    "Subject",
+					    "Date",
+					    "Message-ID",
+					    "Sender",
+					    "Reply-To",
+					    "Received",
+					    "Return-Path",
+					    "In-Reply-To",
+					    "References",
+					    "MIME-Version",
+					    "Content-Type",
+					    "Content-Transfer-Encoding",
+					    "DKIM-Signature",
+					    "TLS-Required",
+					    "Authentication-Results",
+					    NULL};
 	size_t len = strlen(text);
 
 	for (size_t i = 0; i < len; i++)
 		if (text[i] < 33 || text[i] > 126 || text[i] == ':')
 			len = 0;
 	if (len < 1 || len > 64)
-		return refuse(reason, size, text, "a header field name (1 to 64 printable ASCII characters, no space, no colon)");
+		return refuse(reason, size, text,
+			      "a header field name (1 to 64 printable ASCII characters, no space, no colon)");
 	for (size_t i = 0; taken[i] != NULL; i++)
 		if (strcasecmp(text, taken[i]) == 0)
-			return refuse(reason, size, text, "a field of our own: copies of it would be removed from every message");
+			return refuse(reason, size, text,
+				      "a field of our own: copies of it would be removed from every message");
 	return true;
 }
 
@@ -143,32 +158,29 @@ bool check_min_tls(const char *text, char *reason, size_t size)
 	return refuse(reason, size, text, "\"\", \"1.2\" or \"1.3\"");
 }
 
-static const struct conf_option *row(const char *section, const char *name)
-{
-	for (size_t i = 0; i < conf_option_count; i++)
-		if (strcmp(conf_options[i].section, section) == 0 && strcmp(conf_options[i].name, name) == 0)
-			return &conf_options[i];
-	return NULL;
-}
-
-static const struct conf_option *at_fault(const char *section, const char *name, char *reason, size_t size, const char *text)
+static const struct conf_option *at_fault(const char *section, const char *name, char *reason, size_t size,
+					  const char *text)
 {
 	snprintf(reason, size, "%s", text);
-	return row(section, name);
+	return conf_option_find(section, name);
 }
 
 #ifdef HAVE_HIREDIS_SSL
 #define NO_REDIS_TLS NULL
 #else
-#define NO_REDIS_TLS \
-	"this build has no TLS to Redis: it was made without hiredis_ssl (Debian 13 has it); use a unix socket or a local tunnel"
+#define NO_REDIS_TLS                                                                                                   \
+	"this build has no TLS to Redis: it was made without hiredis_ssl (Debian 13 has it); use a unix socket or a "  \
+	"local tunnel"
 #endif
 
 static const struct conf_option *check_redis_together(const struct conf_redis *r, char *reason, size_t size)
 {
 	const struct {
 		const char *name, *value;
-	} only_tls[] = {{"tls_ca_file", r->tls_ca_file}, {"tls_cert_file", r->tls_cert_file}, {"tls_key_file", r->tls_key_file}, {"tls_name", r->tls_name}};
+	} only_tls[] = {{"tls_ca_file", r->tls_ca_file},
+			{"tls_cert_file", r->tls_cert_file},
+			{"tls_key_file", r->tls_key_file},
+			{"tls_name", r->tls_name}};
 
 	if (r->tls && NO_REDIS_TLS != NULL)
 		return at_fault("redis", "tls", reason, size, NO_REDIS_TLS);
@@ -176,9 +188,11 @@ static const struct conf_option *check_redis_together(const struct conf_redis *r
 		if (*only_tls[i].value != '\0')
 			return at_fault("redis", only_tls[i].name, reason, size, "is used with redis.tls = true only");
 	if ((*r->tls_cert_file != '\0') != (*r->tls_key_file != '\0'))
-		return at_fault("redis", "tls_cert_file", reason, size, "tls_cert_file and tls_key_file need each other");
+		return at_fault("redis", "tls_cert_file", reason, size,
+				"tls_cert_file and tls_key_file need each other");
 	if (r->sentinels.count > 0)
-		return at_fault("redis", "sentinels", reason, size, "Sentinel is not supported by this version; use redis.address");
+		return at_fault("redis", "sentinels", reason, size,
+				"Sentinel is not supported by this version; use redis.address");
 	if (*r->master != '\0')
 		return at_fault("redis", "master", reason, size, "is used with redis.sentinels only");
 	return NULL;
@@ -196,103 +210,5 @@ const struct conf_option *conf_check_together(const struct conf *conf, char *rea
 		return at_fault("milter", "identity", reason, size, "at least one identity is needed");
 	if (conf->milter.on_escape != ACTION_ACCEPT)
 		return at_fault("milter", "on_escape", reason, size, "only \"accept\" is supported by this version");
-	return NULL;
-}
-
-static bool file_readable(const char *path, char *reason, size_t size)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool ok = fd >= 0 && fstat(fd, &st) == 0;
-
-	if (!ok)
-		snprintf(reason, size, "cannot read %s: %s", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		snprintf(reason, size, "cannot read %s: not a file", path);
-	ok = ok && S_ISREG(st.st_mode);
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-static bool any_unix(const struct conf_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		if (strncmp(list->item[i], "unix:", 5) == 0)
-			return true;
-	return false;
-}
-
-static bool group_needed(const struct conf *conf, const struct conf_option *o)
-{
-	if (o->use == CONF_USE_MAPD)
-		return any_unix(&conf->mapd.listen);
-	return strncmp(conf->milter.listen, "unix:", 5) == 0;
-}
-
-static bool outside_is_there(const struct conf *conf, const struct conf_option *o, const char *value, char *reason, size_t size)
-{
-	switch (o->outside) {
-	case OUTSIDE_FILE:
-		return file_readable(value, reason, size);
-	case OUTSIDE_USER:
-		if (geteuid() != 0 || getpwnam(value) != NULL)
-			return true;
-		snprintf(reason, size, "no such account: %s", value);
-		return false;
-	case OUTSIDE_GROUP:
-		if (!group_needed(conf, o) || getgrnam(value) != NULL)
-			return true;
-		snprintf(reason, size, "no such group: %s", value);
-		return false;
-	case OUTSIDE_NOTHING:
-		break;
-	}
-	return true;
-}
-
-/* One line; the newline at its end is not part of it. */
-static bool read_password(struct conf_redis *r, char *reason, size_t size)
-{
-	char text[PASSWORD_MAX + 2];
-	FILE *f = fopen(r->password_file, "re");
-	size_t len = f != NULL ? fread(text, 1, sizeof(text) - 1, f) : 0;
-
-	if (f != NULL)
-		fclose(f);
-	text[len] = '\0';
-	if (len > 0 && text[len - 1] == '\n')
-		text[--len] = '\0';
-	if (len > 0 && text[len - 1] == '\r')
-		text[--len] = '\0';
-	if (len == 0 || len > PASSWORD_MAX || strlen(text) != len || strchr(text, '\n') != NULL) {
-		snprintf(reason, size, "%s must hold the password on one line (1 to %d octets)", r->password_file, PASSWORD_MAX);
-		return false;
-	}
-	free(r->password);
-	r->password = xstrdup(text);
-	explicit_bzero(text, sizeof(text));
-	return true;
-}
-
-const struct conf_option *conf_check_outside(struct conf *conf, unsigned uses, char *reason, size_t size)
-{
-	for (size_t i = 0; i < conf_option_count; i++) {
-		const struct conf_option *o = &conf_options[i];
-		const char *value;
-		size_t len;
-
-		if (o->outside == OUTSIDE_NOTHING || (uses & o->use) == 0)
-			continue;
-		value = *(char **)((char *)conf + o->offset);
-		if (*value == '\0' || outside_is_there(conf, o, value, reason, size))
-			continue;
-		len = strlen(reason);
-		if (o->hint != NULL && len < size)
-			snprintf(reason + len, size - len, " (%s)", o->hint);
-		return o;
-	}
-	if ((uses & CONF_USE_REDIS) != 0 && *conf->redis.password_file != '\0' && !read_password(&conf->redis, reason, size))
-		return row("redis", "password_file");
 	return NULL;
 }

@@ -1,8 +1,8 @@
 /*
  * conf_table.h - one row per option of tlsmode.conf: where it is kept, its default, its bounds, its help line.
  *
- * The table alone yields the parser's options, the defaults, the checks, the sample file and the list in tlsmode.conf(5).
- * Private to conf*.c; programs see conf.h.
+ * The table alone yields the parser's options, the defaults, the checks, the sample file and the list in
+ * tlsmode.conf(5). Private to conf*.c; programs see conf.h.
  */
 #ifndef TLSMODE_IO_CONF_TABLE_H
 #define TLSMODE_IO_CONF_TABLE_H
@@ -37,7 +37,7 @@ struct conf_option {
 	/* Is TEXT (each item of a list) a value? False: REASON says what is expected. NULL: anything goes. */
 	bool (*check)(const char *text, char *reason, size_t size);
 	enum conf_outside outside;
-	unsigned use;     /* enum conf_use: who needs what is outside */
+	unsigned use;	  /* enum conf_use: who needs what is outside */
 	const char *hint; /* what to do when it is not there, or NULL */
 	const char *help; /* one line */
 };
@@ -46,16 +46,21 @@ extern const struct conf_option conf_options[];
 extern const size_t conf_option_count;
 extern const char *const conf_sections[]; /* in the order of the table, ended by NULL; without the top level */
 
+/* The row of NAME in SECTION ("" top level), or NULL. */
+const struct conf_option *conf_option_find(const char *section, const char *name);
+
 /* "redis.address", or "user" at the top level, in OUT. */
 const char *conf_option_name(const struct conf_option *o, char *out, size_t size);
 
 /* FILE as a string that the caller frees. NULL: REASON. */
 char *conf_text_read(const char *file, char *reason, size_t size);
-/* Makes blanks of the comments in TEXT. A static reason and its LINE when a string, a comment or a brace has no end, else NULL. */
+/* Makes blanks of the comments in TEXT. A static reason and its LINE when a string, a comment or a brace has no end,
+ * else NULL. */
 const char *conf_text_strip(char *text, int *line);
 
 /* Reads TEXT as a value of O into CONF; FIRST empties a list before. False: REASON. */
-bool conf_value_take(struct conf *conf, const struct conf_option *o, const char *text, bool first, char *reason, size_t size);
+bool conf_value_take(struct conf *conf, const struct conf_option *o, const char *text, bool first, char *reason,
+		     size_t size);
 /* Empties the list O. */
 void conf_value_empty(struct conf *conf, const struct conf_option *o);
 void conf_value_free(struct conf *conf, const struct conf_option *o);
@@ -71,7 +76,7 @@ bool check_redis_prefix(const char *text, char *reason, size_t size);
 bool check_dns_server(const char *text, char *reason, size_t size);
 bool check_listen(const char *text, char *reason, size_t size);
 bool check_listen_or_none(const char *text, char *reason, size_t size);
-bool check_file(const char *text, char *reason, size_t size);         /* an absolute path */
+bool check_file(const char *text, char *reason, size_t size); /* an absolute path */
 bool check_file_or_none(const char *text, char *reason, size_t size);
 bool check_transport(const char *text, char *reason, size_t size);
 bool check_header(const char *text, char *reason, size_t size);

@@ -1,9 +1,10 @@
 /*
- * conf_text.c - the bytes of tlsmode.conf before libconfuse sees them: comments become blanks, open strings and braces are found.
+ * conf_text.c - the bytes of tlsmode.conf before libconfuse sees them: comments become blanks, open strings and braces
+ * are found.
  *
- * Why: libconfuse 3.3 counts a comment's line more than once, so that every later mistake would be reported for a wrong line; it
- * takes a comment inside a list for a value; its scanner reports neither an open string nor a read error; and the end of the file
- * closes a section for it.
+ * Why: libconfuse 3.3 counts a comment's line more than once, so that every later mistake would be reported for a wrong
+ * line; it takes a comment inside a list for a value; its scanner reports neither an open string nor a read error; and
+ * the end of the file closes a section for it.
  */
 #include "io/conf_table.h"
 
@@ -35,7 +36,8 @@ char *conf_text_read(const char *file, char *reason, size_t size)
 		if (ferror(f))
 			snprintf(reason, size, "cannot read the configuration: %s", strerror(errno));
 		else if (len > FILE_MAX || strlen(text) != len)
-			snprintf(reason, size, "not a configuration: it %s", len > FILE_MAX ? "is longer than 1 MB" : "has a NUL octet");
+			snprintf(reason, size, "not a configuration: it %s",
+				 len > FILE_MAX ? "is longer than 1 MB" : "has a NUL octet");
 		else
 			*reason = '\0';
 	}
@@ -108,7 +110,8 @@ const char *conf_text_strip(char *text, int *line)
 		next = string ? skip_string(p) : comment ? blank_comment(p) : p + 1;
 		if (next == NULL) {
 			*line = line_of(text, p);
-			return string ? "the string that begins here has no end" : "the comment that begins here has no end";
+			return string ? "the string that begins here has no end"
+				      : "the comment that begins here has no end";
 		}
 	}
 	if (open.depth == 0)

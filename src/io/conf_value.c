@@ -47,7 +47,8 @@ static bool take_number(struct conf *conf, const struct conf_option *o, const ch
 	snprintf(expected, sizeof(expected), "a number from %ld to %ld", o->min, o->max);
 	errno = 0;
 	value = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < (unsigned long)o->min || value > (unsigned long)o->max)
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < (unsigned long)o->min ||
+	    value > (unsigned long)o->max)
 		return refuse(reason, size, text, expected);
 	store_number(conf, o, value);
 	return true;
@@ -65,7 +66,8 @@ static bool take_mode(struct conf *conf, const struct conf_option *o, const char
 
 static bool take_bool(struct conf *conf, const struct conf_option *o, const char *text, char *reason, size_t size)
 {
-	static const struct name_code names[] = {{"true", 1}, {"yes", 1}, {"on", 1}, {"false", 0}, {"no", 0}, {"off", 0}, {NULL, 0}};
+	static const struct name_code names[] = {{"true", 1}, {"yes", 1}, {"on", 1}, {"false", 0},
+						 {"no", 0},   {"off", 0}, {NULL, 0}};
 	int code = names_code(names, text, strlen(text));
 
 	if (code < 0)
@@ -127,7 +129,8 @@ void conf_value_free(struct conf *conf, const struct conf_option *o)
 	}
 }
 
-bool conf_value_take(struct conf *conf, const struct conf_option *o, const char *text, bool first, char *reason, size_t size)
+bool conf_value_take(struct conf *conf, const struct conf_option *o, const char *text, bool first, char *reason,
+		     size_t size)
 {
 	int code;
 

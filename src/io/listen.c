@@ -1,7 +1,8 @@
 /*
  * listen.c - listening sockets from their configured form, and the way to connect to one.
  *
- * Called by mapd (socketmap, metrics), the milter (around libmilter's own bind) and the control tool. No names are looked up.
+ * Called by mapd (socketmap, metrics), the milter (around libmilter's own bind) and the control tool. No names are
+ * looked up.
  */
 #include "io/listen.h"
 
@@ -96,8 +97,10 @@ bool listen_parse(struct listen_address *out, const char *text, char *error, siz
 		if (text[5] != '/')
 			return complain(error, size, text, "must have an absolute path after \"unix:\"");
 		if (strlen(text + 5) > LISTEN_PATH_MAX) {
-			snprintf(error, size, "the socket path \"%.40s...\" is too long: %zu octets, at most %d are possible; choose a shorter one",
-			    text + 5, strlen(text + 5), LISTEN_PATH_MAX);
+			snprintf(error, size,
+				 "the socket path \"%.40s...\" is too long: %zu octets, at most %d are possible; "
+				 "choose a shorter one",
+				 text + 5, strlen(text + 5), LISTEN_PATH_MAX);
 			return false;
 		}
 		snprintf(out->text, sizeof(out->text), "%s", text);
@@ -107,7 +110,8 @@ bool listen_parse(struct listen_address *out, const char *text, char *error, siz
 		return complain(error, size, text, "is neither \"unix:/path\" nor \"inet:ADDRESS:PORT\"");
 	if (strlen(text) >= sizeof(out->text) || !parse_inet(out, text + 5))
 		return complain(error, size, text,
-		    "must have an IP address and a port such as \"inet:127.0.0.1:8461\" or \"inet:[::1]:8461\" (host names are not looked up)");
+				"must have an IP address and a port such as \"inet:127.0.0.1:8461\" or "
+				"\"inet:[::1]:8461\" (host names are not looked up)");
 	snprintf(out->text, sizeof(out->text), "%s", text);
 	return true;
 }
@@ -158,14 +162,16 @@ static bool remove_stale(const struct listen_address *a, char *error, size_t siz
 	if (lstat(path_of(a), &st) != 0)
 		return errno == ENOENT || system_error(error, size, a, "cannot look at the path");
 	if (!S_ISSOCK(st.st_mode)) {
-		snprintf(error, size, "%s: the path exists and is not a socket; remove it or choose another one", a->text);
+		snprintf(error, size, "%s: the path exists and is not a socket; remove it or choose another one",
+			 a->text);
 		return false;
 	}
 	if (is_live(a)) {
 		errno = EADDRINUSE;
 		return system_error(error, size, a, "");
 	}
-	return unlink(path_of(a)) == 0 || errno == ENOENT || system_error(error, size, a, "cannot remove the stale socket");
+	return unlink(path_of(a)) == 0 || errno == ENOENT ||
+	       system_error(error, size, a, "cannot remove the stale socket");
 }
 
 static int bind_and_listen(const struct listen_address *a, char *error, size_t size)
@@ -205,8 +211,9 @@ bool listen_permit(const struct listen_address *a, mode_t mode, const char *grou
 		return false;
 	}
 	if (g != NULL && lchown(path_of(a), (uid_t)-1, g->gr_gid) != 0) {
-		snprintf(error, size, "%s: cannot give the socket to group %s: %s (start as root, or be a member of it)", a->text, group,
-		    strerror(errno));
+		snprintf(error, size,
+			 "%s: cannot give the socket to group %s: %s (start as root, or be a member of it)", a->text,
+			 group, strerror(errno));
 		return false;
 	}
 	return chmod(path_of(a), mode) == 0 || system_error(error, size, a, "cannot set the permissions");
@@ -257,7 +264,7 @@ int listen_connect(const struct listen_address *a, unsigned timeout_s, char *err
 	int fd = new_socket(a, SOCK_NONBLOCK);
 
 	if (fd < 0 || (connect(fd, (const struct sockaddr *)&a->addr, a->len) != 0 &&
-	                  (errno != EINPROGRESS || !wait_connected(fd, timeout_s)))) {
+		       (errno != EINPROGRESS || !wait_connected(fd, timeout_s)))) {
 		system_error(error, size, a, "cannot connect");
 		if (fd >= 0)
 			close(fd);

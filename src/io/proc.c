@@ -55,7 +55,8 @@ static bool set_groups(const struct passwd *pw, const char *group, char *error, 
 		}
 		list[count++] = g->gr_gid;
 	}
-	return setgroups((size_t)count, list) == 0 || system_error(error, size, "cannot set the groups of", pw->pw_name);
+	return setgroups((size_t)count, list) == 0 ||
+	       system_error(error, size, "cannot set the groups of", pw->pw_name);
 }
 
 bool proc_drop(const char *user, const char *group, char *error, size_t size)
@@ -139,15 +140,18 @@ void proc_print_version(const char *program)
 {
 	const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
 
-	printf("%s %s; libevent %s (built with %s), hiredis %d.%d.%d%s, libunbound %s, libcurl %s (built with %s), %s, ", program,
-	    PACKAGE_VERSION, event_get_version(), LIBEVENT_VERSION, HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH,
+	printf(
+	    "%s %s; libevent %s (built with %s), hiredis %d.%d.%d%s, libunbound %s, libcurl %s (built with %s), %s, ",
+	    program, PACKAGE_VERSION, event_get_version(), LIBEVENT_VERSION, HIREDIS_MAJOR, HIREDIS_MINOR,
+	    HIREDIS_PATCH,
 #ifdef HAVE_HIREDIS_SSL
 	    " with TLS",
 #else
 	    " without TLS",
 #endif
 	    ub_version(), curl->version, LIBCURL_VERSION, OpenSSL_version(OPENSSL_VERSION));
-	printf("libidn2 %s (built with %s), jansson %s, %s\n", idn2_check_version(NULL), IDN2_VERSION, JANSSON_VERSION, confuse_version);
+	printf("libidn2 %s (built with %s), jansson %s, %s\n", idn2_check_version(NULL), IDN2_VERSION, JANSSON_VERSION,
+	       confuse_version);
 }
 
 size_t proc_files(size_t want)

@@ -7,12 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Becomes USER (its groups too, plus GROUP when not "") when started as root; nothing when USER is "" or we are not root.
- * False: ERROR says why. */
+/* Becomes USER (its groups too, plus GROUP when not "") when started as root; nothing when USER is "" or we are not
+ * root. False: ERROR says why. */
 bool proc_drop(const char *user, const char *group, char *error, size_t size);
 
-/* Forks into the background. The parent stays until proc_ready() or the child's end, and exits with the child's code, so that
- * "started" means "serving". */
+/* Forks into the background. The parent stays until proc_ready() or the child's end, and exits with the child's code,
+ * so that "started" means "serving". */
 void proc_background(void);
 void proc_ready(void);
 

@@ -1,8 +1,9 @@
 /*
- * callbacks.c - what libmilter calls. Callbacks of one session come from changing threads, one at a time: all state is in the session.
+ * callbacks.c - what libmilter calls. Callbacks of one session come from changing threads, one at a time: all state is
+ * in the session.
  *
- * Asked for is the least: MAIL FROM and headers without a reply, the end of the message, and the macros {auth_authen}, {mail_addr} and i
- * (16,000 messages a second on one connection; 3,000 with every step). The body never comes here.
+ * Asked for is the least: MAIL FROM and headers without a reply, the end of the message, and the macros {auth_authen},
+ * {mail_addr} and i (16,000 messages a second on one connection; 3,000 with every step). The body never comes here.
  */
 #include "milter/callbacks.h"
 
@@ -22,7 +23,7 @@
 /* Below the MTA's own Received field, above all that came with the message. */
 #define TAG_POSITION 1
 
-#define STEPS_UNWANTED \
+#define STEPS_UNWANTED                                                                                                 \
 	(SMFIP_NOCONNECT | SMFIP_NOHELO | SMFIP_NORCPT | SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN)
 #define STEPS_WITHOUT_REPLY (SMFIP_NR_MAIL | SMFIP_NR_HDR)
 
@@ -94,8 +95,9 @@ static void end_message(struct session *s)
 
 /* ---- steps ---- */
 
-static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long unused2, unsigned long unused3,
-    unsigned long *want_actions, unsigned long *want_steps, unsigned long *want2, unsigned long *want3)
+static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long unused2,
+			     unsigned long unused3, unsigned long *want_actions, unsigned long *want_steps,
+			     unsigned long *want2, unsigned long *want3)
 {
 	const unsigned long needed = SMFIF_ADDHDRS | SMFIF_CHGHDRS;
 
@@ -103,13 +105,15 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 	(void)unused3;
 	*want2 = *want3 = 0;
 	if ((actions & needed) != needed) {
-		log_error("event=negotiation status=failed reason=\"the MTA does not let us add and remove header fields\"");
+		log_error(
+		    "event=negotiation status=failed reason=\"the MTA does not let us add and remove header fields\"");
 		return SMFIS_REJECT;
 	}
 	*want_actions = needed | (actions & (SMFIF_CHGFROM | SMFIF_SETSYMLIST));
 	*want_steps = steps & (STEPS_UNWANTED | STEPS_WITHOUT_REPLY);
 	if ((actions & SMFIF_SETSYMLIST) != 0) {
-		/* {mail_addr} is always there: libmilter drops an empty list of macros, and the login before would stay in force */
+		/* {mail_addr} is always there: libmilter drops an empty list of macros, and the login before would stay
+		 * in force */
 		smfi_setsymlist(ctx, SMFIM_ENVFROM, unconst("{auth_authen} {mail_addr}"));
 		smfi_setsymlist(ctx, SMFIM_EOM, unconst("i"));
 	}
@@ -188,11 +192,30 @@ static void log_verdict(const char *id, const struct message *m, const struct me
 	char domain[DOMAIN_SIZE + 8];
 
 	log_quote(domain, sizeof(domain), v->domain, strlen(v->domain));
-	log_info("%s: event=%s mode=%s domain=%s by=%s removed=%u%s%s", id, v->event, names_name(mode_names, (int)v->mode), domain,
-	    names_name(tag_by_names, (int)v->by), v->remove, v->reason != NULL ? " reason=" : "", v->reason != NULL ? v->reason : "");
+	log_info("%s: event=%s mode=%s domain=%s by=%s removed=%u%s%s", id, v->event,
+		 names_name(mode_names, (int)v->mode), domain, names_name(tag_by_names, (int)v->by), v->remove,
+		 v->reason != NULL ? " reason=" : "", v->reason != NULL ? v->reason : "");
 	if (v->mismatch && v->outcome == MESSAGE_PASS && m->policy.on_mismatch == ACTION_ACCEPT)
-		log_warn("%s: event=mismatch mode=%s domain=%s by=%s reason=\"the envelope's route is less strict\"", id,
-		    names_name(mode_names, (int)v->mode), domain, names_name(tag_by_names, (int)v->by));
+		log_warn("%s: event=mismatch mode=%s domain=%s by=%s reason=\"the envelope's route is less strict\"",
+			 id, names_name(mode_names, (int)v->mode), domain, names_name(tag_by_names, (int)v->by));
+}
+
+static void log_identities(const char *id, const struct message *m)
+{
+	char line[IDENTITY_COUNT * (DOMAIN_SIZE + 40)], quoted[DOMAIN_SIZE + 8];
+	struct sbuf b;
+
+	if (log_level() < LOG_LVL_DEBUG)
+		return;
+	sbuf_init(&b, line, sizeof(line));
+	for (int i = 0; i < IDENTITY_COUNT; i++) {
+		const struct identity *who = &m->identity[i];
+		const char *text = who->there ? who->domain : who->missing != NULL ? who->missing : "none";
+
+		sbuf_addf(&b, " %s=%s", names_name(tag_by_names, i),
+			  log_quote(quoted, sizeof(quoted), text, strlen(text)));
+	}
+	log_debug("%s: event=identities%s", id, line);
 }
 
 static sfsistat carry_out(SMFICTX *ctx, const struct message *m, struct message_verdict *v, const char *id)
@@ -223,6 +246,7 @@ static sfsistat on_end(SMFICTX *ctx)
 	log_quote(id, sizeof(id), raw_id, strlen(raw_id));
 	decide(&s->message, &v);
 	result = carry_out(ctx, &s->message, &v, id);
+	log_identities(id, &s->message);
 	log_verdict(id, &s->message, &v);
 	end_message(s);
 	return result;

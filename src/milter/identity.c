@@ -20,9 +20,7 @@ void identity_envelope(struct identity *out, const char *raw_sender)
 
 void identity_from(struct identity *out, const char *raw_field)
 {
-	const char *reason;
-
-	out->there = from_domain(out->domain, raw_field, strlen(raw_field), &reason);
+	out->there = from_domain(out->domain, raw_field, strlen(raw_field), &out->missing);
 }
 
 void identity_auth(struct identity *out, const char *raw_login)
@@ -30,4 +28,5 @@ void identity_auth(struct identity *out, const char *raw_login)
 	out->domain[0] = '\0';
 	out->there = raw_login != NULL && strchr(raw_login, '@') != NULL &&
 		     address_domain(out->domain, raw_login, strlen(raw_login)) == ADDRESS_DOMAIN;
+	out->missing = raw_login != NULL ? "no domain" : NULL;
 }

@@ -1,7 +1,8 @@
 /*
  * main.c - tlsmode-milter: options, start, reload (SIGUSR1) and stop (SIGTERM).
  *
- * The main thread runs an event loop with the mirror of the settings and the signals; libmilter's threads read the mirror.
+ * The main thread runs an event loop with the mirror of the settings and the signals; libmilter's threads read the
+ * mirror.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -39,8 +40,8 @@ static struct {
 	struct conf *conf;
 	struct mirror *mirror;
 	struct event *ended, *drain;
-	int64_t stop_at_ms;  /* 0: not stopping */
-	int64_t busy_at_ms;  /* last time a message was under way */
+	int64_t stop_at_ms; /* 0: not stopping */
+	int64_t busy_at_ms; /* last time a message was under way */
 	int exit_code;
 } milter;
 
@@ -52,7 +53,7 @@ static void usage(FILE *to)
 	      "  -t       test the configuration and exit\n"
 	      "  -V       print versions and exit\n"
 	      "  -v       log more\n",
-	    to);
+	      to);
 }
 
 static void put_stdout(const char *text, void *arg)
@@ -68,7 +69,7 @@ static void print_version(void)
 	smfi_version(&major, &minor, &patch);
 	proc_print_version(PROGRAM);
 	printf("libmilter %u.%u.%u (built with %d.%d.%d)\n", major, minor, patch, SM_LM_VRS_MAJOR(SMFI_VERSION),
-	    SM_LM_VRS_MINOR(SMFI_VERSION), SM_LM_VRS_PLVL(SMFI_VERSION));
+	       SM_LM_VRS_MINOR(SMFI_VERSION), SM_LM_VRS_PLVL(SMFI_VERSION));
 }
 
 static void parse_options(struct options *o, int argc, char **argv)
@@ -150,7 +151,8 @@ static void warn_restart(const struct conf *old, const struct conf *now)
 {
 	if (!same(old->milter.listen, now->milter.listen) || old->milter.socket_mode != now->milter.socket_mode ||
 	    !same(old->milter.socket_group, now->milter.socket_group))
-		log_warn("event=reload note=\"milter.listen, socket_mode and socket_group change with a restart only\"");
+		log_warn(
+		    "event=reload note=\"milter.listen, socket_mode and socket_group change with a restart only\"");
 	if (!same(old->user, now->user))
 		log_warn("event=reload note=\"user changes with a restart only\"");
 }
@@ -164,7 +166,8 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	(void)arg;
 	if (now == NULL) {
-		log_error("event=reload status=failed reason=%s", log_quote(quoted, sizeof(quoted), error, strlen(error)));
+		log_error("event=reload status=failed reason=%s",
+			  log_quote(quoted, sizeof(quoted), error, strlen(error)));
 		return;
 	}
 	warn_restart(milter.conf, now);
@@ -234,7 +237,8 @@ static void on_settled(void *arg)
 		die(EX_OSERR, "cannot start libmilter's thread");
 	milter.ended = event_new(milter.base, fd, EV_READ, on_ended, NULL);
 	event_add(milter.ended, NULL);
-	log_info("event=started listen=%s settings=%s", milter.conf->milter.listen, names_name(mirror_state_names, mirror_state(milter.mirror)));
+	log_info("event=started listen=%s settings=%s", milter.conf->milter.listen,
+		 names_name(mirror_state_names, mirror_state(milter.mirror)));
 	proc_ready();
 }
 

@@ -1,8 +1,8 @@
 /*
  * message.c - from what the callbacks gathered to the tag: the strictest mode of the configured identities wins.
  *
- * Called by callbacks.c. A forged tag is removed whatever else happens; an identity that a message does not have adds nothing; a
- * message with none of the configured ones has what "*" says.
+ * Called by callbacks.c. A forged tag is removed whatever else happens; an identity that a message does not have adds
+ * nothing; a message with none of the configured ones has what "*" says.
  */
 #include "milter/message.h"
 
@@ -85,7 +85,7 @@ void message_header(struct message *m, const char *name, const char *value)
 		if (++m->from_fields == 1)
 			identity_from(&m->identity[TAG_BY_FROM], value);
 		else
-			m->identity[TAG_BY_FROM].there = false;
+			m->identity[TAG_BY_FROM] = (struct identity){.missing = "several From fields"};
 	} else if (name_is(name, "TLS-Required") && value_is_no(value)) {
 		m->tls_required_no = true;
 	}
@@ -117,7 +117,8 @@ static void take_first(const struct message *m, struct message_verdict *out)
 	}
 }
 
-static void take_strictest(const struct message *m, const struct settings *settings, int64_t now_ms, struct message_verdict *out)
+static void take_strictest(const struct message *m, const struct settings *settings, int64_t now_ms,
+			   struct message_verdict *out)
 {
 	take_first(m, out);
 	out->mode = mode_of(settings, out->domain, now_ms);
@@ -136,7 +137,8 @@ static void take_strictest(const struct message *m, const struct settings *setti
 	out->mismatch = out->mode > mode_of(settings, m->identity[TAG_BY_ENVELOPE].domain, now_ms);
 }
 
-static void refuse(struct message_verdict *out, enum message_outcome outcome, const char *status, const char *reason, const char *text)
+static void refuse(struct message_verdict *out, enum message_outcome outcome, const char *status, const char *reason,
+		   const char *text)
 {
 	out->outcome = outcome;
 	out->code = outcome == MESSAGE_TEMPFAIL ? "451" : "550";
@@ -152,7 +154,8 @@ static void take_unknown(const struct message *m, struct message_verdict *out)
 	out->by = TAG_BY_UNKNOWN;
 	out->mode = m->policy.when_unknown == UNKNOWN_OPPORTUNISTIC ? MODE_OPPORTUNISTIC : MODE_ENFORCED;
 	if (m->policy.when_unknown == UNKNOWN_TEMPFAIL)
-		refuse(out, MESSAGE_TEMPFAIL, "4.7.0", "settings-unknown", "TLS mode of the sender is not known yet, try again later");
+		refuse(out, MESSAGE_TEMPFAIL, "4.7.0", "settings-unknown",
+		       "TLS mode of the sender is not known yet, try again later");
 }
 
 static void check_refusals(const struct message *m, struct message_verdict *out)
@@ -160,9 +163,11 @@ static void check_refusals(const struct message *m, struct message_verdict *out)
 	if (out->outcome != MESSAGE_PASS)
 		return;
 	if (out->mismatch && m->policy.on_mismatch == ACTION_REJECT)
-		refuse(out, MESSAGE_REJECT, "5.7.1", "mismatch", "Author or login requires a stricter TLS mode than the envelope sender");
+		refuse(out, MESSAGE_REJECT, "5.7.1", "mismatch",
+		       "Author or login requires a stricter TLS mode than the envelope sender");
 	else if (m->tls_required_no && out->mode > MODE_OPPORTUNISTIC && m->policy.tls_required_no == ACTION_REJECT)
-		refuse(out, MESSAGE_REJECT, "5.7.10", "tls-required-no", "Sender domain requires TLS, but the message says TLS-Required: No");
+		refuse(out, MESSAGE_REJECT, "5.7.10", "tls-required-no",
+		       "Sender domain requires TLS, but the message says TLS-Required: No");
 }
 
 static void write_tag(const struct message *m, struct message_verdict *out)
@@ -177,7 +182,8 @@ static void write_tag(const struct message *m, struct message_verdict *out)
 	tag_format(&b, out->mode, out->domain, out->by);
 }
 
-void message_decide(const struct message *m, const struct settings *settings, int64_t now_ms, struct message_verdict *out)
+void message_decide(const struct message *m, const struct settings *settings, int64_t now_ms,
+		    struct message_verdict *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (settings == NULL)
@@ -190,6 +196,6 @@ void message_decide(const struct message *m, const struct settings *settings, in
 	write_tag(m, out);
 	out->remove = m->forged;
 	/* the null sender gets no bounce; "" was too long to be repeated */
-	out->return_headers = m->policy.return_headers && out->mode > MODE_OPPORTUNISTIC && !m->returns_headers && m->sender[0] != '\0' &&
-			      strcmp(m->identity[TAG_BY_ENVELOPE].domain, "<>") != 0;
+	out->return_headers = m->policy.return_headers && out->mode > MODE_OPPORTUNISTIC && !m->returns_headers &&
+			      m->sender[0] != '\0' && strcmp(m->identity[TAG_BY_ENVELOPE].domain, "<>") != 0;
 }

@@ -1,5 +1,6 @@
 /*
- * message.h - one message on its way through the milter: what the callbacks gather, and what is done with it at its end.
+ * message.h - one message on its way through the milter: what the callbacks gather, and what is done with it at its
+ * end.
  *
  * Pure: no libmilter, no clock, no log. callbacks.c feeds it and carries the verdict out.
  */
@@ -31,10 +32,10 @@ void message_policy_init(struct message_policy *out, const struct conf *conf);
 struct message {
 	struct message_policy policy;
 	struct identity identity[IDENTITY_COUNT];
-	unsigned from_fields; /* From: fields seen */
-	unsigned forged;      /* fields with our header's name that came with it */
-	bool tls_required_no; /* it has "TLS-Required: No" (RFC 8689 s4) */
-	bool returns_headers; /* the client said RET=HDRS itself */
+	unsigned from_fields;		  /* From: fields seen */
+	unsigned forged;		  /* fields with our header's name that came with it */
+	bool tls_required_no;		  /* it has "TLS-Required: No" (RFC 8689 s4) */
+	bool returns_headers;		  /* the client said RET=HDRS itself */
 	char sender[MESSAGE_SENDER_SIZE]; /* MAIL FROM as it came, "" when too long */
 };
 
@@ -48,17 +49,18 @@ enum message_outcome { MESSAGE_PASS, MESSAGE_TEMPFAIL, MESSAGE_REJECT };
 struct message_verdict {
 	enum message_outcome outcome;
 	const char *code, *status, *text; /* of the SMTP reply, unless MESSAGE_PASS; static */
-	const char *event, *reason;       /* for the log; static; REASON NULL: none */
+	const char *event, *reason;	  /* for the log; static; REASON NULL: none */
 	enum mode mode;
 	char domain[DOMAIN_SIZE];
 	enum tag_by by;
-	bool mismatch;                    /* another identity is stricter than the envelope, whose route the mail takes */
-	unsigned remove;                  /* copies of our header to take away */
-	char tag[MESSAGE_TAG_SIZE];       /* value of the header to add, "" for none */
-	bool return_headers;              /* change RET to HDRS */
+	bool mismatch;		    /* another identity is stricter than the envelope, whose route the mail takes */
+	unsigned remove;	    /* copies of our header to take away */
+	char tag[MESSAGE_TAG_SIZE]; /* value of the header to add, "" for none */
+	bool return_headers;	    /* change RET to HDRS */
 };
 
 /* SETTINGS NULL: they are not known. */
-void message_decide(const struct message *m, const struct settings *settings, int64_t now_ms, struct message_verdict *out);
+void message_decide(const struct message *m, const struct settings *settings, int64_t now_ms,
+		    struct message_verdict *out);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * server.c - libmilter as a server. libmilter binds by itself and ends only by cutting its sessions; both are put right here.
+ * server.c - libmilter as a server. libmilter binds by itself and ends only by cutting its sessions; both are put right
+ * here.
  *
- * libmilter's own signal thread takes HUP, INT and TERM only when no other thread does; the main thread, which the kernel prefers,
- * handles them (main.c).
+ * libmilter's own signal thread takes HUP, INT and TERM only when no other thread does; the main thread, which the
+ * kernel prefers, handles them (main.c).
  */
 #include "milter/server.h"
 
@@ -72,10 +73,12 @@ bool server_open(const struct conf_milter *conf, char *error, size_t size)
 		close(free_fd);
 	errno = 0;
 	mask = umask(0777);
-	result = smfi_setconn(form) == MI_SUCCESS && smfi_setbacklog(BACKLOG) == MI_SUCCESS && smfi_opensocket(false) == MI_SUCCESS;
+	result = smfi_setconn(form) == MI_SUCCESS && smfi_setbacklog(BACKLOG) == MI_SUCCESS &&
+		 smfi_opensocket(false) == MI_SUCCESS;
 	umask(mask);
 	if (!result || !is_listener(free_fd)) {
-		snprintf(error, size, "%s: cannot listen: %s", conf->listen, errno != 0 ? strerror(errno) : "libmilter refused");
+		snprintf(error, size, "%s: cannot listen: %s", conf->listen,
+			 errno != 0 ? strerror(errno) : "libmilter refused");
 		return false;
 	}
 	listener = free_fd;
@@ -104,8 +107,8 @@ int server_start(void)
 	return ended;
 }
 
-/* libmilter goes on to poll the number of its listener; behind it stands a socket now that nobody can reach. Connections that come
- * to the old one while it is still polled are reset at once. */
+/* libmilter goes on to poll the number of its listener; behind it stands a socket now that nobody can reach.
+ * Connections that come to the old one while it is still polled are reset at once. */
 void server_close(void)
 {
 	struct sockaddr_un nowhere = {.sun_family = AF_UNIX};
@@ -114,7 +117,8 @@ void server_close(void)
 	if (address.local)
 		unlink(((const struct sockaddr_un *)&address.addr)->sun_path);
 	/* autobind: a name that the kernel invents */
-	if (fd >= 0 && bind(fd, (const struct sockaddr *)&nowhere, sizeof(nowhere.sun_family)) == 0 && listen(fd, 1) == 0)
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&nowhere, sizeof(nowhere.sun_family)) == 0 &&
+	    listen(fd, 1) == 0)
 		dup3(fd, listener, O_CLOEXEC);
 	if (fd >= 0)
 		close(fd);

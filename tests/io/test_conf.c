@@ -152,10 +152,12 @@ static const char full[] =
     "settings { when_unknown = Enforced snapshot = \"\" guard_percent = 100 }\n"
     "dns { forward = {\"127.0.0.1\", # one\n\t\"::1@5353\" /* two */ } timeout = 1 }\n"
     "sts { allow_private = yes timeout = 60 }\n"
-    "mapd { listen = {\"unix:/a\", \"inet:[::1]:1\"} listen += {\"inet:127.0.0.1:65535\"} socket_mode = 0600 socket_group = \"\"\n"
+    "mapd { listen = {\"unix:/a\", \"inet:[::1]:1\"} listen += {\"inet:127.0.0.1:65535\"} socket_mode = 0600 "
+    "socket_group = \"\"\n"
     "  deadline = 90 cache_entries = 10 max_clients = 1 max_jobs = 1 dane = off min_tls = \"\" report_failures = on\n"
     "  enforced_transport = e verified_transport = v }\n"
-    "milter { listen = \"inet:127.0.0.1:1\" identity = {envelope, \"from\", auth} header = \"X-Other\" tag_opportunistic = no\n"
+    "milter { listen = \"inet:127.0.0.1:1\" identity = {envelope, \"from\", auth} header = \"X-Other\" "
+    "tag_opportunistic = no\n"
     "  return_headers = false on_mismatch = reject tls_required_no = reject }\n"
     "metrics { listen = \"\" } log { target = stderr level = debug }\n";
 
@@ -193,7 +195,10 @@ static void test_full(void **state)
 	conf_free(&c);
 }
 
-#define LONG_PATH "unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LONG_PATH                                                                                                      \
+	"unix:/"                                                                                                       \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+	"aaaaaaaa"
 
 /* TEXT, and what the error must begin with after "FILE" and hold further on. */
 static const struct {
@@ -222,7 +227,8 @@ static const struct {
     {"redis { database = 0x10 }", ":1: redis.database: ", "is not a number"},
     {"settings { guard_percent = 0 }", ":1: settings.guard_percent: ", "1 to 100"},
     {"settings { guard_percent = 101 }", ":1: settings.guard_percent: ", "1 to 100"},
-    {"settings { when_unknown = \"maybe\" }", ":1: settings.when_unknown: ", "one of tempfail, opportunistic, enforced"},
+    {"settings { when_unknown = \"maybe\" }",
+     ":1: settings.when_unknown: ", "one of tempfail, opportunistic, enforced"},
     {"settings { snapshot = \"here\" }", ":1: settings.snapshot: ", "absolute path"},
     {"redis { address = \"redis.example:6379\" }", ":1: redis.address: ", "host names are not looked up"},
     {"redis { address = \"127.0.0.1\" }", ":1: redis.address: ", "127.0.0.1:6379"},
@@ -232,7 +238,8 @@ static const struct {
     {"redis { address = \"::1:6379\" }", ":1: redis.address: ", "port"},
     {"redis { prefix = \"\" }", ":1: redis.prefix: ", "key prefix"},
     {"redis { prefix = \"a*\" }", ":1: redis.prefix: ", "key prefix"},
-    {"redis {\n sentinels = {\"10.0.0.1:26379\"}\n master = \"m\" }", ":2: redis.sentinels: ", "not supported by this version"},
+    {"redis {\n sentinels = {\"10.0.0.1:26379\"}\n master = \"m\" }",
+     ":2: redis.sentinels: ", "not supported by this version"},
     {"redis { master = \"m\" }", ":1: redis.master: ", "sentinels only"},
     {"redis { tls_ca_file = \"/x\" }", ":1: redis.tls_ca_file: ", "redis.tls = true only"},
     {"dns { forward = {\"127.0.0.1\",\n\"localhost\"} }", ":2: dns.forward: ", "host names are not looked up"},
@@ -269,8 +276,8 @@ static void check_error(const char *text, const char *error, const char *begins,
 {
 	size_t len = strlen(file);
 
-	if (strncmp(error, file, len) != 0 || strncmp(error + len, begins, strlen(begins)) != 0 || strstr(error, holds) == NULL ||
-	    strchr(error, '\n') != NULL)
+	if (strncmp(error, file, len) != 0 || strncmp(error + len, begins, strlen(begins)) != 0 ||
+	    strstr(error, holds) == NULL || strchr(error, '\n') != NULL)
 		fail_msg("for <%s> got <%s>, expected <FILE%s...%s>", text, error, begins, holds);
 }
 
@@ -297,7 +304,8 @@ static const struct {
     {"dns { root_hints = \"/nowhere/hints\" }", CONF_USE_DNS, ":1: dns.root_hints: ", "No such file"},
     {"dns { root_hints = \"/tmp\" }", CONF_USE_DNS, ":1: dns.root_hints: ", "not a file"},
     {"sts { ca_file = \"/nowhere/ca\" }", CONF_USE_STS, ":1: sts.ca_file: ", "cannot read /nowhere/ca"},
-    {"redis { password_file = \"/nowhere/pw\" }", CONF_USE_REDIS, ":1: redis.password_file: ", "cannot read /nowhere/pw"},
+    {"redis { password_file = \"/nowhere/pw\" }", CONF_USE_REDIS,
+     ":1: redis.password_file: ", "cannot read /nowhere/pw"},
     {"redis { password_file = \"/dev/null\" }", CONF_USE_REDIS, ":1: redis.password_file: ", "not a file"},
     {"mapd { socket_group = \"no-such-group\" }", CONF_USE_MAPD, ":1: mapd.socket_group: ", "no such group"},
     {"milter {\n socket_group = \"no-such-group\" }", CONF_USE_MILTER, ":2: milter.socket_group: ", "no such group"},
@@ -314,14 +322,17 @@ static void test_outside(void **state)
 		if (c != NULL)
 			fail_msg("accepted: <%s>", outside[i].text);
 		check_error(outside[i].text, error, outside[i].begins, outside[i].holds);
-		c = load(outside[i].text, (CONF_FOR_MAPD | CONF_FOR_MILTER) & ~(outside[i].uses | CONF_USE_USER | CONF_USE_MAPD | CONF_USE_MILTER),
-		    error, sizeof(error));
+		c = load(outside[i].text,
+			 (CONF_FOR_MAPD | CONF_FOR_MILTER) &
+			     ~(outside[i].uses | CONF_USE_USER | CONF_USE_MAPD | CONF_USE_MILTER),
+			 error, sizeof(error));
 		if (c == NULL)
 			fail_msg("for <%s> what others use was asked for: %s", outside[i].text, error);
 		conf_free(&c);
 	}
 	/* no unix socket, no group */
-	c = load("mapd { listen = {\"inet:127.0.0.1:1\"} socket_group = \"no-such-group\" }", CONF_USE_MAPD, error, sizeof(error));
+	c = load("mapd { listen = {\"inet:127.0.0.1:1\"} socket_group = \"no-such-group\" }", CONF_USE_MAPD, error,
+		 sizeof(error));
 	assert_non_null(c);
 	conf_free(&c);
 }
@@ -361,8 +372,9 @@ static const struct {
 	size_t len;
 	const char *password; /* NULL: refused */
 } passwords[] = {
-    {"secret\n", 7, "secret"}, {"secret", 6, "secret"},   {"secret\r\n", 8, "secret"}, {" a b \n", 6, " a b "},
-    {"", 0, NULL},             {"\n", 1, NULL},           {"a\nb\n", 4, NULL},         {"a\0b", 3, NULL},
+    {"secret\n", 7, "secret"}, {"secret", 6, "secret"}, {"secret\r\n", 8, "secret"},
+    {" a b \n", 6, " a b "},   {"", 0, NULL},		{"\n", 1, NULL},
+    {"a\nb\n", 4, NULL},       {"a\0b", 3, NULL},
 };
 
 static void test_password(void **state)
@@ -421,9 +433,9 @@ static void test_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_defaults), cmocka_unit_test(test_sample),  cmocka_unit_test(test_full),
-	    cmocka_unit_test(test_mistakes), cmocka_unit_test(test_outside), cmocka_unit_test(test_user),
-	    cmocka_unit_test(test_tls),      cmocka_unit_test(test_password), cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_defaults), cmocka_unit_test(test_sample),   cmocka_unit_test(test_full),
+	    cmocka_unit_test(test_mistakes), cmocka_unit_test(test_outside),  cmocka_unit_test(test_user),
+	    cmocka_unit_test(test_tls),	     cmocka_unit_test(test_password), cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, make_dir, remove_dir);

@@ -445,7 +445,13 @@ def identities(w, m):
         for _ in range(2):  # a login must not outlive its message
             s.message("<a@ver.test>")
             same(s.tags(), ["opportunistic; by=auth"])
-    m.reload(milter="")
+    m.reload(milter="", level="debug")
+    with session(m) as s:
+        s.message("<a@opp.test>", [("From", "b@ver.test"), ("From", "b@ver.test")], login="user", queue_id="D3BUG1")
+        s.message("<>", [("From", "b@ver.test")], queue_id="D3BUG2")
+    m.wait_log('D3BUG1: event=identities envelope=opp.test from="several From fields" auth="no domain"')
+    m.wait_log("D3BUG2: event=identities envelope=<> from=ver.test auth=none")
+    m.reload(level="info")
 
 
 @test("on_mismatch and tls_required_no refuse with a reply of their own")

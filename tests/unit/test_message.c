@@ -54,12 +54,14 @@ static int free_table(void **state)
 
 static struct message_policy policy(unsigned identity)
 {
-	struct message_policy p = {.identity = identity, .header = "X-TLS-Mode", .tag_opportunistic = true, .return_headers = true};
+	struct message_policy p = {
+	    .identity = identity, .header = "X-TLS-Mode", .tag_opportunistic = true, .return_headers = true};
 
 	return p;
 }
 
-static void run(struct message_verdict *v, const struct message_policy *p, const char *sender, const char *from, const char *login)
+static void run(struct message_verdict *v, const struct message_policy *p, const char *sender, const char *from,
+		const char *login)
 {
 	struct message m;
 	char raw[2048];
@@ -105,15 +107,17 @@ static const struct {
     {FROM | AUTH, "<a@opp.example>", "b@enf.example", "c@enf.example", "enforced; domain=enf.example; by=from", true},
     /* what is not there adds nothing */
     {ALL, "<a@enf.example>", NULL, NULL, "enforced; domain=enf.example; by=envelope", false},
-    {ALL, "<a@opp.example>", "b@enf.example, c@enf.example", "login", "opportunistic; domain=opp.example; by=envelope", false},
+    {ALL, "<a@opp.example>", "b@enf.example, c@enf.example", "login", "opportunistic; domain=opp.example; by=envelope",
+     false},
     {FROM | AUTH, "<a@enf.example>", "not an address", "c@enf.example", "enforced; domain=enf.example; by=auth", false},
     {AUTH, "<a@enf.example>", NULL, "login", "opportunistic; by=auth", false},
     {AUTH, "<a@enf.example>", NULL, "", "opportunistic; by=auth", false},
     {AUTH, "<a@enf.example>", NULL, "x@", "opportunistic; by=auth", false},
     {FROM, "<a@enf.example>", NULL, NULL, "opportunistic; by=from", false},
-    {FROM, "<a@enf.example>", "=?utf-8?q?b=40ver.example?= <b@opp.example>", NULL, "opportunistic; domain=opp.example; by=from", false},
+    {FROM, "<a@enf.example>", "=?utf-8?q?b=40ver.example?= <b@opp.example>", NULL,
+     "opportunistic; domain=opp.example; by=from", false},
     {FROM, "<a@enf.example>", "\r\n \"b@ver.example\"\r\n <b@opp.example> (c@ver.example)", NULL,
-        "opportunistic; domain=opp.example; by=from", false},
+     "opportunistic; domain=opp.example; by=from", false},
     /* nothing of an address but a canonical domain gets into the header */
     {ENV, "<a@x;y=z>", NULL, NULL, "opportunistic; by=envelope", false},
     {ENV, "<a@enf.example\r\nX-Evil: 1>", NULL, NULL, "opportunistic; by=envelope", false},
@@ -129,8 +133,9 @@ static void test_identities(void **state)
 
 		run(&v, &p, rows[i].sender, rows[i].from, rows[i].login);
 		if (v.outcome != MESSAGE_PASS || strcmp(v.tag, rows[i].tag) != 0 || v.mismatch != rows[i].mismatch)
-			fail_msg("row %zu <%s> from <%s> login <%s>: got <%s> mismatch %d", i, rows[i].sender, rows[i].from != NULL ? rows[i].from : "-",
-			    rows[i].login != NULL ? rows[i].login : "-", v.tag, v.mismatch);
+			fail_msg("row %zu <%s> from <%s> login <%s>: got <%s> mismatch %d", i, rows[i].sender,
+				 rows[i].from != NULL ? rows[i].from : "-", rows[i].login != NULL ? rows[i].login : "-",
+				 v.tag, v.mismatch);
 	}
 }
 
@@ -158,7 +163,8 @@ static void test_two_from_fields(void **state)
 static void test_forged(void **state)
 {
 	static const char *const ours[] = {"X-TLS-Mode", "x-tls-mode", "X-TLS-MODE", "x-TLS-mode ", "X-TLS-Mode\t"};
-	static const char *const others[] = {"X-TLS-Mode2", "X-TLS-Mod", " X-TLS-Mode", "X_TLS_Mode", "X-TLS-Mode-", ""};
+	static const char *const others[] = {"X-TLS-Mode2", "X-TLS-Mod",   " X-TLS-Mode",
+					     "X_TLS_Mode",  "X-TLS-Mode-", ""};
 	struct message_policy p = policy(ENV);
 	struct message_verdict v;
 	struct message m;
@@ -224,7 +230,7 @@ static const struct {
 	const char *sender, *argument;
 	bool wanted;
 } returns[] = {
-    {"<a@enf.example>", NULL, true},        {"<a@ver.example>", "RET=FULL", true},  {"<a@ver.example>", "SIZE=1", true},
+    {"<a@enf.example>", NULL, true},	    {"<a@ver.example>", "RET=FULL", true},  {"<a@ver.example>", "SIZE=1", true},
     {"<a@enf.example>", "ret=hdrs", false}, {"<a@opp.example>", "RET=FULL", false}, {"<>", NULL, false},
 };
 
@@ -288,10 +294,14 @@ static const struct {
 	const char *sender, *name, *value;
 	enum message_outcome outcome;
 } tls_required[] = {
-    {"<a@enf.example>", "TLS-Required", "No", MESSAGE_REJECT},   {"<a@enf.example>", "tls-required", "\r\n nO \r\n", MESSAGE_REJECT},
-    {"<a@ver.example>", "TLS-Required", "no", MESSAGE_REJECT},   {"<a@opp.example>", "TLS-Required", "No", MESSAGE_PASS},
-    {"<a@enf.example>", "TLS-Required", "Yes", MESSAGE_PASS},    {"<a@enf.example>", "TLS-Required", "None", MESSAGE_PASS},
-    {"<a@enf.example>", "TLS-Required", "", MESSAGE_PASS},       {"<a@enf.example>", "X-TLS-Required", "No", MESSAGE_PASS},
+    {"<a@enf.example>", "TLS-Required", "No", MESSAGE_REJECT},
+    {"<a@enf.example>", "tls-required", "\r\n nO \r\n", MESSAGE_REJECT},
+    {"<a@ver.example>", "TLS-Required", "no", MESSAGE_REJECT},
+    {"<a@opp.example>", "TLS-Required", "No", MESSAGE_PASS},
+    {"<a@enf.example>", "TLS-Required", "Yes", MESSAGE_PASS},
+    {"<a@enf.example>", "TLS-Required", "None", MESSAGE_PASS},
+    {"<a@enf.example>", "TLS-Required", "", MESSAGE_PASS},
+    {"<a@enf.example>", "X-TLS-Required", "No", MESSAGE_PASS},
     {"<a@enf.example>", "TLS-Required", "No, No", MESSAGE_PASS},
 };
 
@@ -321,8 +331,9 @@ static void test_tls_required(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_identities),     cmocka_unit_test(test_two_from_fields), cmocka_unit_test(test_forged),
-	    cmocka_unit_test(test_unknown),        cmocka_unit_test(test_return_headers),  cmocka_unit_test(test_mismatch),
+	    cmocka_unit_test(test_identities),	   cmocka_unit_test(test_two_from_fields),
+	    cmocka_unit_test(test_forged),	   cmocka_unit_test(test_unknown),
+	    cmocka_unit_test(test_return_headers), cmocka_unit_test(test_mismatch),
 	    cmocka_unit_test(test_tls_required),
 	};
 
