@@ -81,6 +81,8 @@ static bool write_pass(struct snapshot_writer *w, FILE *f, const struct snapshot
 		pthread_rwlock_unlock(&w->table->lock);
 		if (exchanged)
 			return false;
+		if (w->len == 0) /* then there may be no buffer yet */
+			continue;
 		fwrite(w->buf, 1, w->len, f);
 		hash = snapshot_hash(hash, w->buf, w->len);
 	}
