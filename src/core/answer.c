@@ -1,8 +1,9 @@
 /*
  * answer.c - verdicts as the lines Postfix reads in smtp_tls_policy_maps, and MTA-STS alone for Sendmail.
  *
- * Not here: the netstring and the reply's first word (sockmap.c), which certificate names bind (match_names.c). postconf(5)
- * smtp_tls_policy_maps; RFC 8461 s4.1, RFC 8460 s4.4 for the -tlsrpt attributes. Called when a verdict is rendered for the cache.
+ * Not here: the netstring and the reply's first word (sockmap.c), which certificate names bind (match_names.c).
+ * postconf(5) smtp_tls_policy_maps; RFC 8461 s4.1, RFC 8460 s4.4 for the -tlsrpt attributes. Called when a verdict is
+ * rendered for the cache.
  */
 #include "core/answer.h"
 
@@ -58,7 +59,8 @@ static void format_temp(struct sbuf *out, const struct verdict *v, const struct 
 	sbuf_add(out, text);
 }
 
-/* What Postfix takes as a host name in an attribute: labels of letters, digits, '-' and '_', no '-' at an end, not a number. */
+/* What Postfix takes as a host name in an attribute: labels of letters, digits, '-' and '_', no '-' at an end, not a
+ * number. */
 static bool postfix_hostname(const char *name)
 {
 	size_t len = strlen(name);
@@ -124,7 +126,7 @@ static enum sockmap_status match_empty(struct sbuf *out, struct verdict *v, cons
 }
 
 static enum sockmap_status format_secure(struct sbuf *out, struct verdict *v, const struct facts *f, int64_t now,
-    const struct dest_setting *dest, const struct answer_options *o)
+					 const struct dest_setting *dest, const struct answer_options *o)
 {
 	const struct sts_policy *policy = v->use_policy ? facts_policy(f, now) : NULL;
 	size_t start = out->len;
@@ -143,7 +145,8 @@ static enum sockmap_status format_secure(struct sbuf *out, struct verdict *v, co
 }
 
 /* A live record whose policy could not be had, reported through Postfix; never where anything else binds. */
-static bool reports_failure(const struct facts *f, int64_t now, const struct dest_setting *dest, const struct answer_options *o)
+static bool reports_failure(const struct facts *f, int64_t now, const struct dest_setting *dest,
+			    const struct answer_options *o)
 {
 	const struct sts_fact *s = &f->sts;
 
@@ -154,14 +157,14 @@ static bool reports_failure(const struct facts *f, int64_t now, const struct des
 }
 
 enum sockmap_status answer_format(struct sbuf *out, struct verdict *v, const struct facts *f, int64_t now,
-    const struct dest_setting *dest, const struct answer_options *o)
+				  const struct dest_setting *dest, const struct answer_options *o)
 {
 	switch (v->level) {
 	case LEVEL_NOTFOUND:
 		if (!reports_failure(f, now, dest, o))
 			return SOCKMAP_NOTFOUND;
 		sbuf_addf(out, "may policy_type=sts policy_domain=%s policy_failure=%s", f->nexthop.domain,
-		    names_name(fetch_failure_names, (int)f->sts.failure));
+			  names_name(fetch_failure_names, (int)f->sts.failure));
 		return SOCKMAP_OK;
 	case LEVEL_TEMP:
 		format_temp(out, v, f);

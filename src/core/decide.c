@@ -1,72 +1,18 @@
 /*
  * decide.c - the decision table of PRODUCT.md as a table, and the destination's settings and exceptions on top of it.
  *
- * Not here: how facts are found (plan.c), which names bind (answer.c). RFC 7672 s2.2, RFC 8461 s2 and s5. Called for every
- * question that is not in the verdict cache.
+ * Not here: how facts are found (plan.c), which names bind (answer.c). RFC 7672 s2.2, RFC 8461 s2 and s5. Called for
+ * every question that is not in the verdict cache.
  */
 #include "core/decide.h"
 
 #define R(reason) (1u << REASON_##reason)
 
 const struct name_code level_names[] = {
-    {"notfound", LEVEL_NOTFOUND}, {"temp", LEVEL_TEMP},
-    {"may", LEVEL_MAY},           {"encrypt", LEVEL_ENCRYPT},
-    {"dane", LEVEL_DANE},         {"dane-only", LEVEL_DANE_ONLY},
-    {"verify", LEVEL_VERIFY},     {"secure", LEVEL_SECURE},
-    {NULL, 0},
+    {"notfound", LEVEL_NOTFOUND}, {"temp", LEVEL_TEMP}, {"may", LEVEL_MAY},
+    {"encrypt", LEVEL_ENCRYPT}, {"dane", LEVEL_DANE}, {"dane-only", LEVEL_DANE_ONLY},
+    {"verify", LEVEL_VERIFY}, {"secure", LEVEL_SECURE}, {NULL, 0},
 };
-
-const struct name_code reason_names[] = {
-    {"mx-bogus", REASON_MX_BOGUS},
-    {"mx-error", REASON_MX_ERROR},
-    {"mx-insecure", REASON_MX_INSECURE},
-    {"mx-absent", REASON_MX_ABSENT},
-    {"literal", REASON_LITERAL},
-    {"dane-all-usable", REASON_DANE_ALL_USABLE},
-    {"dane-some-usable", REASON_DANE_SOME_USABLE},
-    {"dane-unusable", REASON_DANE_UNUSABLE},
-    {"dane-error", REASON_DANE_ERROR},
-    {"sts-enforce", REASON_STS_ENFORCE},
-    {"nothing-published", REASON_NOTHING_PUBLISHED},
-    {"sender-mode", REASON_SENDER_MODE},
-    {"rcpt-mode", REASON_RCPT_MODE},
-    {"rcpt-match", REASON_RCPT_MATCH},
-    {"except-dane", REASON_EXCEPT_DANE},
-    {"except-sts", REASON_EXCEPT_STS},
-    {"except-plaintext", REASON_EXCEPT_PLAINTEXT},
-    {"no-dane-resolver", REASON_NO_DANE_RESOLVER},
-    {"no-match-for-literal", REASON_NO_MATCH_FOR_LITERAL},
-    {"match-empty", REASON_MATCH_EMPTY},
-    {NULL, 0},
-};
-
-static const char *const reason_texts[REASON_COUNT] = {
-    [REASON_MX_BOGUS] = "DNSSEC validation of the MX records failed",
-    [REASON_MX_ERROR] = "the MX records could not be looked up",
-    [REASON_MX_INSECURE] = "the MX records are not signed",
-    [REASON_MX_ABSENT] = "the domain does not exist or takes no mail",
-    [REASON_LITERAL] = "the next hop is no domain name: nothing can be published for it",
-    [REASON_DANE_ALL_USABLE] = "every MX host has usable TLSA records",
-    [REASON_DANE_SOME_USABLE] = "some MX host has usable TLSA records",
-    [REASON_DANE_UNUSABLE] = "some MX host has TLSA records none of which is usable",
-    [REASON_DANE_ERROR] = "the TLSA records of some MX host could not be looked up",
-    [REASON_STS_ENFORCE] = "an MTA-STS policy in mode enforce is in force",
-    [REASON_NOTHING_PUBLISHED] = "neither DANE nor an enforced MTA-STS policy is published",
-    [REASON_SENDER_MODE] = "the sender's mode demands more than the destination publishes",
-    [REASON_RCPT_MODE] = "the destination's setting demands a stricter mode",
-    [REASON_RCPT_MATCH] = "the destination's setting names the certificates to expect",
-    [REASON_EXCEPT_DANE] = "an exception ignores DANE",
-    [REASON_EXCEPT_STS] = "an exception ignores MTA-STS",
-    [REASON_EXCEPT_PLAINTEXT] = "an exception allows plain text",
-    [REASON_NO_DANE_RESOLVER] = "Postfix is said to have no DNSSEC resolver (mapd.dane = false)",
-    [REASON_NO_MATCH_FOR_LITERAL] = "verified needs a match setting for an address literal",
-    [REASON_MATCH_EMPTY] = "no certificate name satisfies both the MTA-STS policy and the match setting",
-};
-
-const char *reason_text(enum reason reason)
-{
-	return reason_texts[reason];
-}
 
 #define N LEVEL_NOTFOUND
 #define T LEVEL_TEMP
@@ -78,21 +24,21 @@ const char *reason_text(enum reason reason)
 
 /* PRODUCT.md's table; the columns are the modes. Row 0 does not exist. */
 static const enum level table[][MODE_COUNT] = {
-    /* 1  MX bogus                                    */ [1] = {T, T, T},
-    /* 2  MX error, STS enforce                       */ [2] = {T, T, T},
-    /* 3  MX error                                    */ [3] = {D, T, T},
-    /* 4  secure, all usable                          */ [4] = {DO, DO, DO},
-    /* 5  secure, some usable or error                */ [5] = {D, DO, DO},
-    /* 6  secure, some usable or error, STS enforce   */ [6] = {DO, DO, DO},
-    /* 7  secure, unusable at most                    */ [7] = {D, E, V},
-    /* 8  secure, unusable at most, STS enforce       */ [8] = {S, S, S},
-    /* 9  secure, all none                            */ [9] = {N, E, V},
-    /* 10 secure, all none, STS enforce               */ [10] = {S, S, S},
-    /* 11 insecure, some usable                       */ [11] = {D, E, V},
-    /* 12 insecure, none usable                       */ [12] = {N, E, V},
-    /* 13 insecure, STS enforce                       */ [13] = {S, S, S},
-    /* 14 NXDOMAIN or null MX                         */ [14] = {N, E, V},
-    /* 15 NXDOMAIN or null MX, STS enforce            */ [15] = {S, S, S},
+    [1] = {T, T, T},       /* MX bogus */
+    [2] = {T, T, T},       /* MX error, STS enforce */
+    [3] = {D, T, T},       /* MX error */
+    [4] = {DO, DO, DO},    /* secure, all usable */
+    [5] = {D, DO, DO},     /* secure, some usable or error */
+    [6] = {DO, DO, DO},    /* secure, some usable or error, STS enforce */
+    [7] = {D, E, V},       /* secure, unusable at most */
+    [8] = {S, S, S},       /* secure, unusable at most, STS enforce */
+    [9] = {N, E, V},       /* secure, all none */
+    [10] = {S, S, S},      /* secure, all none, STS enforce */
+    [11] = {D, E, V},      /* insecure, some usable */
+    [12] = {N, E, V},      /* insecure, none usable */
+    [13] = {S, S, S},      /* insecure, STS enforce */
+    [14] = {N, E, V},      /* NXDOMAIN or null MX */
+    [15] = {S, S, S},      /* NXDOMAIN or null MX, STS enforce */
 };
 
 #undef N
@@ -285,7 +231,7 @@ static uint32_t except_reasons(const struct decide_facts *f, const struct demand
 
 /* Who raised the answer: the map's mode first, then the destination's setting. */
 static uint32_t demand_reasons(const struct decide_facts *f, const struct decide_settings *s, const struct demand *d,
-    const struct verdict *v)
+			       const struct verdict *v)
 {
 	struct demand plain = *d, mapped = *d;
 	struct verdict of_map;
@@ -394,7 +340,7 @@ void decide_summary(const struct facts *f, int64_t now, struct decide_facts *out
 }
 
 void decide(const struct facts *f, int64_t now, enum mode map_mode, const struct dest_setting *dest, bool dane,
-    struct verdict *out)
+	    struct verdict *out)
 {
 	struct decide_facts summary;
 	struct decide_settings s = {

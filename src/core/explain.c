@@ -18,21 +18,23 @@
 #define SHOWN_ANSWER 2000  /* octets of an answer's text */
 
 static const struct name_code nexthop_kind_names[] = {
-    {"domain", NEXTHOP_DOMAIN}, {"host", NEXTHOP_HOST},   {"literal", NEXTHOP_LITERAL},
+    {"domain", NEXTHOP_DOMAIN}, {"host", NEXTHOP_HOST}, {"literal", NEXTHOP_LITERAL},
     {"parent", NEXTHOP_PARENT}, {"other", NEXTHOP_OTHER}, {NULL, 0},
 };
 
 /* smtp_tls_security_level is may or dane in main.cf, as PRODUCT.md asks. */
 static const char *const postfix_does[] = {
-    [LEVEL_NOTFOUND] = "Postfix follows its own smtp_tls_security_level: encrypts where the receiver can, else delivers in the clear",
+    [LEVEL_NOTFOUND] =
+	"Postfix follows its own smtp_tls_security_level: encrypts where the receiver can, else delivers in the clear",
     [LEVEL_TEMP] = "Postfix defers the mail and asks again later",
     [LEVEL_MAY] = "Postfix encrypts where the receiver can, else delivers in the clear",
     [LEVEL_ENCRYPT] = "Postfix delivers over TLS or not at all; the certificate does not matter",
-    [LEVEL_DANE] = ("Postfix looks host by host: it authenticates where usable TLSA records are, encrypts where unusable ones are, "
-		    "skips hosts whose TLSA look-up fails, and is opportunistic at the others"),
+    [LEVEL_DANE] = "Postfix looks host by host: authenticates with usable TLSA records, encrypts with unusable ones, "
+		   "skips hosts whose look-up fails, is opportunistic at the others",
     [LEVEL_DANE_ONLY] = "Postfix delivers only to hosts whose certificate their TLSA records authenticate",
     [LEVEL_VERIFY] = "Postfix delivers only where a public authority vouches for the MX host's name, or not at all",
-    [LEVEL_SECURE] = "Postfix delivers only where a public authority vouches for one of the names listed, or not at all",
+    [LEVEL_SECURE] =
+	"Postfix delivers only where a public authority vouches for one of the names listed, or not at all",
 };
 
 static void put(json_t *o, const char *key, json_t *value)

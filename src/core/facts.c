@@ -1,8 +1,9 @@
 /*
- * facts.c - the life of what is known of one next hop: when each part ends, which policy is in force, when a fetch is due.
+ * facts.c - the life of what is known of one next hop: when each part ends, which policy is in force, when a fetch is
+ * due.
  *
- * Not here: what to ask (plan.c), how facts look in Redis (facts_text.c), what they mean (decide.c). RFC 8461 s3.3 and s5.1,
- * RFC 7672 s2.2, RFC 9520 for errors. Called by the planner and its drivers.
+ * Not here: what to ask (plan.c), how facts look in Redis (facts_text.c), what they mean (decide.c). RFC 8461 s3.3 and
+ * s5.1, RFC 7672 s2.2, RFC 9520 for errors. Called by the planner and its drivers.
  */
 #include "core/facts.h"
 
@@ -15,7 +16,7 @@ const struct name_code mx_state_names[] = {
 
 const struct name_code mx_kind_names[] = {
     {"records", MX_RECORDS},   {"implicit", MX_IMPLICIT}, {"null", MX_NULL},
-    {"nxdomain", MX_NXDOMAIN}, {"none", MX_NONE},         {NULL, 0},
+    {"nxdomain", MX_NXDOMAIN}, {"none", MX_NONE}, {NULL, 0},
 };
 
 const struct name_code txt_state_names[] = {

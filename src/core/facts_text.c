@@ -1,8 +1,8 @@
 /*
  * facts_text.c - facts as readable Redis hashes.
  *
- * Not here: the way back (facts_text_take.c), Redis (io/fact_store.c), the ends of facts (facts.c). Called by mapd's resolver, which
- * also packs its own facts so, and by the control tool.
+ * Not here: the way back (facts_text_take.c), Redis (io/fact_store.c), the ends of facts (facts.c). Called by mapd's
+ * resolver, which also packs its own facts so, and by the control tool.
  */
 #include "core/facts_text.h"
 
@@ -165,8 +165,9 @@ static void write_hosts(struct writer *w, const struct facts *f)
 	for (i = 0; i < f->host_count; i++) {
 		const struct host_fact *h = &f->host[i];
 
-		sbuf_addf(&w->b, "%s%s %s %lld %s", i > 0 ? "," : "", h->name, names_name(tlsa_state_names, (int)h->tlsa),
-		    (long long)h->until, h->expanded[0] != '\0' ? h->expanded : "-");
+		sbuf_addf(&w->b, "%s%s %s %lld %s", i > 0 ? "," : "", h->name,
+			  names_name(tlsa_state_names, (int)h->tlsa), (long long)h->until,
+			  h->expanded[0] != '\0' ? h->expanded : "-");
 	}
 }
 

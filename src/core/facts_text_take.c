@@ -1,7 +1,8 @@
 /*
  * facts_text_take.c - facts out of Redis hashes, with the same suspicion as anything from outside: Redis is shared.
  *
- * Not here: the way there (facts_text.c). Nothing of a malformed hash is taken; a later policy wins, what is known stays.
+ * Not here: the way there (facts_text.c). Nothing of a malformed hash is taken; a later policy wins, what is known
+ * stays.
  */
 #include "core/facts_text.h"
 
@@ -15,7 +16,8 @@ static bool read_txt(struct text_reader *r, struct sts_fact *s)
 
 	if (!text_reader_has(r, "txt"))
 		return r->reason == NULL;
-	if (!text_reader_word(r, "txt", txt_state_names, &state) || !text_reader_number(r, "txt_until", INT64_MAX, &s->txt_until))
+	if (!text_reader_word(r, "txt", txt_state_names, &state) ||
+	    !text_reader_number(r, "txt_until", INT64_MAX, &s->txt_until))
 		return false;
 	if (state != TXT_NONE && state != TXT_RECORD)
 		return text_reader_bad(r, "txt is neither none nor record");
@@ -41,13 +43,14 @@ static bool read_policy(struct text_reader *r, struct sts_fact *s)
 
 	if (!text_reader_has(r, "mode"))
 		return r->reason == NULL;
-	if (!text_reader_word(r, "mode", sts_mode_names, &mode) || !text_reader_number(r, "max_age", STS_MAX_AGE_LIMIT, &max_age))
+	if (!text_reader_word(r, "mode", sts_mode_names, &mode) ||
+	    !text_reader_number(r, "max_age", STS_MAX_AGE_LIMIT, &max_age))
 		return false;
 	s->policy.mode = (enum sts_mode)mode;
 	s->policy.max_age = (uint32_t)max_age;
 	s->have_policy = true;
-	return text_reader_id(r, "id", true, s->policy_id) && text_reader_number(r, "fetched_at", INT64_MAX, &s->fetched_at) &&
-	       read_patterns(r, &s->policy);
+	return text_reader_id(r, "id", true, s->policy_id) &&
+	       text_reader_number(r, "fetched_at", INT64_MAX, &s->fetched_at) && read_patterns(r, &s->policy);
 }
 
 static bool read_why(struct text_reader *r, struct sts_fact *s)
@@ -73,7 +76,8 @@ static bool read_failure(struct text_reader *r, struct sts_fact *s)
 
 	if (!text_reader_has(r, "failure"))
 		return r->reason == NULL;
-	if (!text_reader_word(r, "failure", fetch_failure_names, &failure) || !text_reader_number(r, "fail_at", INT64_MAX, &s->fail_at))
+	if (!text_reader_word(r, "failure", fetch_failure_names, &failure) ||
+	    !text_reader_number(r, "fail_at", INT64_MAX, &s->fail_at))
 		return false;
 	s->failure = (enum fetch_failure)failure;
 	return text_reader_id(r, "fail_id", true, s->fail_id) && read_why(r, s);
@@ -130,7 +134,8 @@ static void merge_failure(struct sts_fact *to, const struct sts_fact *from, int6
 	memcpy(to->fail_why, from->fail_why, sizeof to->fail_why);
 }
 
-/* An operator asked for a fetch (tlsmode cache refresh) and none has ended since: it is due, and no hold-off stands in its way. */
+/* An operator asked for a fetch (tlsmode cache refresh) and none has ended since: it is due, and no hold-off stands in
+ * its way. */
 static void merge_refresh(struct sts_fact *to, int64_t asked_at)
 {
 	if (!to->have_policy || asked_at <= to->fetched_at || asked_at <= to->fail_at)
@@ -139,12 +144,14 @@ static void merge_refresh(struct sts_fact *to, int64_t asked_at)
 	to->failure = FETCH_OK;
 }
 
-bool facts_text_take_sts(struct facts *f, const struct text_field *fields, size_t count, int64_t now, const char **reason)
+bool facts_text_take_sts(struct facts *f, const struct text_field *fields, size_t count, int64_t now,
+			 const char **reason)
 {
 	struct text_reader r = {fields, count, NULL};
 	struct sts_fact read = {.txt = TXT_UNKNOWN};
 	int64_t refresh = 0;
-	bool ok = read_txt(&r, &read) && read_policy(&r, &read) && read_failure(&r, &read) && read_refresh(&r, &refresh);
+	bool ok =
+	    read_txt(&r, &read) && read_policy(&r, &read) && read_failure(&r, &read) && read_refresh(&r, &refresh);
 
 	if (ok && (f->nexthop.kind == NEXTHOP_DOMAIN || f->nexthop.kind == NEXTHOP_HOST)) {
 		merge_txt(&f->sts, &read, now);
@@ -290,7 +297,8 @@ static void merge_dane(struct facts *f, const struct dane_text *d, int64_t now)
 		merge_hosts(f, d, now);
 }
 
-bool facts_text_take_dane(struct facts *f, const struct text_field *fields, size_t count, int64_t now, const char **reason)
+bool facts_text_take_dane(struct facts *f, const struct text_field *fields, size_t count, int64_t now,
+			  const char **reason)
 {
 	struct text_reader r = {fields, count, NULL};
 	struct dane_text d = {0};
@@ -299,9 +307,10 @@ bool facts_text_take_dane(struct facts *f, const struct text_field *fields, size
 	*reason = NULL;
 	if (count == 0)
 		return true;
-	ok = text_reader_word(&r, "mx", mx_state_names, &d.mx) && text_reader_word(&r, "kind", mx_kind_names, &d.kind) &&
-	     text_reader_number(&r, "until", INT64_MAX, &d.until) && text_reader_number(&r, "truncated", 1, &d.truncated) &&
-	     read_hosts(&r, &d) && sensible(&r, &d, &f->nexthop);
+	ok =
+	    text_reader_word(&r, "mx", mx_state_names, &d.mx) && text_reader_word(&r, "kind", mx_kind_names, &d.kind) &&
+	    text_reader_number(&r, "until", INT64_MAX, &d.until) &&
+	    text_reader_number(&r, "truncated", 1, &d.truncated) && read_hosts(&r, &d) && sensible(&r, &d, &f->nexthop);
 	if (ok)
 		merge_dane(f, &d, now);
 	*reason = r.reason;

@@ -1,8 +1,8 @@
 /*
  * plan.c - the planner: which questions are open, and where their answers go.
  *
- * Not here: how a host comes to its TLSA state (plan_host.c), when a part ends (facts.c), any I/O. RFC 8461 s3.1, s3.3 and s5.1.
- * Called by mapd's resolver, the control tool's blocking driver and the scenario runner.
+ * Not here: how a host comes to its TLSA state (plan_host.c), when a part ends (facts.c), any I/O. RFC 8461 s3.1, s3.3
+ * and s5.1. Called by mapd's resolver, the control tool's blocking driver and the scenario runner.
  */
 #include "core/plan.h"
 
@@ -14,10 +14,10 @@
 #include "core/plan_host.h"
 
 const struct name_code ask_kind_names[] = {
-    {"shared", ASK_SHARED},     {"mx", ASK_MX},
-    {"txt", ASK_TXT},           {"host", ASK_HOST},
+    {"shared", ASK_SHARED}, {"mx", ASK_MX},
+    {"txt", ASK_TXT}, {"host", ASK_HOST},
     {"policy-a", ASK_POLICY_A}, {"policy-aaaa", ASK_POLICY_AAAA},
-    {"policy", ASK_POLICY},     {NULL, 0},
+    {"policy", ASK_POLICY}, {NULL, 0},
 };
 
 static struct ask *add(struct plan *p, enum ask_kind kind)
@@ -116,6 +116,14 @@ static void start_fetch(struct facts *f, struct plan *p)
 	s->fetch_wait_a = s->fetch_wait_aaaa = true;
 }
 
+static void fetch_over(struct sts_fact *s)
+{
+	s->fetch = STS_FETCH_IDLE;
+	s->fetch_wait_a = s->fetch_wait_aaaa = s->fetch_wait_body = false;
+	s->overdue = false;
+	s->refresh = false;
+}
+
 static void fetch_failed(struct facts *f, enum fetch_failure failure, const char *why, int64_t now)
 {
 	struct sts_fact *s = &f->sts;
@@ -124,9 +132,7 @@ static void fetch_failed(struct facts *f, enum fetch_failure failure, const char
 	memcpy(s->fail_id, s->fetch_id, sizeof s->fail_id);
 	s->fail_at = now;
 	snprintf(s->fail_why, sizeof s->fail_why, "%s", why != NULL ? why : "");
-	s->fetch = STS_FETCH_IDLE;
-	s->overdue = false;
-	s->refresh = false;
+	fetch_over(s);
 }
 
 static void ask_body(struct facts *f, int64_t now, struct plan *p)
@@ -289,9 +295,7 @@ static void policy_fetched(struct facts *f, struct sts_policy *policy, int64_t n
 	s->failure = FETCH_OK;
 	s->fail_id[0] = s->fail_why[0] = '\0';
 	s->fail_at = 0;
-	s->fetch = STS_FETCH_IDLE;
-	s->overdue = false;
-	s->refresh = false;
+	fetch_over(s);
 }
 
 void plan_take_policy(struct facts *f, const struct policy_result *result, int64_t now)
@@ -308,4 +312,9 @@ void plan_take_policy(struct facts *f, const struct policy_result *result, int64
 		fetch_failed(f, FETCH_INVALID, reason, now);
 	else
 		policy_fetched(f, &policy, now);
+}
+
+void plan_policy_elsewhere(struct facts *f)
+{
+	fetch_over(&f->sts);
 }

@@ -62,4 +62,7 @@ struct policy_result {
 };
 void plan_take_policy(struct facts *f, const struct policy_result *result, int64_t now);
 
+/* The fetch under way ends without a result of ours: another node made it, and facts_text_take_sts() took what it found. */
+void plan_policy_elsewhere(struct facts *f);
+
 #endif

@@ -60,8 +60,8 @@ static void add_hosts(struct facts *f, const struct mx_record *mx, size_t count)
 	}
 }
 
-/* A "." beside real hosts is the publisher's slip and ignored; alone it says "no mail" (RFC 7505 s3). A record that cannot be read
- * names no host anybody could deliver to. */
+/* A "." beside real hosts is the publisher's slip and ignored; alone it says "no mail" (RFC 7505 s3). A record that
+ * cannot be read names no host anybody could deliver to. */
 static void take_records(struct facts *f, const struct rr_answer *answer)
 {
 	struct mx_record *mx = xcalloc(answer->count + 1, sizeof *mx);
@@ -212,7 +212,8 @@ static void take_cname(struct host_fact *h, const struct rr_answer *answer)
 static const char *tlsa_why(const struct rr_answer *answer, enum tlsa_state state)
 {
 	if (state == TLSA_ERROR)
-		return answer->status == RR_BOGUS ? "DNSSEC validation of the TLSA records failed" : "the TLSA look-up failed";
+		return answer->status == RR_BOGUS ? "DNSSEC validation of the TLSA records failed"
+						  : "the TLSA look-up failed";
 	if (state != TLSA_NONE)
 		return NULL;
 	return answer->status == RR_OK ? "the TLSA records are not signed" : "no TLSA records";

@@ -18,8 +18,8 @@ int64_t plan_answer_until(const struct rr_answer *answer, int64_t now);
 /* The MX answer for the next hop's domain: the column of the table and the hosts, each at its first step. */
 void plan_take_mx(struct facts *f, const struct rr_answer *answer, int64_t now);
 
-/* The question of H's step: true with its NAME and TYPE. A step whose question cannot be asked (the TLSA name is too long,
- * the host is an address) is answered here; false: H is done. */
+/* The question of H's step: true with its NAME and TYPE. A step whose question cannot be asked (the TLSA name is too
+ * long, the host is an address) is answered here; false: H is done. */
 bool plan_host_question(struct host_fact *h, uint16_t port, char name[DOMAIN_SIZE], enum rr_type *type);
 
 /* The answer to that question; moves H to its next step. */

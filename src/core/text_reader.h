@@ -1,8 +1,9 @@
 /*
  * text_reader.h - the fields of a Redis hash, read as strictly as what comes from the network.
  *
- * Remembers the first complaint, so that a caller may check once. Numbers are decimal, words are of a table to the letter, a field
- * that is there twice is a complaint, an unknown field is not (a newer node may know more). Only facts_text_take.c calls it.
+ * Remembers the first complaint, so that a caller may check once. Numbers are decimal, words are of a table to the
+ * letter, a field that is there twice is a complaint, an unknown field is not (a newer node may know more). Only
+ * facts_text_take.c calls it.
  */
 #ifndef TLSMODE_CORE_TEXT_READER_H
 #define TLSMODE_CORE_TEXT_READER_H

@@ -1,6 +1,6 @@
 /*
- * fuzz_facts_text.c - hashes of a shared Redis: "KEY\n" then "name=value" lines. What is taken is written and taken again the
- * same, what is refused leaves nothing, and whatever was taken gives replies Postfix understands.
+ * fuzz_facts_text.c - hashes of a shared Redis: "KEY\n" then "name=value" lines. What is taken is written and taken
+ * again the same, what is refused leaves nothing, and whatever was taken gives replies Postfix understands.
  */
 #include "fuzz/fuzz.h"
 
@@ -21,8 +21,8 @@ static size_t read_fields(const char *p, size_t len, struct text_field out[FACTS
 
 		equal = memchr(p, '=', line);
 		if (equal != NULL)
-			out[n++] = (struct text_field){
-			    p, (size_t)(equal - p), equal + 1, line - (size_t)(equal + 1 - p)};
+			out[n++] =
+			    (struct text_field){p, (size_t)(equal - p), equal + 1, line - (size_t)(equal + 1 - p)};
 		p += line + (end != NULL);
 		len -= line + (end != NULL);
 	}
@@ -67,7 +67,8 @@ static void check_replies(const struct facts *f)
 	static char text[SOCKMAP_REPLY_MAX + 1], reply[SOCKMAP_REPLY_MAX + 1];
 	const struct answer_options o = {.min_tls = "1.2", .tlsrpt = true, .report_failures = true};
 	struct dest_setting dest = {.has_match = false};
-	struct explain_input in = {.facts = f, .now = NOW, .dest = &dest, .all_modes = true, .dane = true, .options = o};
+	struct explain_input in = {
+	    .facts = f, .now = NOW, .dest = &dest, .all_modes = true, .dane = true, .options = o};
 	char *json;
 	int mode;
 

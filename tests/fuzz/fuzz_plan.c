@@ -1,6 +1,6 @@
 /*
- * fuzz_plan.c - the planner under answers, orders and clocks that the input chooses: it always comes to an end, its replies are
- * ones Postfix understands, and with an enforce policy in force they protect.
+ * fuzz_plan.c - the planner under answers, orders and clocks that the input chooses: it always comes to an end, its
+ * replies are ones Postfix understands, and with an enforce policy in force they protect.
  */
 #include "fuzz/fuzz.h"
 
@@ -19,7 +19,8 @@ static unsigned take(struct input *in)
 	return in->p < in->end ? *in->p++ : 0;
 }
 
-static const char *const names[] = {"", "a.example", "mx.a.example", "mx2.a.example", "b.example", "192.0.2.1", "MX.a.Example"};
+static const char *const names[] = {"",		 "a.example", "mx.a.example", "mx2.a.example",
+				    "b.example", "192.0.2.1", "MX.a.Example"};
 
 static size_t put_name(uint8_t *out, const char *name)
 {
@@ -100,7 +101,8 @@ static void give_policy(struct input *in, struct facts *f, int64_t now)
 	};
 	unsigned how = take(in);
 	const char *body = bodies[how % (sizeof bodies / sizeof bodies[0])];
-	struct policy_result r = {.failure = (enum fetch_failure)(how / 8 % 4), .why = "fuzz", .body = body, .len = strlen(body)};
+	struct policy_result r = {
+	    .failure = (enum fetch_failure)(how / 8 % 4), .why = "fuzz", .body = body, .len = strlen(body)};
 
 	if (how < 128)
 		r.failure = FETCH_OK;

@@ -1,6 +1,6 @@
 /*
- * drive.c - the planner's loop over a script. Checks on the way what every driver relies on: no question twice at once, never
- * ready without an end, never idle while not ready.
+ * drive.c - the planner's loop over a script. Checks on the way what every driver relies on: no question twice at once,
+ * never ready without an end, never idle while not ready.
  */
 #include "lib/drive.h"
 
@@ -96,17 +96,33 @@ static void give_shared(struct drive *d, struct job *job, int64_t now)
 	line = d->world->redis_away ? NULL : world_hash(d->world, key, now);
 	if (line != NULL)
 		facts_text_take_dane(&job->facts, field, world_fields(line, field), now, &reason);
-	plan_take_shared(&job->facts);
+}
+
+static bool of_fetch(const struct ask *a)
+{
+	return a->kind == ASK_POLICY || a->kind == ASK_POLICY_A || a->kind == ASK_POLICY_AAAA;
+}
+
+static void drop_fetch(struct job *job)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < job->waiting_count; i++)
+		if (!of_fetch(&job->waiting[i]))
+			job->waiting[kept++] = job->waiting[i];
+	job->waiting_count = kept;
 }
 
 static void give(struct drive *d, struct job *job, const struct ask *a, int64_t now)
 {
-	if (a->kind == ASK_SHARED)
+	if (a->kind == ASK_SHARED) {
 		give_shared(d, job, now);
-	else if (a->kind == ASK_POLICY)
+		plan_take_shared(&job->facts);
+	} else if (a->kind == ASK_POLICY) {
 		plan_take_policy(&job->facts, &world_find_https(d->world, a->name)->result, now);
-	else
+	} else {
 		plan_take_answer(&job->facts, a, &world_find_dns(d->world, a->name, a->type)->answer, now);
+	}
 }
 
 /* Lets one answer come; false when none can. */
@@ -128,12 +144,8 @@ static bool step(struct drive *d, struct job *job, int64_t now)
 	return true;
 }
 
-static bool of_fetch(const struct ask *a)
-{
-	return a->kind == ASK_POLICY || a->kind == ASK_POLICY_A || a->kind == ASK_POLICY_AAAA;
-}
-
-/* Nothing comes any more, and the facts do not decide: sts.timeout when only the fetch is missing, else the deadline. */
+/* Nothing comes any more, and the facts do not decide: sts.timeout when only the fetch is missing, else the deadline.
+ */
 static void give_up(struct job *job, int64_t now)
 {
 	size_t i, kept = 0;
@@ -153,8 +165,9 @@ static const char *line_of(const struct text_fields *t, char *out, size_t size)
 	size_t i, len = 0;
 
 	for (i = 0; i < t->count; i++)
-		len += (size_t)snprintf(out + len, size - len, "%s%.*s=%.*s", i > 0 ? "|" : "", (int)t->field[i].name_len,
-		    t->field[i].name, (int)t->field[i].value_len, t->field[i].value);
+		len +=
+		    (size_t)snprintf(out + len, size - len, "%s%.*s=%.*s", i > 0 ? "|" : "", (int)t->field[i].name_len,
+				     t->field[i].name, (int)t->field[i].value_len, t->field[i].value);
 	return out;
 }
 
@@ -222,5 +235,13 @@ void drive_round(struct drive *d, struct job *job, int64_t now, drive_ready_fn *
 
 void drive_late(struct drive *d, struct job *job, int64_t now)
 {
+	run(d, job, now, NULL, NULL);
+}
+
+void drive_elsewhere(struct drive *d, struct job *job, int64_t now)
+{
+	drop_fetch(job);
+	give_shared(d, job, now);
+	plan_policy_elsewhere(&job->facts);
 	run(d, job, now, NULL, NULL);
 }

@@ -254,8 +254,8 @@ static const char *check_value(struct policy *p, enum attribute a, struct text v
 {
 	static const char *const yes_no[] = {"yes", "no"};
 	static const char *const types[] = {"sts", "no-policy-found"};
-	static const char *const failures[] = {
-	    "sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid", "validation-failure"};
+	static const char *const failures[] = {"sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid",
+					       "validation-failure"};
 	size_t i;
 
 	switch (a) {

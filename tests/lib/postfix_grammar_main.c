@@ -1,6 +1,6 @@
 /*
- * postfix-grammar - reads lines "VERSION<TAB>reply" (VERSION 37, 310, or any) and stops at the first that Postfix would not
- * take: its line and why on stderr, exit status 1. Says how many were good.
+ * postfix-grammar - reads lines "VERSION<TAB>reply" (VERSION 37, 310, or any) and stops at the first that Postfix would
+ * not take: its line and why on stderr, exit status 1. Says how many were good.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -52,10 +52,10 @@ struct world {
 
 void world_fini(struct world *w);
 
-/* "NAME TYPE ok secure|insecure TTL [-> CANON] DATA | DATA", "NAME TYPE nodata|nxdomain secure|insecure TTL [-> CANON]",
- * "NAME TYPE error|bogus|never". Replaces what was said of NAME and TYPE. False: the line is malformed.
- * DATA: MX "10 mx.a.example" or "many N"; A, AAAA an address; CNAME a name; TXT text ('^' parts character-strings);
- * TLSA "usable", "unusable". */
+/* "NAME TYPE ok secure|insecure TTL [-> CANON] DATA | DATA", "NAME TYPE nodata|nxdomain secure|insecure TTL [->
+ * CANON]", "NAME TYPE error|bogus|never". Replaces what was said of NAME and TYPE. False: the line is malformed. DATA:
+ * MX "10 mx.a.example" or "many N"; A, AAAA an address; CNAME a name; TXT text ('^' parts character-strings); TLSA
+ * "usable", "unusable". */
 bool world_set_dns(struct world *w, const char *line);
 
 /* "HOST body TEXT" (\n is a line end), "HOST policy MODE MAX_AGE MX MX...", "HOST fail KIND why", "HOST never". */

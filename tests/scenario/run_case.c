@@ -1,9 +1,10 @@
 /*
  * run_case - runs every *.case of its folder, in several orders of answers, and prints TAP.
  *
- * The language: one command a line, '#' begins a comment. World: dns, https (lib/world.h), redis. Settings: rcpt, except, conf.
- * Time: clock +N. Questions: ask, refresh, late, node, restart. Expectations, about the last question: reply, reply-begins, row, reasons, asked,
- * asked-not, fetches, gave-up, until, policy, refresh-at, redis have. See the table of commands.
+ * The language: one command a line, '#' begins a comment. World: dns, https (lib/world.h), redis. Settings: rcpt,
+ * except, conf. Time: clock +N. Questions: ask, refresh, late, elsewhere, node, restart. Expectations, about the last
+ * question: reply, reply-begins, row, reasons, asked, asked-not, fetches, gave-up, until, policy, refresh-at, redis
+ * have. See the table of commands.
  */
 #include <glob.h>
 #include <stdarg.h>
@@ -166,8 +167,8 @@ static void set_setting(struct scenario *s, enum setting_kind kind, char *args)
 		else if (strncmp(field, "ends=", 5) == 0)
 			value.ends_at_ms = time_of(s, field + 5) * 1000;
 		else
-			setting_field(&value, kind, field, (size_t)(equal - field), equal + 1, strlen(equal + 1), complaint,
-			    sizeof complaint);
+			setting_field(&value, kind, field, (size_t)(equal - field), equal + 1, strlen(equal + 1),
+				      complaint, sizeof complaint);
 	}
 	settings_put(s->settings, kind, name, &value);
 }
@@ -245,11 +246,18 @@ static void check_grammar(struct scenario *s)
 
 static void check_explain(struct scenario *s, const struct dest_setting *dest, const struct answer_options *o)
 {
-	struct explain_input in = {.facts = &s->job->facts, .now = s->now, .dest = dest, .mode = s->mode, .all_modes = true,
-	    .dane = s->dane, .options = *o, .settings_known = true};
+	struct explain_input in = {.facts = &s->job->facts,
+				   .now = s->now,
+				   .dest = dest,
+				   .mode = s->mode,
+				   .all_modes = true,
+				   .dane = s->dane,
+				   .options = *o,
+				   .settings_known = true};
 	char *json = explain_json(&in);
 
-	if (strlen(json) > SOCKMAP_REPLY_MAX - 3 || strchr(json, '\n') != NULL || strstr(json, "\"verdicts\":[{") == NULL)
+	if (strlen(json) > SOCKMAP_REPLY_MAX - 3 || strchr(json, '\n') != NULL ||
+	    strstr(json, "\"verdicts\":[{") == NULL)
 		wrong(s, "explain: %.200s", json);
 	free(json);
 }
@@ -327,6 +335,14 @@ static void cmd_late(struct scenario *s, char *args)
 	begin_question(s);
 	s->job = job_of(s, args);
 	drive_late(&s->drive, s->job, s->now);
+	end_question(s);
+}
+
+static void cmd_elsewhere(struct scenario *s, char *args)
+{
+	begin_question(s);
+	s->job = job_of(s, args);
+	drive_elsewhere(&s->drive, s->job, s->now);
 	end_question(s);
 }
 
@@ -490,6 +506,7 @@ static const struct {
     {"ask", cmd_ask},
     {"refresh", cmd_refresh},
     {"late", cmd_late},
+    {"elsewhere", cmd_elsewhere},
     {"reply", cmd_reply},
     {"reply-begins", cmd_reply_begins},
     {"row", cmd_row},
@@ -569,7 +586,8 @@ static void run_case(const char *path, unsigned order, unsigned number)
 		run_file(s, f);
 		fclose(f);
 	}
-	printf("%s %u - %s, order %u: %s\n", s->error[0] ? "not ok" : "ok", number, s->file, order, s->error[0] ? s->error : s->title);
+	printf("%s %u - %s, order %u: %s\n", s->error[0] ? "not ok" : "ok", number, s->file, order,
+	       s->error[0] ? s->error : s->title);
 	scenario_fini(s);
 	free(s);
 }

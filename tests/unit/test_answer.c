@@ -1,6 +1,6 @@
 /*
- * test_answer.c - the lines themselves: exact forms, names that both a policy and a setting allow, and over the whole input
- * space of the decision that Postfix takes every reply.
+ * test_answer.c - the lines themselves: exact forms, names that both a policy and a setting allow, and over the whole
+ * input space of the decision that Postfix takes every reply.
  */
 #include "unit/check.h"
 
@@ -16,7 +16,7 @@ static char reply[SOCKMAP_REPLY_MAX + 1];
 
 /* "OK ..." as sockmap.c sends it. */
 static const char *reply_of(struct verdict *v, const struct facts *f, const struct dest_setting *dest,
-    const struct answer_options *o)
+			    const struct answer_options *o)
 {
 	static char text[SOCKMAP_REPLY_MAX + 1];
 	struct sbuf t, r;
@@ -67,13 +67,13 @@ static void test_forms(void **state)
 	    {{.level = LEVEL_ENCRYPT}, "OK encrypt protocols=>=TLSv1.2"},
 	    {{.level = LEVEL_VERIFY}, "OK verify match=hostname servername=hostname protocols=>=TLSv1.2"},
 	    {{.level = LEVEL_SECURE, .use_policy = true},
-	        "OK secure match=mx.a.example:.b.example servername=hostname protocols=>=TLSv1.2"},
+	     "OK secure match=mx.a.example:.b.example servername=hostname protocols=>=TLSv1.2"},
 	    {{.level = LEVEL_SECURE, .use_match = true},
-	        "OK secure match=x.b.example:.c.example servername=hostname protocols=>=TLSv1.2"},
+	     "OK secure match=x.b.example:.c.example servername=hostname protocols=>=TLSv1.2"},
 	    {{.level = LEVEL_SECURE, .use_policy = true, .use_match = true},
-	        "OK secure match=x.b.example servername=hostname protocols=>=TLSv1.2"},
+	     "OK secure match=x.b.example servername=hostname protocols=>=TLSv1.2"},
 	    {{.level = LEVEL_TEMP, .reasons = 1u << REASON_MX_BOGUS},
-	        "TEMP a.example: DNSSEC validation of the MX records failed"},
+	     "TEMP a.example: DNSSEC validation of the MX records failed"},
 	};
 	struct dest_setting dest = {.has_match = true, .match = "x.b.example:.c.example"};
 	struct facts *f = fresh("a.example");
@@ -111,7 +111,8 @@ static void test_tlsrpt(void **state)
 
 	(void)state;
 	set_policy(f, "mx.a.example *.b.example");
-	assert_string_equal(reply_of(&v, f, &dest, &tlsrpt),
+	assert_string_equal(
+	    reply_of(&v, f, &dest, &tlsrpt),
 	    "OK secure match=mx.a.example:.b.example servername=hostname protocols=>=TLSv1.2 policy_type=sts "
 	    "policy_domain=a.example mx_host_pattern=mx.a.example mx_host_pattern=*.b.example "
 	    "{ policy_string = version: STSv1 } { policy_string = mode: enforce } { policy_string = mx: mx.a.example } "
@@ -121,13 +122,14 @@ static void test_tlsrpt(void **state)
 	set_policy(f, "mx.a.example");
 	v = (struct verdict){.level = LEVEL_SECURE, .use_policy = true};
 	assert_string_equal(reply_of(&v, f, &dest, &tlsrpt),
-	    "OK secure match=mx.a.example servername=hostname protocols=>=TLSv1.2");
+			    "OK secure match=mx.a.example servername=hostname protocols=>=TLSv1.2");
 }
 
 static void test_report_failures(void **state)
 {
 	struct answer_options o = {.min_tls = "1.2", .tlsrpt = true, .report_failures = true};
-	struct answer_options off = {.min_tls = "1.2", .tlsrpt = true}, not_tlsrpt = {.min_tls = "1.2", .report_failures = true};
+	struct answer_options off = {.min_tls = "1.2", .tlsrpt = true},
+			      not_tlsrpt = {.min_tls = "1.2", .report_failures = true};
 	struct dest_setting dest = {0}, ignore = {.sts_ignore = true};
 	struct verdict v = {.level = LEVEL_NOTFOUND};
 	struct facts *f = fresh("a.example");
@@ -140,7 +142,7 @@ static void test_report_failures(void **state)
 	f->sts.failure = FETCH_WEBPKI;
 	strcpy(f->sts.fail_id, "a");
 	assert_string_equal(reply_of(&v, f, &dest, &o),
-	    "OK may policy_type=sts policy_domain=a.example policy_failure=sts-webpki-invalid");
+			    "OK may policy_type=sts policy_domain=a.example policy_failure=sts-webpki-invalid");
 	assert_string_equal(reply_of(&v, f, &dest, &off), "NOTFOUND ");
 	assert_string_equal(reply_of(&v, f, &dest, &not_tlsrpt), "NOTFOUND ");
 	assert_string_equal(reply_of(&v, f, &ignore, &o), "NOTFOUND ");
@@ -152,8 +154,8 @@ static void test_report_failures(void **state)
 
 static void test_temp_names_the_domain(void **state)
 {
-	static const enum reason reasons[] = {
-	    REASON_MX_BOGUS, REASON_MX_ERROR, REASON_DANE_ERROR, REASON_NO_MATCH_FOR_LITERAL, REASON_MATCH_EMPTY};
+	static const enum reason reasons[] = {REASON_MX_BOGUS, REASON_MX_ERROR, REASON_DANE_ERROR,
+					      REASON_NO_MATCH_FOR_LITERAL, REASON_MATCH_EMPTY};
 	struct dest_setting dest = {0};
 	size_t i;
 
@@ -215,14 +217,15 @@ static void test_intersection(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT_OF(rows); i++) {
-		struct verdict v = {.level = LEVEL_SECURE, .use_policy = rows[i].policy != NULL, .use_match = rows[i].match != NULL};
+		struct verdict v = {
+		    .level = LEVEL_SECURE, .use_policy = rows[i].policy != NULL, .use_match = rows[i].match != NULL};
 		struct answer_options o = {.min_tls = ""};
 		struct dest_setting dest = {.has_match = rows[i].match != NULL};
 		struct facts *f = fresh("a.example");
 		char row[200], expected[200];
 
 		snprintf(row, sizeof row, "policy %s match %s", rows[i].policy ? rows[i].policy : "-",
-		    rows[i].match ? rows[i].match : "-");
+			 rows[i].match ? rows[i].match : "-");
 		if (rows[i].match != NULL)
 			strcpy(dest.match, rows[i].match);
 		if (rows[i].policy != NULL)
@@ -230,7 +233,8 @@ static void test_intersection(void **state)
 		reply_of(&v, f, &dest, &o);
 		if (rows[i].names == NULL) {
 			check_row(row, strncmp(reply, "TEMP a.example: ", 16) == 0);
-			check_row(row, v.level == LEVEL_TEMP && (v.reasons & 1u << REASON_MATCH_EMPTY) && !v.use_policy);
+			check_row(row,
+				  v.level == LEVEL_TEMP && (v.reasons & 1u << REASON_MATCH_EMPTY) && !v.use_policy);
 			continue;
 		}
 		snprintf(expected, sizeof expected, "OK secure match=%s servername=hostname", rows[i].names);
@@ -285,13 +289,15 @@ static void test_intersection_property(void **state)
 				*end = '\0';
 			}
 			for (h = 0; h < COUNT_OF(hosts); h++) {
-				bool both = sts_policy_matches(&f->sts.policy, hosts[h]) && match_allows(dest.match, hosts[h]);
+				bool both =
+				    sts_policy_matches(&f->sts.policy, hosts[h]) && match_allows(dest.match, hosts[h]);
 				bool answered = names[0] != '\0' && match_allows(names, hosts[h]);
 
-				/* Postfix's ".x" is deeper than the policy's "*.x" (FACTS.md): only that may be wider */
+				/* Postfix's ".x" is deeper than the policy's "*.x" (FACTS.md): only that may be wider
+				 */
 				if ((both && !answered) || (answered && !match_allows(dest.match, hosts[h])))
-					fail_msg("policy %s, match %s, host %s: both %d, answer %s", policy, dest.match, hosts[h],
-					    both, names);
+					fail_msg("policy %s, match %s, host %s: both %d, answer %s", policy, dest.match,
+						 hosts[h], both, names);
 			}
 		}
 	}
@@ -327,7 +333,8 @@ static void test_reply_size(void **state)
 
 static void test_sts_map(void **state)
 {
-	struct dest_setting none = {0}, ignore = {.sts_ignore = true}, match = {.has_match = true, .match = ".b.example"};
+	struct dest_setting none = {0}, ignore = {.sts_ignore = true},
+			    match = {.has_match = true, .match = ".b.example"};
 	struct facts *f = fresh("a.example");
 	char text[1000];
 	struct sbuf b;
@@ -420,7 +427,8 @@ static void all_settings(const struct facts *f, int facts_index)
 
 			decide(f, NOW, (enum mode)(mode % MODE_COUNT), &dest, mode < MODE_COUNT, &decided);
 			for (form = 0; form < 3; form++) {
-				struct answer_options o = {.min_tls = "1.2", .tlsrpt = form > 0, .report_failures = form == 2};
+				struct answer_options o = {
+				    .min_tls = "1.2", .tlsrpt = form > 0, .report_failures = form == 2};
 				struct verdict v = decided;
 
 				reply_of(&v, f, &dest, &o);
@@ -433,7 +441,8 @@ static void all_settings(const struct facts *f, int facts_index)
 
 static void test_every_reply(void **state)
 {
-	static const char *const others[] = {"[192.0.2.1]", "[2001:db8::1]:587", ".a.example", "/run/x", "[a.example]:587"};
+	static const char *const others[] = {"[192.0.2.1]", "[2001:db8::1]:587", ".a.example", "/run/x",
+					     "[a.example]:587"};
 	size_t n;
 	int i;
 
@@ -452,11 +461,17 @@ static void test_every_reply(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_forms),          cmocka_unit_test(test_min_tls),
-	    cmocka_unit_test(test_tlsrpt),         cmocka_unit_test(test_report_failures),
-	    cmocka_unit_test(test_temp_names_the_domain), cmocka_unit_test(test_keywords_of_a_policy), cmocka_unit_test(test_intersection),
-	    cmocka_unit_test(test_intersection_property), cmocka_unit_test(test_reply_size),
-	    cmocka_unit_test(test_sts_map),        cmocka_unit_test(test_every_reply),
+	    cmocka_unit_test(test_forms),
+	    cmocka_unit_test(test_min_tls),
+	    cmocka_unit_test(test_tlsrpt),
+	    cmocka_unit_test(test_report_failures),
+	    cmocka_unit_test(test_temp_names_the_domain),
+	    cmocka_unit_test(test_keywords_of_a_policy),
+	    cmocka_unit_test(test_intersection),
+	    cmocka_unit_test(test_intersection_property),
+	    cmocka_unit_test(test_reply_size),
+	    cmocka_unit_test(test_sts_map),
+	    cmocka_unit_test(test_every_reply),
 	};
 
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);

@@ -95,7 +95,8 @@ static void set_mx(const char *status, json_t *hosts)
 	else if (strcmp(status, "secure-nullmx") == 0)
 		dns("example.com MX ok secure 300 0 .");
 	else
-		dns("example.com MX ok secure 300 %s%s", strcmp(status, "secure-cname") == 0 ? "-> other.example " : "", line);
+		dns("example.com MX ok secure 300 %s%s", strcmp(status, "secure-cname") == 0 ? "-> other.example " : "",
+		    line);
 }
 
 static void set_world(json_t *row)
@@ -164,7 +165,8 @@ static void check_vector(json_t *row, unsigned order)
 	/* row 3 of PRODUCT.md leaves a failed MX look-up to Postfix where only opportunistic mail asks */
 	decide(&job->facts, NOW, job->facts.mx == MX_ERROR ? MODE_ENFORCED : MODE_OPPORTUNISTIC, &dest, true, &v);
 	if (!expected(expect, class_of(&v)))
-		fail_msg("%s (%s): %s, not %s", id, json_string_value(json_object_get(row, "desc")), class_of(&v), expect);
+		fail_msg("%s (%s): %s, not %s", id, json_string_value(json_object_get(row, "desc")), class_of(&v),
+			 expect);
 	if (strstr(expect, "no TLSA") != NULL)
 		check_row(id, tlsa_questions(&d) == 0);
 	if (strstr(expect, "one TLSA") != NULL)

@@ -42,7 +42,8 @@ static const char *shown(const struct decide_facts *f, const struct decide_setti
 {
 	static char text[300];
 
-	snprintf(text, sizeof text,
+	snprintf(
+	    text, sizeof text,
 	    "mx=%d usable=%d unusable=%d none=%d error=%d sts=%d literal=%d | mode=%d rcpt=%d match=%d dane_ignore=%d "
 	    "sts_ignore=%d plaintext=%d for_all=%d dane=%d",
 	    (int)f->mx, f->usable, f->unusable, f->none, f->error, f->sts_enforce, f->literal, (int)s->mode,
@@ -68,10 +69,10 @@ static void for_all_inputs(law_fn *law)
 	}
 }
 
-#define HOLDS(condition, f, s)                                                                                                 \
-	do {                                                                                                                   \
-		if (!(condition))                                                                                              \
-			fail_msg("not so: %s\n  at %s", #condition, shown(f, s));                                              \
+#define HOLDS(condition, f, s)                                                                                         \
+	do {                                                                                                           \
+		if (!(condition))                                                                                      \
+			fail_msg("not so: %s\n  at %s", #condition, shown(f, s));                                      \
 	} while (0)
 
 static bool except_acts(const struct decide_settings *s)
@@ -231,15 +232,17 @@ static void law_strict_is_strict(const struct decide_facts *f, const struct deci
 	HOLDS(v->level != LEVEL_NOTFOUND && v->level != LEVEL_MAY && v->level != LEVEL_DANE, f, s);
 }
 
-static void law_enforce_policy_binds(const struct decide_facts *f, const struct decide_settings *s, const struct verdict *v)
+static void law_enforce_policy_binds(const struct decide_facts *f, const struct decide_settings *s,
+				     const struct verdict *v)
 {
 	if (!f->sts_enforce || f->literal || except_acts(s))
 		return;
-	HOLDS(v->level == LEVEL_TEMP || v->level == LEVEL_DANE_ONLY || (v->level == LEVEL_SECURE && v->use_policy), f, s);
+	HOLDS(v->level == LEVEL_TEMP || v->level == LEVEL_DANE_ONLY || (v->level == LEVEL_SECURE && v->use_policy), f,
+	      s);
 }
 
 static void law_failed_lookup_is_not_absence(const struct decide_facts *f, const struct decide_settings *s,
-    const struct verdict *v)
+					     const struct verdict *v)
 {
 	if (!lookup_failed(f) || except_acts(s))
 		return;
@@ -247,7 +250,7 @@ static void law_failed_lookup_is_not_absence(const struct decide_facts *f, const
 }
 
 static void law_no_dane_without_resolver(const struct decide_facts *f, const struct decide_settings *s,
-    const struct verdict *v)
+					 const struct verdict *v)
 {
 	if (s->dane)
 		HOLDS(!(v->reasons & 1u << REASON_NO_DANE_RESOLVER), f, s);
@@ -256,16 +259,18 @@ static void law_no_dane_without_resolver(const struct decide_facts *f, const str
 }
 
 /* Where TLSA exists behind hosts we could look at, a Postfix without DNSSEC still encrypts. */
-static void law_tlsa_is_encrypted(const struct decide_facts *f, const struct decide_settings *s, const struct verdict *v)
+static void law_tlsa_is_encrypted(const struct decide_facts *f, const struct decide_settings *s,
+				  const struct verdict *v)
 {
 	if (s->dane || f->literal || except_acts(s) || f->mx != COL_SECURE || (!f->usable && !f->unusable))
 		return;
-	HOLDS(v->level == LEVEL_TEMP || v->level == LEVEL_ENCRYPT || v->level == LEVEL_VERIFY || v->level == LEVEL_SECURE, f,
-	    s);
+	HOLDS(v->level == LEVEL_TEMP || v->level == LEVEL_ENCRYPT || v->level == LEVEL_VERIFY ||
+		  v->level == LEVEL_SECURE,
+	      f, s);
 }
 
 static void law_every_verdict_has_a_reason(const struct decide_facts *f, const struct decide_settings *s,
-    const struct verdict *v)
+					   const struct verdict *v)
 {
 	HOLDS(v->reasons != 0 && v->reasons < 1u << REASON_COUNT, f, s);
 	HOLDS(v->row >= 1 && v->row <= 15, f, s);
@@ -396,8 +401,8 @@ static bool same(const struct verdict *a, const struct verdict *b)
 	return a->level == b->level && a->use_policy == b->use_policy && a->use_match == b->use_match;
 }
 
-static void one_exception(const struct decide_facts *f, const struct decide_settings *s, const struct verdict *v, bool *flag,
-    struct decide_settings *less, enum reason reason)
+static void one_exception(const struct decide_facts *f, const struct decide_settings *s, const struct verdict *v,
+			  bool *flag, struct decide_settings *less, enum reason reason)
 {
 	bool told = v->reasons & 1u << reason, dane_there;
 	struct verdict w;
@@ -414,7 +419,8 @@ static void one_exception(const struct decide_facts *f, const struct decide_sett
 	*flag = true;
 }
 
-static void law_exceptions_are_told(const struct decide_facts *f, const struct decide_settings *s, const struct verdict *v)
+static void law_exceptions_are_told(const struct decide_facts *f, const struct decide_settings *s,
+				    const struct verdict *v)
 {
 	struct decide_settings less = *s;
 
@@ -462,7 +468,10 @@ static void law_dane_ignore(const struct decide_facts *f, const struct decide_se
 	else if (effective(s) == MODE_OPPORTUNISTIC)
 		HOLDS(v->level == LEVEL_MAY, f, s);
 	else
-		HOLDS(v->level == (s->match ? LEVEL_SECURE : effective(s) == MODE_ENFORCED ? LEVEL_ENCRYPT : LEVEL_VERIFY), f, s);
+		HOLDS(v->level == (s->match			   ? LEVEL_SECURE
+				   : effective(s) == MODE_ENFORCED ? LEVEL_ENCRYPT
+								   : LEVEL_VERIFY),
+		      f, s);
 }
 
 static void test_exceptions(void **state)
@@ -537,8 +546,8 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_table),      cmocka_unit_test(test_literal), cmocka_unit_test(test_laws),
-	    cmocka_unit_test(test_monotone),   cmocka_unit_test(test_exceptions), cmocka_unit_test(test_summary),
+	    cmocka_unit_test(test_table),    cmocka_unit_test(test_literal),	cmocka_unit_test(test_laws),
+	    cmocka_unit_test(test_monotone), cmocka_unit_test(test_exceptions), cmocka_unit_test(test_summary),
 	    cmocka_unit_test(test_names),
 	};
 

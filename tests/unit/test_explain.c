@@ -1,5 +1,6 @@
 /*
- * test_explain.c - the one line of JSON: what stands in it, that it is one line, that it fits a reply whatever the facts.
+ * test_explain.c - the one line of JSON: what stands in it, that it is one line, that it fits a reply whatever the
+ * facts.
  */
 #include "unit/check.h"
 
@@ -93,12 +94,22 @@ static void test_everything(void **state)
 	    "mta-sts.a.example AAAA nodata insecure 100",
 	};
 	struct job *job = resolved(lines, COUNT_OF(lines), "a.example");
-	struct sender_setting sender = {.mode = MODE_ENFORCED, .mode_key = ".s.example", .mode_bad = true,
-	    .valid_until_ms = (NOW + 50) * 1000LL};
-	struct dest_setting dest = {.mode = MODE_ENFORCED, .mode_key = "a.example", .sts_ignore = true, .except_key = "*",
-	    .valid_until_ms = INT64_MAX};
-	struct explain_input in = {.facts = &job->facts, .now = NOW + 10, .dest = &dest, .sender = "x.s.example",
-	    .sender_setting = &sender, .all_modes = true, .dane = true, .options = {.min_tls = "1.2"}, .settings_known = true};
+	struct sender_setting sender = {
+	    .mode = MODE_ENFORCED, .mode_key = ".s.example", .mode_bad = true, .valid_until_ms = (NOW + 50) * 1000LL};
+	struct dest_setting dest = {.mode = MODE_ENFORCED,
+				    .mode_key = "a.example",
+				    .sts_ignore = true,
+				    .except_key = "*",
+				    .valid_until_ms = INT64_MAX};
+	struct explain_input in = {.facts = &job->facts,
+				   .now = NOW + 10,
+				   .dest = &dest,
+				   .sender = "x.s.example",
+				   .sender_setting = &sender,
+				   .all_modes = true,
+				   .dane = true,
+				   .options = {.min_tls = "1.2"},
+				   .settings_known = true};
 	json_t *o;
 
 	(void)state;
@@ -161,7 +172,8 @@ static void test_failure(void **state)
 	struct dest_setting dest = {.has_match = true, .mode = MODE_VERIFIED, .valid_until_ms = INT64_MAX};
 	struct nexthop nexthop;
 	static struct facts f;
-	struct explain_input in = {.facts = &f, .now = NOW, .dest = &dest, .all_modes = true, .dane = true, .options = {.min_tls = ""}};
+	struct explain_input in = {
+	    .facts = &f, .now = NOW, .dest = &dest, .all_modes = true, .dane = true, .options = {.min_tls = ""}};
 	json_t *o;
 
 	(void)state;
@@ -189,8 +201,12 @@ static void test_fits(void **state)
 	struct dest_setting dest = {.valid_until_ms = INT64_MAX};
 	struct nexthop nexthop;
 	static struct facts f;
-	struct explain_input in = {.facts = &f, .now = NOW, .dest = &dest, .all_modes = true, .dane = true,
-	    .options = {.min_tls = "1.2", .tlsrpt = true}};
+	struct explain_input in = {.facts = &f,
+				   .now = NOW,
+				   .dest = &dest,
+				   .all_modes = true,
+				   .dane = true,
+				   .options = {.min_tls = "1.2", .tlsrpt = true}};
 	char name[DOMAIN_SIZE], *patterns = xmalloc(STS_BODY_MAX + 400);
 	size_t i, len = 0;
 	json_t *o;
@@ -225,7 +241,8 @@ static void test_fits(void **state)
 	f.sts.failure = FETCH_FAILED;
 	memset(dest.match, '.', sizeof dest.match - 1);
 	o = explained(&in);
-	assert_int_equal(json_array_size(json_object_get(json_object_get(json_object_get(o, "sts"), "policy"), "mx")), 100);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(json_object_get(o, "sts"), "policy"), "mx")),
+			 100);
 	assert_true(atoi(at(o, "sts.policy.mx_not_shown")) > 100);
 	assert_true(atoi(at(o, "verdicts.0.answer_not_shown")) > 10000);
 	json_decref(o);

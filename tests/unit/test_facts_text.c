@@ -1,5 +1,6 @@
 /*
- * test_facts_text.c - facts to Redis hashes and back: round trip, what is worth telling, and every malformed value refused.
+ * test_facts_text.c - facts to Redis hashes and back: round trip, what is worth telling, and every malformed value
+ * refused.
  */
 #include "unit/check.h"
 
@@ -41,8 +42,9 @@ static const char *line_of(const struct text_fields *t)
 
 	line[0] = '\0';
 	for (i = 0; i < t->count; i++)
-		len += (size_t)snprintf(line + len, sizeof line - len, "%s%.*s=%.*s", i > 0 ? "|" : "", (int)t->field[i].name_len,
-		    t->field[i].name, (int)t->field[i].value_len, t->field[i].value);
+		len += (size_t)snprintf(line + len, sizeof line - len, "%s%.*s=%.*s", i > 0 ? "|" : "",
+					(int)t->field[i].name_len, t->field[i].name, (int)t->field[i].value_len,
+					t->field[i].value);
 	return line;
 }
 
@@ -169,10 +171,12 @@ static void test_sts_merge(void **state)
 	facts_fini(f);
 }
 
-/* An operator's `cache refresh`: due although the id is the same and a fetch has failed a moment ago; over once a fetch has ended. */
+/* An operator's `cache refresh`: due although the id is the same and a fetch has failed a moment ago; over once a fetch
+ * has ended. */
 static void test_sts_refresh(void **state)
 {
-	static const char policy[] = "txt=record|txt_id=1|txt_until=1000100|mode=enforce|max_age=9000|mx=a.example|id=1|fetched_at=999500|";
+	static const char policy[] =
+	    "txt=record|txt_id=1|txt_until=1000100|mode=enforce|max_age=9000|mx=a.example|id=1|fetched_at=999500|";
 	char line[400];
 	struct facts *f = fresh("a.example");
 	const char *reason;
@@ -276,7 +280,8 @@ static void test_dane_malformed(void **state)
 	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts=mx1.example usable 1000300 - -"},
 	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts=mx1.example usable  1000300 -"},
 	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts=mx1.example usable 1000300 -,"},
-	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts=m.example none 1 -,m.example none 1 -"},
+	    {"a.example",
+	     "mx=secure|kind=records|until=1000300|truncated=0|hosts=m.example none 1 -,m.example none 1 -"},
 	    {"[a.example]", "mx=secure|kind=records|until=1000300|truncated=0|hosts=a.example usable 1000300 -"},
 	    {"[a.example]", "mx=insecure|kind=none|until=1000300|truncated=0|hosts=a.example usable 1000300 -"},
 	    {"[a.example]", "mx=secure|kind=none|until=1000300|truncated=0|hosts=b.example usable 1000300 -"},
@@ -305,20 +310,23 @@ static void test_dane_merge(void **state)
 
 	(void)state;
 	/* past its end: nothing of it */
-	assert_true(take_dane(f, "mx=secure|kind=records|until=1000000|truncated=0|hosts=m.example usable 1000300 -", &reason));
+	assert_true(
+	    take_dane(f, "mx=secure|kind=records|until=1000000|truncated=0|hosts=m.example usable 1000300 -", &reason));
 	assert_int_equal(f->mx, MX_UNKNOWN);
 	/* a host past its end is known by name only; no end is believed for more than a day */
 	assert_true(take_dane(f,
-	    "mx=secure|kind=records|until=9999999|truncated=0|hosts=m.example usable 9999999 -,n.example usable 1000000 -",
-	    &reason));
+			      "mx=secure|kind=records|until=9999999|truncated=0|hosts=m.example usable 9999999 "
+			      "-,n.example usable 1000000 -",
+			      &reason));
 	assert_int_equal(f->mx_until, NOW + FACTS_TTL_MAX);
 	assert_int_equal(f->host[0].tlsa, TLSA_USABLE);
 	assert_int_equal(f->host[0].until, NOW + FACTS_TTL_MAX);
 	assert_int_equal(f->host[1].step, HOST_ASK_A);
 	/* then only what is missing is taken */
 	assert_true(take_dane(f,
-	    "mx=insecure|kind=records|until=9999999|truncated=0|hosts=m.example none 1000300 -,n.example none 1000300 -",
-	    &reason));
+			      "mx=insecure|kind=records|until=9999999|truncated=0|hosts=m.example none 1000300 "
+			      "-,n.example none 1000300 -",
+			      &reason));
 	assert_int_equal(f->mx, MX_SECURE);
 	assert_int_equal(f->host[0].tlsa, TLSA_USABLE);
 	assert_int_equal(f->host[1].tlsa, TLSA_NONE);
@@ -329,10 +337,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sts_round_trip), cmocka_unit_test(test_sts_malformed),
-	    cmocka_unit_test(test_sts_merge),      cmocka_unit_test(test_sts_refresh),
-	    cmocka_unit_test(test_sts_worth),
-	    cmocka_unit_test(test_dane_round_trip), cmocka_unit_test(test_dane_malformed),
-	    cmocka_unit_test(test_dane_merge),
+	    cmocka_unit_test(test_sts_merge),	   cmocka_unit_test(test_sts_refresh),
+	    cmocka_unit_test(test_sts_worth),	   cmocka_unit_test(test_dane_round_trip),
+	    cmocka_unit_test(test_dane_malformed), cmocka_unit_test(test_dane_merge),
 	};
 
 	return cmocka_run_group_tests_name("facts_text", tests, NULL, NULL);

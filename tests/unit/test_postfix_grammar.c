@@ -31,11 +31,13 @@ static void test_good(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT_OF(rows); i++) {
-		const char *wrong = postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum postfix_version)rows[i].version);
+		const char *wrong =
+		    postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum postfix_version)rows[i].version);
 
 		if (wrong != NULL)
 			fail_msg("%s: %s", rows[i].reply, wrong);
-		check_row(rows[i].reply, rows[i].version == 0 || !postfix_grammar_wise(rows[i].reply, strlen(rows[i].reply)));
+		check_row(rows[i].reply,
+			  rows[i].version == 0 || !postfix_grammar_wise(rows[i].reply, strlen(rows[i].reply)));
 	}
 }
 
@@ -85,8 +87,8 @@ static void test_bad(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT_OF(rows); i++)
-		check_row(rows[i].reply,
-		    postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum postfix_version)rows[i].version) != NULL);
+		check_row(rows[i].reply, postfix_grammar(rows[i].reply, strlen(rows[i].reply),
+							 (enum postfix_version)rows[i].version) != NULL);
 }
 
 static void test_unwise(void **state)
@@ -111,11 +113,34 @@ static void test_unwise(void **state)
 	}
 }
 
-/* Pieces of replies strung together at random: the checker reads within its bounds (sanitizers watch) and always ends. */
+/* Pieces of replies strung together at random: the checker reads within its bounds (sanitizers watch) and always ends.
+ */
 static void test_random(void **state)
 {
-	static const char *const pieces[] = {"OK ", "secure", " ", "{", "}", "match=", "a.example", ":", ",", "=", "policy_type=sts",
-	    "policy_string = ", "\t", "protocols=", ">=TLSv1.2", "!", "NOTFOUND ", "TEMP ", ".", "-", "*", "may", "dane", "servername="};
+	static const char *const pieces[] = {"OK ",
+					     "secure",
+					     " ",
+					     "{",
+					     "}",
+					     "match=",
+					     "a.example",
+					     ":",
+					     ",",
+					     "=",
+					     "policy_type=sts",
+					     "policy_string = ",
+					     "\t",
+					     "protocols=",
+					     ">=TLSv1.2",
+					     "!",
+					     "NOTFOUND ",
+					     "TEMP ",
+					     ".",
+					     "-",
+					     "*",
+					     "may",
+					     "dane",
+					     "servername="};
 	uint32_t seed = 12345;
 	unsigned n, i, good = 0;
 
