@@ -465,6 +465,9 @@ def refusals(w, m):
         same(s.message("<a@opp.test>", [("From", "b@opp.test"), ("TLS-Required", "No")]), (b"c", b""))
         same(s.message("<a@enf.test>", [("From", "b@enf.test")]), (b"c", b""))
     m.reload(milter="")
+    with session(m) as s:
+        same(s.message("<a@enf.test>", [("TLS-Required", "No"), ("Subject", "x")]), (b"c", b""))
+        same([h[0] for h in s.headers], [b"X-TLS-Mode", b"TLS-Required", b"Subject"])  # the field itself stays as it came
 
 
 @test("reload is whole or not at all: a bad file changes nothing and is named with its line")
@@ -479,6 +482,7 @@ def bad_reload(w, m):
     m.reload(result="change with a restart only", milter="", listen="unix:" + m.folder + "/other.sock")
     assert not os.path.exists(m.folder + "/other.sock")
     m.reload(listen="unix:" + m.socket)
+    m.reload(sig=signal.SIGHUP)  # a habit; libmilter alone would end
     same(m.mode_of("<a@enf.test>"), ["enforced; domain=enf.test; by=envelope"])
 
 
