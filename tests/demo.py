@@ -83,6 +83,7 @@ class Demo:
         self.w = w
         self.deliveries = deliveries
         self.wrong_rows = 0
+        self.results = []  # (as expected, row, policy, outcome)
         self.wrong_bounce = False
         self.table = Table("sender mode", "destination", "publishes", "policy answered", "outcome", "as expected")
 
@@ -99,7 +100,7 @@ class Demo:
     def policy(self, mode, domain):
         """What Postfix itself is told: postmap -q, the map's real client."""
         if self.w.postfix:
-            answer, complaint = self.w.postfix.query(domain, mode)
+            answer, complaint = self.w.postfix_query(domain, mode)
             return complaint or answer or NONE
         reply = self.w.ask(mode, domain)
         return reply[3:] if reply.startswith("OK ") else reply.strip()
@@ -124,6 +125,7 @@ class Demo:
         got = self.outcome(qid, rcpt) if self.deliveries else "not sent"
         good = got_policy == policy and (got == outcome or not self.deliveries)
         self.wrong_rows += not good
+        self.results.append((good, "%s to %s" % (mode, domain), got_policy, got))
         short = got_policy.replace(" servername=hostname", "").replace(" protocols=>=TLSv1.2", "") if good else got_policy
         self.table.add(mode, domain, publishes, short, got, "yes" if good else "NO: %s, %s" % (policy, outcome))
 

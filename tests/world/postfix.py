@@ -6,7 +6,6 @@ import pwd
 import re
 import shutil
 import smtplib
-import subprocess
 
 from .space import ROOT, run
 from .waiting import wait_for
@@ -84,6 +83,10 @@ class Postfix:
     def reload(self):
         run("postfix", "reload")
 
+    def flush(self):
+        """Tries everything that waits in the queue again."""
+        run("postqueue", "-f")
+
     def stop(self):
         run("postfix", "stop")
 
@@ -140,10 +143,3 @@ class Postfix:
             return next((m[1] for m in (re.search(r"%s: sender non-delivery notification: (\w+)" % qid, line)
                                         for line in self.lines()) if m), None)
         return wait_for("a bounce of " + qid, look, seconds, 0.05)
-
-    def query(self, key, name):
-        """postmap -q against a map of tlsmode-mapd: (answer or None, complaint)."""
-
-        done = subprocess.run(["postmap", "-q", key, "socketmap:unix:%s/tlsmode/map.sock:%s" % (QUEUE, name)],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        return (done.stdout.rstrip("\n") if done.returncode == 0 else None), done.stderr.strip()

@@ -125,6 +125,7 @@ class Space:
         for name in self.KEPT:
             if os.path.exists("/etc/postfix/" + name):
                 run("cp", "-a", "/etc/postfix/" + name, self.path_outside("postfix"))
+        open(self.path_outside("postfix/main.cf"), "w").close()  # postmap wants one even where no Postfix runs
         for folder, place in self.PLACES.items():
             if os.path.isdir(place):
                 run("mount", "--bind", self.path_outside(folder), place)

@@ -8,6 +8,8 @@
 
 Addresses: 127.0.0.1 resolver and Postfix, .2-.4 knot, .5 the failing DNS server, 127.0.1.1 policy host, 127.0.2.x receivers.
 """
+import subprocess
+
 from . import certs
 from .daemons import Daemons, merged
 from .faultdns import ADDRESS as FAULT_ADDRESS
@@ -164,6 +166,13 @@ class World:
             return client.ask(name, key)
         finally:
             client.close()
+
+    def postfix_query(self, key, name):
+        """The same by postmap -q, Postfix's own client (a Postfix need not run): (answer or None, complaint)."""
+        where = self.daemons.where
+        done = subprocess.run(["postmap", "-q", key, "socketmap:%s:%s" % (where, name)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)
+        return (done.stdout.rstrip("\n") if done.returncode == 0 else None), done.stderr.strip()
 
     def mode(self, domain, mode=None):
         """What redis-cli HSET (or DEL) does to a sender's mode."""
