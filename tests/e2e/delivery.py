@@ -29,8 +29,8 @@ ROWS = (
     (PROVEN, "insecure.test", "deferred", "4.7.5", None, None),
     # The handshake.
     (OPEN, "refuses.test", "sent", "2.0.0", "mx.refuses.test", ""),
-    (CLOSED, "refuses.test", "deferred", "4.7.4", None, None),
-    (OPEN, "garbage.test", "sent", "2.0.0", "mx.garbage.test", ""),
+    (CLOSED, "refuses.test", "deferred", "4.7.0", None, None),  # the receiver's own code
+    (OPEN, "garbage.test", "deferred", "4.7.5", None, None),  # Postfix tries in the clear only after minimal_backoff_time
     (CLOSED, "garbage.test", "deferred", "4.7.5", None, None),
     (CLOSED, "old.test", "deferred", "4.7.5", None, None),
     # Certificates. DANE-EE knows neither names nor dates (RFC 7672 s3.1.1).
