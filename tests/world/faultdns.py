@@ -1,6 +1,6 @@
 """A DNS server that fails as told: silent, SERVFAIL, REFUSED, or answers per name and type. For zones delegated away from knot.
 
-Its answers are unsigned. It notes every question. Listens on UDP and TCP, on one address.
+Its answers are unsigned. It notes every question. Listens on UDP and TCP at ADDRESS and wherever a zone of it says.
 """
 import socket
 import struct
@@ -14,30 +14,33 @@ ADDRESS = "127.0.0.5"
 class FaultDns:
     """ZONES: zones.Zone objects with server=ADDRESS. FAULTS: {(name with dot, type or "*"): fault}; fault is a word of RCODES or "silent"."""
 
-    def __init__(self, zones=(), faults=None, address=ADDRESS, port=53):
+    def __init__(self, zones=(), faults=None, port=53):
         self.zones = {zone.name: zone for zone in zones}
         self.faults = dict(faults or {})
         self.asked = []
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((address, port))
-        self.tcp = socket.create_server((address, port))
-        for serve in (self.serve_udp, self.serve_tcp):
-            threading.Thread(target=serve, daemon=True).start()
+        self.sockets = []
+        for address in {ADDRESS} | {zone.server for zone in self.zones.values()}:
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            udp.bind((address, port))
+            tcp = socket.create_server((address, port))
+            self.sockets += [udp, tcp]
+            for serve, listener in ((self.serve_udp, udp), (self.serve_tcp, tcp)):
+                threading.Thread(target=serve, args=(listener,), daemon=True).start()
 
-    def serve_udp(self):
+    def serve_udp(self, udp):
         while True:
             try:
-                wire, peer = self.udp.recvfrom(4096)
+                wire, peer = udp.recvfrom(4096)
             except OSError:
                 return
             answer = self.answer(wire)
             if answer:
-                self.udp.sendto(answer, peer)
+                udp.sendto(answer, peer)
 
-    def serve_tcp(self):
+    def serve_tcp(self, tcp):
         while True:
             try:
-                peer, _ = self.tcp.accept()
+                peer, _ = tcp.accept()
             except OSError:
                 return
             threading.Thread(target=self.serve_stream, args=(peer,), daemon=True).start()
@@ -113,5 +116,5 @@ class FaultDns:
         return pack_name(owner) + struct.pack("!HHIH", TYPES[rtype], 1, ttl, len(data)) + data
 
     def stop(self):
-        self.udp.close()
-        self.tcp.close()
+        for s in self.sockets:
+            s.close()

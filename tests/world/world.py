@@ -60,7 +60,7 @@ class World:
     def zone(self, name, **how):
         """A new zone (zones.Zone); FAULTY=True delegates it, unsigned, to the server that fails as self.faults says."""
         if how.pop("faulty", False):
-            how["server"] = FAULT_ADDRESS
+            how.setdefault("server", FAULT_ADDRESS)
             how.setdefault("signed", False)
         zone = self.zones[name] = Zone(name, **how)
         if self.knot:
