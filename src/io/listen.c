@@ -216,7 +216,9 @@ bool listen_permit(const struct listen_address *a, mode_t mode, const char *grou
 			 group, strerror(errno));
 		return false;
 	}
-	return chmod(path_of(a), mode) == 0 || system_error(error, size, a, "cannot set the permissions");
+	/* whoever owns the directory must not lead us to another file */
+	return fchmodat(AT_FDCWD, path_of(a), mode, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       system_error(error, size, a, "cannot set the permissions");
 }
 
 int listen_open(const struct listen_address *a, mode_t mode, const char *group, char *error, size_t size)

@@ -301,6 +301,9 @@ int main(int argc, char **argv)
 	if (!milter.options.foreground && milter.conf->log.target == LOG_TO_STDERR)
 		die(EX_CONFIG, "log.target = \"stderr\" needs -f: a daemon in the background has no standard error");
 	conf_free(&milter.conf);
+	/* a reload that comes before the loop takes it must not end us */
+	signal(SIGUSR1, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	if (!milter.options.foreground)
 		proc_background();
 	open_and_drop();

@@ -186,6 +186,26 @@ static void test_group(void **state)
 	unlink(path);
 }
 
+/* A symbolic link put in the socket's place: what it names keeps its mode and group. */
+static void test_swapped(void **state)
+{
+	struct listen_address a;
+	struct stat st;
+	char other[80];
+
+	(void)state;
+	snprintf(other, sizeof(other), "%s/other", dir);
+	close(open(other, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(symlink(other, path), 0);
+	assert_true(listen_parse(&a, text, error, sizeof(error)));
+	assert_false(listen_permit(&a, 0666, geteuid() == 0 ? "daemon" : "", error, sizeof(error)));
+	assert_int_equal(stat(other, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_gid, getegid());
+	unlink(path);
+	unlink(other);
+}
+
 static void test_no_directory(void **state)
 {
 	struct listen_address a;
@@ -228,7 +248,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_forms), cmocka_unit_test(test_unix),	       cmocka_unit_test(test_file),
-	    cmocka_unit_test(test_group), cmocka_unit_test(test_no_directory), cmocka_unit_test(test_port),
+	    cmocka_unit_test(test_group), cmocka_unit_test(test_no_directory), cmocka_unit_test(test_swapped),
+	    cmocka_unit_test(test_port),
 	};
 
 	return cmocka_run_group_tests_name("listen", tests, make_dir, remove_dir);
