@@ -69,11 +69,26 @@ void map_policy(struct mapd *m, const struct map_query *q)
 	map_ask_facts(m, q, &nexthop);
 }
 
+/* Of all who waited for a job the first has made the line. */
+static bool take_made(struct mapd *m, const struct map_query *q, const char *key)
+{
+	struct verdict_hit hit;
+
+	if (q->client || !verdict_cache_get(m->cache, key, strlen(key), verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
+		return false;
+	memcpy(m->reply.framed, hit.text, hit.len);
+	m->reply.len = hit.len;
+	m->reply.status = framed_status(hit.text);
+	if (hit.due)
+		verdicts_due(m, key, strlen(key), q->row->mode, hit.due, q->now_ms);
+	return true;
+}
+
 void map_policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
 {
 	if (mapd_settings_awaited(m))
 		reply_make(&m->reply, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
-	else
+	else if (!take_made(m, q, nexthop->key))
 		verdicts_render(m, nexthop, facts, q->row->mode, q->row->tlsrpt, q->now_ms);
 }
 

@@ -16,6 +16,7 @@
 #define SHARED_LINES 64     /* a power of two */
 #define SHARED_LINE_MAX 128 /* octets: longer lines name a domain's own hosts */
 #define SECOND_CHANCES 128  /* entries looked at for one eviction */
+#define EVICTIONS_AT_ONCE 256 /* for one line put: a much smaller bound is reached little by little */
 #define BYTES_PER_ENTRY 1024
 
 struct line {
@@ -153,6 +154,15 @@ static void evict_one(struct verdict_cache *c)
 	c->evicted++;
 }
 
+static void make_room(struct verdict_cache *c)
+{
+	for (int i = 0; i < EVICTIONS_AT_ONCE && c->oldest != c->newest; i++) {
+		if (c->map.count <= c->max_entries && c->bytes / BYTES_PER_ENTRY <= c->max_entries)
+			return;
+		evict_one(c);
+	}
+}
+
 /* key = "[" name "]" [ ":" port ] / name [ ":" port ] : the hash of NAME */
 static uint64_t hash_domain(const struct verdict_cache *c, const char *key, size_t len)
 {
@@ -242,8 +252,7 @@ void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, 
 	line_drop(c, &e->line[line]);
 	e->line[line] = line_get(c, text, len);
 	e->touched_ms[line / 2] = now_ms;
-	while (c->oldest != c->newest && (c->map.count > c->max_entries || c->bytes / BYTES_PER_ENTRY > c->max_entries))
-		evict_one(c);
+	make_room(c);
 }
 
 void verdict_cache_drop(struct verdict_cache *c, const char *key)

@@ -129,6 +129,16 @@ static void log_temp(struct mapd *m, const struct nexthop *nexthop, enum mode mo
 	    names_name(mode_names, (int)mode), log_quote(reason, sizeof(reason), text, strlen(text)));
 }
 
+static void log_verdict(const struct nexthop *nexthop, const struct verdict *v, enum mode mode, int64_t until_ms, int64_t now_ms)
+{
+	char key[NEXTHOP_SIZE * 4];
+
+	if (log_level() >= LOG_LVL_DEBUG)
+		log_debug("event=verdict nexthop=%s mode=%s row=%d level=%s valid_s=%lld",
+		    log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)), names_name(mode_names, (int)mode), v->row,
+		    names_name(level_names, (int)v->level), (long long)(until_ms - now_ms) / 1000);
+}
+
 /* ---- rendering ---- */
 
 static int64_t valid_until_ms(const struct facts *facts, const struct dest_setting *dest, int64_t now_ms)
@@ -145,18 +155,19 @@ void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct
 {
 	const struct conf_mapd *conf = &m->conf->mapd;
 	const struct answer_options options = {conf->min_tls, tlsrpt, conf->report_failures};
-	int64_t now = now_ms / 1000;
+	int64_t now = now_ms / 1000, until_ms;
 	struct dest_setting dest;
 	struct verdict v;
 
 	merge_dest(m, nexthop, now_ms, &dest);
 	decide(facts, now, mode, &dest, conf->dane, &v);
 	reply_end(&m->reply, answer_format(reply_begin(&m->reply), &v, facts, now, &dest, &options));
+	until_ms = valid_until_ms(facts, &dest, now_ms);
 	if (nexthop->key[0])
-		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, tlsrpt), m->reply.framed, m->reply.len, now_ms,
-		    valid_until_ms(facts, &dest, now_ms));
+		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, tlsrpt), m->reply.framed, m->reply.len, now_ms, until_ms);
 	if (mode != MODE_OPPORTUNISTIC)
 		remember(m, facts, mode_alone(&v));
+	log_verdict(nexthop, &v, mode, until_ms, now_ms);
 	log_exceptions(m, nexthop, &v, &dest, mode);
 	if (m->reply.status == SOCKMAP_TEMP)
 		log_temp(m, nexthop, mode);

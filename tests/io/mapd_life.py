@@ -76,7 +76,7 @@ def daemon_of(room):
 
 def background(tap):
     with Room() as room:
-        done = subprocess.run([MAPD, "-c", room.write()], stdin=subprocess.DEVNULL, timeout=20)
+        done = subprocess.run([MAPD, "-c", room.write()], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
         tap.equal(done.returncode, 0, "without -f the starter ends with 0")
         pid = daemon_of(room)
         try:
