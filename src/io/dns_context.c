@@ -39,9 +39,8 @@ static const struct option {
     {"outgoing-num-tcp:", "128"},
     {"edns-buffer-size:", "1232"},
     /* A server that is back, or a zone that is mended, is used again within seconds. */
+    {"infra-host-ttl:", "5"}, /* a timeout limit that has grown over minutes is forgotten */
     {"infra-keep-probing:", "yes"},
-    {"infra-host-ttl:", "30"},
-    {"infra-cache-max-rtt:", "2000"},
     {"val-bogus-ttl:", "5"},
     {"cache-max-negative-ttl:", "3600"},
     {"serve-expired:", "no"},
@@ -82,7 +81,7 @@ static int set_option(struct ub_ctx *ctx, const char *name, const char *value, c
 /* Options that this libunbound may be too old for; it works without them, only slower to see a server's return. */
 static bool may_lack(const char *name)
 {
-	return strcmp(name, "infra-cache-max-rtt:") == 0 || strcmp(name, "infra-keep-probing:") == 0;
+	return strcmp(name, "infra-keep-probing:") == 0;
 }
 
 static int set_options(struct ub_ctx *ctx, char *error, size_t size)
