@@ -117,10 +117,30 @@ static void mx_again(struct facts *f)
 	f->host_count = 0;
 }
 
+/* A clock that was set back must not make anything live, or be held off, longer than from now on. */
+static void cut(int64_t *at, int64_t latest)
+{
+	if (*at != INT64_MAX && *at > latest)
+		*at = latest;
+}
+
+static void cut_future(struct facts *f, int64_t now)
+{
+	size_t i;
+
+	cut(&f->mx_until, now + FACTS_TTL_MAX);
+	for (i = 0; i < f->host_count; i++)
+		cut(&f->host[i].until, now + FACTS_TTL_MAX);
+	cut(&f->sts.txt_until, now + FACTS_TXT_TTL_MAX);
+	cut(&f->sts.fetched_at, now);
+	cut(&f->sts.fail_at, now);
+}
+
 void facts_begin(struct facts *f, int64_t now)
 {
 	size_t i;
 
+	cut_future(f, now);
 	if (f->mx != MX_UNKNOWN && f->mx_until <= now)
 		mx_again(f);
 	for (i = 0; i < f->host_count; i++)

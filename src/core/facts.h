@@ -129,7 +129,8 @@ void facts_fini(struct facts *f);
 /* For plan.h and facts_text.h: a host at its first step. The caller minds FACTS_HOSTS_MAX and names used twice. */
 struct host_fact *facts_add_host(struct facts *f, const char *name);
 
-/* Makes F ready for a new round at NOW: parts whose end has come (by NOW) are unknown again; a valid policy stays. */
+/* Makes F ready for a new round at NOW: parts whose end has come (by NOW) are unknown again; a valid policy stays. Times a
+ * clock set back has left in the future are cut. */
 void facts_begin(struct facts *f, int64_t now);
 
 /* The policy in force at NOW: fetched, not past max_age. NULL otherwise. */

@@ -118,6 +118,17 @@ static bool hostname(struct text t)
 	return label > 0 && t.p[t.len - 1] != '-' && !all_digits;
 }
 
+/* Labels of letters, digits, '-' and '_'. */
+static bool labels(struct text t)
+{
+	size_t i;
+
+	for (i = 0; i < t.len; i++)
+		if (t.p[i] == '.' ? i == 0 || t.p[i - 1] == '.' : !label_char(t.p[i]))
+			return false;
+	return t.len > 0 && t.p[t.len - 1] != '.';
+}
+
 /* ---- attributes ---- */
 
 enum attribute {
@@ -216,7 +227,8 @@ static const char *check_protocols(struct text v)
 	return NULL;
 }
 
-/* One name of match=: a keyword, a host name, or "." and a host name. "*.x" is taken and never matches. */
+/* One name of match=: a keyword, a name, or "." and a name. Postfix takes any text; labels are what we ever say. "*.x" is
+ * taken and never matches. */
 static const char *check_match_name(struct policy *p, struct text t)
 {
 	if (t.len > 0 && *t.p == '*') {
@@ -225,7 +237,7 @@ static const char *check_match_name(struct policy *p, struct text t)
 	}
 	if (t.len > 1 && *t.p == '.')
 		t = (struct text){t.p + 1, t.len - 1};
-	return hostname(t) ? NULL : "match has a name that is no host name";
+	return labels(t) ? NULL : "match has a name that is no domain name";
 }
 
 static const char *check_match(struct policy *p, struct text v)
