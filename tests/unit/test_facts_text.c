@@ -282,6 +282,9 @@ static void test_dane_malformed(void **state)
 	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts=mx1.example usable 1000300 -,"},
 	    {"a.example",
 	     "mx=secure|kind=records|until=1000300|truncated=0|hosts=m.example none 1 -,m.example none 1 -"},
+	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts=m.example none x -"},
+	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts=m.example none 1000300 M.example"},
+	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts=m.example none 1000300 "},
 	    {"[a.example]", "mx=secure|kind=records|until=1000300|truncated=0|hosts=a.example usable 1000300 -"},
 	    {"[a.example]", "mx=insecure|kind=none|until=1000300|truncated=0|hosts=a.example usable 1000300 -"},
 	    {"[a.example]", "mx=secure|kind=none|until=1000300|truncated=0|hosts=b.example usable 1000300 -"},
@@ -301,6 +304,25 @@ static void test_dane_malformed(void **state)
 		check_row(rows[i].line, f->host_count == hosts && f->mx == mx);
 		check_row(rows[i].line, hosts == 0 || f->host[0].tlsa == TLSA_UNKNOWN);
 	}
+}
+
+/* One host more than is ever looked at. */
+static void test_dane_too_many(void **state)
+{
+	char line[10000] = "mx=secure|kind=records|until=1000300|truncated=0|hosts=";
+	struct facts *f = fresh("a.example");
+	const char *reason;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i <= FACTS_HOSTS_MAX; i++)
+		sprintf(line + strlen(line), "%sm%zu.example usable 1000300 -", i > 0 ? "," : "", i);
+	assert_false(take_dane(f, line, &reason));
+	assert_string_equal(reason, "too many hosts");
+	assert_int_equal(f->mx, MX_UNKNOWN);
+	*strrchr(line, ',') = '\0';
+	assert_true(take_dane(f, line, &reason));
+	assert_int_equal(f->host_count, FACTS_HOSTS_MAX);
 }
 
 static void test_dane_merge(void **state)
@@ -339,7 +361,8 @@ int main(void)
 	    cmocka_unit_test(test_sts_round_trip), cmocka_unit_test(test_sts_malformed),
 	    cmocka_unit_test(test_sts_merge),	   cmocka_unit_test(test_sts_refresh),
 	    cmocka_unit_test(test_sts_worth),	   cmocka_unit_test(test_dane_round_trip),
-	    cmocka_unit_test(test_dane_malformed), cmocka_unit_test(test_dane_merge),
+	    cmocka_unit_test(test_dane_malformed), cmocka_unit_test(test_dane_too_many),
+	    cmocka_unit_test(test_dane_merge),
 	};
 
 	return cmocka_run_group_tests_name("facts_text", tests, NULL, NULL);
