@@ -1,5 +1,5 @@
 # Debian packages for building, for the small mail world and for testing; sourced by contrib/check and contrib/demo.
-PACKAGES_BUILD="autoconf automake pkg-config make gcc libc6-dev libmilter-dev libssl-dev libhiredis-dev libunbound-dev
+PACKAGES_BUILD="autoconf automake pkg-config make gcc libc6-dev libmilter-dev libssl-dev libhiredis-dev libunbound-dev nettle-dev
 libevent-dev libcurl4-openssl-dev libconfuse-dev libidn2-dev libjansson-dev libcmocka-dev"
 PACKAGES_WORLD="python3 openssl ca-certificates iproute2 mount knot unbound redis-server redis-tools postfix"
 PACKAGES_CHECK="clang libclang-rt-dev llvm"
