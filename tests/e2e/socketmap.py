@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -164,17 +165,24 @@ def pipelining(tap, w):
     tap.equal(got, want, "SM-01 %d pipelined requests, hits and cold names mixed, in order" % len(want))
 
 
+def postmap(w, key, name):
+    """What Postfix's own client makes of it: (answer or None, complaint). Its exit status alone cannot tell TEMP from not found."""
+    done = subprocess.run(["postmap", "-q", key, "socketmap:%s:%s" % (w.daemons.where, name)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
+    return (done.stdout.rstrip("\n") if done.returncode == 0 else None), done.stderr.strip()
+
+
 def postfix(tap, w):
-    tap.equal(w.postfix.query("good.test", "opportunistic"), (GOOD[3:], ""), "SM-09 postmap takes the reply")
-    tap.equal(w.postfix.query("no-record.test", "opportunistic"), (None, ""), "SM-09 postmap: not found, without complaint")
-    answer, complaint = w.postfix.query("", "enforced")
+    tap.equal(postmap(w, "good.test", "opportunistic"), (GOOD[3:], ""), "SM-09 postmap takes the reply")
+    tap.equal(postmap(w, "no-record.test", "opportunistic"), (None, ""), "SM-09 postmap: not found, without complaint")
+    answer, complaint = postmap(w, "", "enforced")
     tap.ok(answer is None and complaint, "SM-03 postmap: TEMP is an error", complaint)
-    many, complaint = w.postfix.query("many-mx.test", "opportunistic")
+    many, complaint = postmap(w, "many-mx.test", "opportunistic")
     tap.ok(many and len(many) > 30000, "SM-04 postmap takes a long reply", "%.80r" % many, complaint, w.ask("explain", "many-mx.test"))
     for _ in range(3):
         w.daemons.mapd.stop()
         w.daemons.start_mapd()
-        tap.equal(w.postfix.query("good.test", "opportunistic"), (GOOD[3:], ""), "SM-06 after a restart of the daemon")
+        tap.equal(postmap(w, "good.test", "opportunistic"), (GOOD[3:], ""), "SM-06 after a restart of the daemon")
 
 
 def test(tap):
