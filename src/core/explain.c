@@ -29,8 +29,7 @@ static const char *const postfix_does[] = {
     [LEVEL_TEMP] = "Postfix defers the mail and asks again later",
     [LEVEL_MAY] = "Postfix encrypts where the receiver can, else delivers in the clear",
     [LEVEL_ENCRYPT] = "Postfix delivers over TLS or not at all; the certificate does not matter",
-    [LEVEL_DANE] = "Postfix looks host by host: authenticates with usable TLSA records, encrypts with unusable ones, "
-		   "skips hosts whose look-up fails, is opportunistic at the others",
+    [LEVEL_DANE] = "Postfix looks at each host: usable TLSA authenticates it, unusable encrypts, a failed look-up skips it",
     [LEVEL_DANE_ONLY] = "Postfix delivers only to hosts whose certificate their TLSA records authenticate",
     [LEVEL_VERIFY] = "Postfix delivers only where a public authority vouches for the MX host's name, or not at all",
     [LEVEL_SECURE] =
