@@ -52,6 +52,13 @@ static const struct option {
     {"qname-minimisation:", "yes"},
 };
 
+/* libunbound counts a forwarder's timeouts for all names together: after a few silent ones it would hold the forwarder itself for
+ * dead and refuse everybody's questions for seconds. So what it remembers of a forwarder ends at once. */
+static const struct option forward_options[] = {
+    {"infra-cache-max-rtt:", "120000"},
+    {"infra-host-ttl:", "1"},
+};
+
 static int sentence(char *error, size_t size, const char *what, const char *value, const char *reason)
 {
 	snprintf(error, size, "%s \"%s\": %s", what, value, reason);
@@ -84,10 +91,10 @@ static bool may_lack(const char *name)
 	return strcmp(name, "infra-keep-probing:") == 0;
 }
 
-static int set_options(struct ub_ctx *ctx, char *error, size_t size)
+static int set_options(struct ub_ctx *ctx, const struct option *table, size_t count, char *error, size_t size)
 {
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		if (set_option(ctx, options[i].name, options[i].value, error, size) < 0 && !may_lack(options[i].name))
+	for (size_t i = 0; i < count; i++)
+		if (set_option(ctx, table[i].name, table[i].value, error, size) < 0 && !may_lack(table[i].name))
 			return -1;
 	return 0;
 }
@@ -124,7 +131,9 @@ static int set_forwarders(struct ub_ctx *ctx, const struct conf_list *forward, c
 	for (size_t i = 0; i < forward->count; i++)
 		if (set_forwarder(ctx, forward->item[i], error, size) < 0)
 			return -1;
-	return 0;
+	if (forward->count == 0)
+		return 0;
+	return set_options(ctx, forward_options, sizeof(forward_options) / sizeof(forward_options[0]), error, size);
 }
 
 static FILE *open_file(const char *what, const char *path, char *error, size_t size)
@@ -250,7 +259,7 @@ static void start_failed(int rc, const struct conf_dns *conf, char *logged, char
 
 static int configure(struct ub_ctx *ctx, const struct conf_dns *conf, char *error, size_t size)
 {
-	if (set_options(ctx, error, size) < 0)
+	if (set_options(ctx, options, sizeof(options) / sizeof(options[0]), error, size) < 0)
 		return -1;
 	if (set_forwarders(ctx, &conf->forward, error, size) < 0 || set_root_hints(ctx, conf->root_hints, error, size) < 0)
 		return -1;

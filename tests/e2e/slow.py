@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from world.tap import main  # noqa: E402
 from world.world import World  # noqa: E402
 
-SILENT, GOOD, ROUNDS, DEADLINE = 12, 40, 3, 4
+SILENT, GOOD, ROUNDS, ALONE, DEADLINE = 12, 40, 3, 4, 4
 ONLY = "OK dane-only protocols=>=TLSv1.2"
 
 
@@ -18,8 +18,11 @@ def publish(w):
     for i in range(SILENT * 3):
         w.zone("silent%d.test" % i, faulty=True, server="127.0.5.%d" % (i + 1))  # one dead server each
         w.faults[("silent%d.test." % i, "MX")] = "silent"  # alive for everything else, so that it is asked again and again
-    for i in range(GOOD * ROUNDS):
-        w.zone("good%d.test" % i).set("@", "MX", "10 mx").set("mx", "A", "127.0.2.1").set(
+    for i in range(ALONE):
+        w.zone("alone%d.test" % i, faulty=True, server="127.0.6.%d" % (i + 1))
+        w.faults[("alone%d.test." % i, "MX")] = "silent"
+    for name in ["good%d.test" % i for i in range(GOOD * ROUNDS)] + ["after%d.test" % i for i in range(ALONE)]:
+        w.zone(name).set("@", "MX", "10 mx").set("mx", "A", "127.0.2.1").set(
             "_25._tcp.mx", "TLSA", "3 1 1 " + "ab" * 32)
 
 
@@ -60,15 +63,25 @@ def way(tap, w, name):
         name, min(s for _, s in answers), max(s for _, s in answers), DEADLINE))
 
 
+def one_by_one(tap, w, name):
+    """The same without company: nothing succeeds meanwhile that could keep a forwarder in good repute."""
+    for number in range(ALONE):
+        w.ask("enforced", "alone%d.test" % number)
+    replies = [w.ask("enforced", "after%d.test" % number) for number in range(ALONE)]
+    tap.equal(replies, [ONLY] * ALONE, "%s: %d cold good names after %d silent ones and nothing else" % (name, ALONE, ALONE))
+
+
 def test(tap):
     with World("e2e-slow") as w:
         publish(w)
         w.start(conf={"mapd": {"deadline": DEADLINE}, "dns": {"timeout": 3}}, postfix=False, milter=False)
         way(tap, w, "a forwarder")
+        one_by_one(tap, w, "a forwarder")
         w.daemons.mapd.stop()
         w.redis.cli("FLUSHALL")
         w.start_mapd({"mapd": {"deadline": DEADLINE}, "dns": {"timeout": 3}}, own_root=True)
         way(tap, w, "own recursion")
+        one_by_one(tap, w, "own recursion")
 
 
 if __name__ == "__main__":
