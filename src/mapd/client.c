@@ -187,7 +187,8 @@ void client_log_dropped(struct client *c, const char *reason, int64_t now_ms)
 	unsigned long suppressed;
 
 	if (ratelimit_ok(&c->server->malformed_lines, now_ms, &suppressed))
-		log_warn("event=client_dropped reason=\"%s\" fd=%d requests=%lu suppressed=%lu", reason, c->fd, c->requests, suppressed);
+		log_warn("event=client_dropped reason=\"%s\" fd=%d requests=%lu suppressed=%lu", reason, c->fd,
+		    c->requests, suppressed);
 }
 
 void client_reject(struct client *c, const char *reason)
@@ -198,7 +199,8 @@ void client_reject(struct client *c, const char *reason)
 	c->rejected = true;
 }
 
-/* Handles the requests in BUF as far as they are whole and the client is not held back. How many octets are done with. */
+/* Handles the requests in BUF as far as they are whole and the client is not held back. How many octets are done
+ * with. */
 static size_t handle_requests(struct client *c, const char *buf, size_t len, int64_t now_ms)
 {
 	struct server *s = c->server;

@@ -1,5 +1,6 @@
 /*
- * client.h - one connection of server.c: its bytes, its requests, its answers in their order. Private to server.c and client.c.
+ * client.h - one connection of server.c: its bytes, its requests, its answers in their order. Private to server.c and
+ * client.c.
  */
 #ifndef TLSMODE_MAPD_CLIENT_H
 #define TLSMODE_MAPD_CLIENT_H

@@ -1,7 +1,9 @@
 /*
- * listeners.h - the set of listening sockets, changed as a whole: new ones open before old ones close, and equal ones stay.
+ * listeners.h - the set of listening sockets, changed as a whole: new ones open before old ones close, and equal ones
+ * stay.
  *
- * A unix socket's file goes with its listener, unless another process has put its own there since. Called by main.c and reload.c.
+ * A unix socket's file goes with its listener, unless another process has put its own there since. Called by main.c and
+ * reload.c.
  */
 #ifndef TLSMODE_MAPD_LISTENERS_H
 #define TLSMODE_MAPD_LISTENERS_H
@@ -25,7 +27,8 @@ bool listeners_prepare(struct listeners *l, const struct conf_mapd *conf, char *
 void listeners_commit(struct listeners *l);
 void listeners_rollback(struct listeners *l);
 
-/* Connections are taken from here on, by BASE's loop, also from listeners that are committed later. Until then they queue up. */
+/* Connections are taken from here on, by BASE's loop, also from listeners that are committed later. Until then they
+ * queue up. */
 void listeners_serve(struct listeners *l, struct event_base *base);
 
 size_t listeners_count(const struct listeners *l);

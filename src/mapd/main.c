@@ -1,9 +1,9 @@
 /*
  * main.c - tlsmode-mapd: options, the order of the start, signals, and the end.
  *
- * Start: configuration, sockets bound (as root), account dropped, background, then settings, DNS and HTTPS; connections are
- * taken once the settings are known or Redis is found to be away. Exit codes of sysexits(3): 64 usage, 71 the system, 78
- * configuration; each with one sentence on standard error.
+ * Start: configuration, sockets bound (as root), account dropped, background, then settings, DNS and HTTPS; connections
+ * are taken once the settings are known or Redis is found to be away. Exit codes of sysexits(3): 64 usage, 71 the
+ * system, 78 configuration; each with one sentence on standard error.
  */
 #include <getopt.h>
 #include <signal.h>

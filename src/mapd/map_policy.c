@@ -74,7 +74,8 @@ static bool take_made(struct mapd *m, const struct map_query *q, const char *key
 {
 	struct verdict_hit hit;
 
-	if (q->client || !verdict_cache_get(m->cache, key, strlen(key), verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
+	if (q->client ||
+	    !verdict_cache_get(m->cache, key, strlen(key), verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
 		return false;
 	memcpy(m->reply.framed, hit.text, hit.len);
 	m->reply.len = hit.len;
@@ -84,7 +85,8 @@ static bool take_made(struct mapd *m, const struct map_query *q, const char *key
 	return true;
 }
 
-void map_policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
+void map_policy_finish(
+    struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
 {
 	if (mapd_settings_awaited(m))
 		reply_make(&m->reply, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
@@ -124,7 +126,8 @@ void map_refusal(struct mapd *m, const struct map_query *q)
 	const char *text;
 	struct sbuf *out = reply_begin(&m->reply);
 
-	if (!refusal_parse(host, &text, q->key, q->key_len) || !refusal_memory_mode_alone(m->refusals, host, tick_mono_ms())) {
+	if (!refusal_parse(host, &text, q->key, q->key_len) ||
+	    !refusal_memory_mode_alone(m->refusals, host, tick_mono_ms())) {
 		map_answer(m, q, SOCKMAP_NOTFOUND, "");
 		return;
 	}

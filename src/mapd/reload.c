@@ -44,8 +44,9 @@ static bool changed_since(const char *file, time_t when)
 /* A resolver that is made anew begins with empty caches: only when it must be. */
 static bool same_dns(const struct mapd *m, const struct conf_dns *a, const struct conf_dns *b)
 {
-	return same_list(&a->forward, &b->forward) && strcmp(a->root_hints, b->root_hints) == 0 && strcmp(a->trust_anchor, b->trust_anchor) == 0 &&
-	    a->timeout_s == b->timeout_s && !changed_since(b->trust_anchor, m->dns_since) && !changed_since(b->root_hints, m->dns_since);
+	return same_list(&a->forward, &b->forward) && strcmp(a->root_hints, b->root_hints) == 0 &&
+	    strcmp(a->trust_anchor, b->trust_anchor) == 0 && a->timeout_s == b->timeout_s &&
+	    !changed_since(b->trust_anchor, m->dns_since) && !changed_since(b->root_hints, m->dns_since);
 }
 
 static void parts_drop(struct mapd *m, struct parts *p)

@@ -1,8 +1,8 @@
 /*
  * reload.h - SIGHUP: the configuration is read again and taken whole or not at all (PRODUCT.md).
  *
- * No connection and no answer is lost: new listeners open before old ones close, equal ones stay, jobs under way end with what
- * they began with. The account (user) stays what it is until a restart.
+ * No connection and no answer is lost: new listeners open before old ones close, equal ones stay, jobs under way end
+ * with what they began with. The account (user) stays what it is until a restart.
  */
 #ifndef TLSMODE_MAPD_RELOAD_H
 #define TLSMODE_MAPD_RELOAD_H

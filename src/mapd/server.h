@@ -2,12 +2,14 @@
  * server.h - socketmap connections: netstrings in, netstrings out, each connection strictly in order.
  *
  * Knows nothing of maps: every request goes to one function, which answers it on the spot (client_answer) or later
- * (client_wait, ask_answer). A request that waits holds back only the answers of its own connection. Bytes are read into one
- * buffer of the server; a connection owns memory only for a request that has not wholly arrived and for answers that could
- * not be sent. Plain events with read and write on the loop's thread. Called by main.c (life), listeners.c (server_add) and maps.c.
+ * (client_wait, ask_answer). A request that waits holds back only the answers of its own connection. Bytes are read
+ * into one buffer of the server; a connection owns memory only for a request that has not wholly arrived and for
+ * answers that could not be sent. Plain events with read and write on the loop's thread. Called by main.c (life),
+ * listeners.c (server_add) and maps.c.
  *
- * A connection ends when the client closes it (after its answers, when it only closed its writing side), when it sends what is
- * no netstring of at most SOCKMAP_REQUEST_MAX octets, or when it leaves a request or our answers half done for stall_ms.
+ * A connection ends when the client closes it (after its answers, when it only closed its writing side), when it sends
+ * what is no netstring of at most SOCKMAP_REQUEST_MAX octets, or when it leaves a request or our answers half done for
+ * stall_ms.
  */
 #ifndef TLSMODE_MAPD_SERVER_H
 #define TLSMODE_MAPD_SERVER_H
@@ -33,14 +35,16 @@ extern const struct server_limits server_default_limits; /* 10000, 64, 256 KiB, 
 /* One request. PAYLOAD is borrowed for the call. NOW_MS is the wall clock at the start of the loop's turn. */
 typedef void server_request_fn(struct client *c, const char *payload, size_t len, int64_t now_ms, void *arg);
 
-struct server *server_new(struct event_base *base, const struct server_limits *limits, server_request_fn *fn, void *arg);
+struct server *server_new(
+    struct event_base *base, const struct server_limits *limits, server_request_fn *fn, void *arg);
 void server_free(struct server **s); /* closes all at once */
 void server_set_max_clients(struct server *s, size_t max_clients);
 
 /* Takes a connected socket (closes it at once when there are max_clients). */
 void server_add(struct server *s, int fd);
 
-/* Reads what has arrived, answers it, and closes every connection after its last answer; then calls FN from the loop. */
+/* Reads what has arrived, answers it, and closes every connection after its last answer; then calls FN from the
+ * loop. */
 void server_drain(struct server *s, void (*fn)(void *arg), void *arg);
 
 /* Answers the request being handled with REPLY, a whole netstring (copied). Only from within the request function. */

@@ -1,8 +1,8 @@
 /*
  * verdict_cache.c - see verdict_cache.h.
  *
- * Eviction is second chance over a list: a hit only sets a flag in the entry it has read anyway. Lines that many domains
- * share ("OK encrypt ...", "NOTFOUND ") exist once: a small direct-mapped table of the latest ones finds them.
+ * Eviction is second chance over a list: a hit only sets a flag in the entry it has read anyway. Lines that many
+ * domains share ("OK encrypt ...", "NOTFOUND ") exist once: a small direct-mapped table of the latest ones finds them.
  */
 #include "mapd/verdict_cache.h"
 
@@ -203,7 +203,8 @@ static unsigned take_due(struct entry *e, enum mode mode, int64_t now_ms)
 	return due;
 }
 
-bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms, struct verdict_hit *out)
+bool verdict_cache_get(
+    struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms, struct verdict_hit *out)
 {
 	struct entry *e = find(c, hash_domain(c, key, len), key, len);
 
@@ -230,7 +231,8 @@ static struct entry *entry_new(struct verdict_cache *c, uint64_t hash, const cha
 	return e;
 }
 
-void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len, int64_t now_ms, int64_t until_ms)
+void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len,
+    int64_t now_ms, int64_t until_ms)
 {
 	size_t key_len = strlen(key);
 	uint64_t hash = hash_domain(c, key, key_len);

@@ -1,11 +1,11 @@
 /*
  * verdict_cache.h - rendered answers of the policy maps, ready to be sent: netstring and all.
  *
- * An entry is one next hop (its canonical key) and holds up to VERDICT_LINES lines: three modes, plain and -tlsrpt. Entries
- * hash by the *domain* of the next hop, so that "a.example", "a.example:587" and "[a.example]" stand in one chain and go
- * together when a setting or a fact of that domain changes. Bounded in entries and in octets; the least used go first.
- * No call walks the table. No I/O and no clock: the caller tells the time (wall, ms). libbase only; one thread.
- * Called by verdicts.c (fills it) and maps.c (serves from it).
+ * An entry is one next hop (its canonical key) and holds up to VERDICT_LINES lines: three modes, plain and -tlsrpt.
+ * Entries hash by the *domain* of the next hop, so that "a.example", "a.example:587" and "[a.example]" stand in one
+ * chain and go together when a setting or a fact of that domain changes. Bounded in entries and in octets; the least
+ * used go first. No call walks the table. No I/O and no clock: the caller tells the time (wall, ms). libbase only; one
+ * thread. Called by verdicts.c (fills it) and maps.c (serves from it).
  */
 #ifndef TLSMODE_MAPD_VERDICT_CACHE_H
 #define TLSMODE_MAPD_VERDICT_CACHE_H
@@ -43,11 +43,14 @@ void verdict_cache_free(struct verdict_cache **c);
 void verdict_cache_resize(struct verdict_cache *c, size_t max_entries);
 
 /* KEY is looked up to the letter: a key that is not in canonical form is simply not there. No allocation. */
-bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms, struct verdict_hit *out);
+bool verdict_cache_get(
+    struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms, struct verdict_hit *out);
 
-/* Copies TEXT in as LINE of KEY (canonical, not empty), valid until UNTIL_MS. All lines of an entry are of the same facts: another
- * end than the entry's means other facts, and its old lines go. An end that is not after NOW_MS is not kept at all. */
-void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len, int64_t now_ms, int64_t until_ms);
+/* Copies TEXT in as LINE of KEY (canonical, not empty), valid until UNTIL_MS. All lines of an entry are of the same
+ * facts: another end than the entry's means other facts, and its old lines go. An end that is not after NOW_MS is not
+ * kept at all. */
+void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len,
+    int64_t now_ms, int64_t until_ms);
 
 /* Drops every variant of the domain of KEY (a next hop's key or the name of a setting). */
 void verdict_cache_drop(struct verdict_cache *c, const char *key);

@@ -1,7 +1,9 @@
 /*
- * verdicts.h - from facts to an answer of a policy map: settings merged, decided, rendered, cached, remembered and logged.
+ * verdicts.h - from facts to an answer of a policy map: settings merged, decided, rendered, cached, remembered and
+ * logged.
  *
- * The policy itself is core's (decide.h, answer.h); here is what must happen beside it. Called by map_policy.c and main.c.
+ * The policy itself is core's (decide.h, answer.h); here is what must happen beside it. Called by map_policy.c and
+ * main.c.
  */
 #ifndef TLSMODE_MAPD_VERDICTS_H
 #define TLSMODE_MAPD_VERDICTS_H
@@ -15,7 +17,8 @@
 struct mapd;
 
 /* The answer for NEXTHOP with FACTS, into M->reply. NOW_MS: wall. */
-void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode, bool tlsrpt, int64_t now_ms);
+void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode,
+    bool tlsrpt, int64_t now_ms);
 
 /* A cached answer of KEY (canonical) was given of which verdict_cache.h says DUE. */
 void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, unsigned due, int64_t now_ms);

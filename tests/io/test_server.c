@@ -1,5 +1,6 @@
 /*
- * test_server.c - connections of tlsmode-mapd without its maps: order, halves, bounds, ends. A real loop, socket pairs as clients.
+ * test_server.c - connections of tlsmode-mapd without its maps: order, halves, bounds, ends. A real loop, socket pairs
+ * as clients.
  *
  * The map of this test: "now X" is answered on the spot with X; "later X" waits until the test answers it.
  */

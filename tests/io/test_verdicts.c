@@ -1,5 +1,6 @@
 /*
- * test_verdicts.c - what happens beside a verdict: cached until its facts or settings end, remembered for the refusal map, logged.
+ * test_verdicts.c - what happens beside a verdict: cached until its facts or settings end, remembered for the refusal
+ * map, logged.
  *
  * The mirror and the resolver are played by this file; the clock is the test's.
  */
@@ -179,7 +180,8 @@ static void only_the_mode_alone_allows_a_bounce(void **state)
 			begin(state);
 			make_facts(&f, "a.example", rows[i].mx, rows[i].tlsa);
 			render(&f, mode);
-			check_row(rows[i].name, bounces("mx.a.example") == (rows[i].enforced && mode != MODE_OPPORTUNISTIC));
+			check_row(
+			    rows[i].name, bounces("mx.a.example") == (rows[i].enforced && mode != MODE_OPPORTUNISTIC));
 			check_row(rows[i].name, !bounces("a.example"));
 			end(state);
 		}
@@ -319,7 +321,8 @@ static void each_use_of_an_exception_counts(void **state)
 	set(SETTING_EXCEPT, "a.example", "dane", "ignore", 0);
 	render(&f, MODE_OPPORTUNISTIC);
 	assert_int_equal(lines, 1);
-	assert_non_null(strstr(last_line, "event=exception_used exception=dane nexthop=a.example setting=a.example mode=opportunistic answer=may"));
+	assert_non_null(strstr(last_line,
+	    "event=exception_used exception=dane nexthop=a.example setting=a.example mode=opportunistic answer=may"));
 	clock_ms += MINUTE - 1;
 	render(&f, MODE_OPPORTUNISTIC);
 	assert_int_equal(lines, 1);

@@ -1,5 +1,6 @@
 /*
- * test_refusal_memory.c - which strict answers a host got lately; and the limits of log lines, which have no test of their own.
+ * test_refusal_memory.c - which strict answers a host got lately; and the limits of log lines, which have no test of
+ * their own.
  */
 #include "unit/check.h"
 
