@@ -1,18 +1,13 @@
 /*
  * redis_blocking.c - the control tool's connection to Redis: one, waited for (redis.h redis_connect_blocking()).
  */
-#include "config.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include "io/redis.h"
 #include "io/redis_address.h"
 #include "io/redis_setup.h"
-
-#ifdef HAVE_HIREDIS_SSL
-#include <hiredis/hiredis_ssl.h>
-#endif
+#include "io/redis_tls.h"
 
 static bool ask(redisContext *c, int argc, const char **argv, char *error, size_t size)
 {
@@ -27,33 +22,6 @@ static bool ask(redisContext *c, int argc, const char **argv, char *error, size_
 		freeReplyObject(reply);
 	return ok;
 }
-
-#ifdef HAVE_HIREDIS_SSL
-static bool secure(redisContext *c, const struct conf_redis *conf, char *error, size_t size)
-{
-	redisSSLContextError err = REDIS_SSL_CTX_NONE;
-	redisSSLContext *ssl;
-	bool ok;
-
-#define OR_NULL(s) ((s) != NULL && *(s) != '\0' ? (s) : NULL)
-	redisInitOpenSSL();
-	ssl = redisCreateSSLContext(OR_NULL(conf->tls_ca_file), NULL, OR_NULL(conf->tls_cert_file),
-	    OR_NULL(conf->tls_key_file), OR_NULL(conf->tls_name), &err);
-	ok = ssl != NULL && redisInitiateSSLWithContext(c, ssl) == REDIS_OK;
-	if (!ok)
-		snprintf(error, size, "TLS: %s", ssl == NULL ? redisSSLContextGetError(err) : c->errstr);
-	if (ssl != NULL)
-		redisFreeSSLContext(ssl); /* the connection holds its own reference to the SSL_CTX */
-	return ok;
-}
-#else
-static bool secure(redisContext *c, const struct conf_redis *conf, char *error, size_t size)
-{
-	(void)c, (void)conf;
-	snprintf(error, size, "redis.tls = true, but this build has no hiredis_ssl (Debian 13 has it)");
-	return false;
-}
-#endif
 
 static bool greet(redisContext *c, const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size)
 {
@@ -70,7 +38,7 @@ static bool greet(redisContext *c, const struct conf_redis *conf, unsigned timeo
 		snprintf(error, size, "%s: %s", conf->address, c->errstr);
 		return false;
 	}
-	if (conf->tls && !secure(c, conf, error, size))
+	if (conf->tls && redis_tls_start(c, conf, error, size) == NULL)
 		return false;
 	argc = redis_auth_args(conf, argv);
 	if (argc > 0 && !ask(c, argc, argv, error, size))

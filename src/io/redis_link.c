@@ -4,8 +4,6 @@
  * A non-blocking redisContext, two plain events and a ring of those who wait for a reply. Replies come in the order of the
  * commands; on a subscribed connection arrays that begin with "message" belong to nobody and go to on_push.
  */
-#include "config.h"
-
 #include "io/redis_link.h"
 
 #include <errno.h>
@@ -13,13 +11,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#ifdef HAVE_HIREDIS_SSL
-#include <hiredis/hiredis_ssl.h>
-#endif
-
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/redis_address.h"
+#include "io/redis_tls.h"
 
 #define RING_MIN 64
 #define TLS_READS 32       /* reads per turn: bytes may wait inside the TLS layer, where poll() does not see them */
@@ -34,9 +29,8 @@ struct redis_link {
 	struct redis_link_events ev;
 	void *arg;
 	redisContext *c;
-#ifdef HAVE_HIREDIS_SSL
-	redisSSLContext *ssl;
-#endif
+	const struct conf_redis *conf;
+	struct ssl_st *session; /* of TLS; c's */
 	struct event *read, *write;
 	struct event *retry; /* a TLS write that made no way */
 	struct waiter *ring;
@@ -60,6 +54,10 @@ static void lose(struct redis_link *l, const char *why)
 
 static const char *link_error(const struct redis_link *l)
 {
+	const char *bad = l->session ? redis_tls_why(l->session) : NULL;
+
+	if (bad != NULL)
+		return bad;
 	return l->c->err == REDIS_ERR_EOF ? "connection closed by Redis" : l->c->errstr;
 }
 
@@ -164,40 +162,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 /* ---- connecting ---- */
-#ifdef HAVE_HIREDIS_SSL
-static const char *start_tls(struct redis_link *l, const struct conf_redis *conf)
-{
-	redisSSLContextError err = REDIS_SSL_CTX_NONE;
-#define OR_NULL(s) ((s) != NULL && *(s) != '\0' ? (s) : NULL)
-	redisInitOpenSSL();
-	l->ssl = redisCreateSSLContext(OR_NULL(conf->tls_ca_file), NULL, OR_NULL(conf->tls_cert_file),
-	    OR_NULL(conf->tls_key_file), OR_NULL(conf->tls_name), &err);
-	return l->ssl == NULL ? redisSSLContextGetError(err) : NULL;
-}
-
-static bool tls_handshake(struct redis_link *l)
-{
-	return !l->tls || redisInitiateSSLWithContext(l->c, l->ssl) == REDIS_OK;
-}
-#else
-static const char *start_tls(struct redis_link *l, const struct conf_redis *conf)
-{
-	(void)l, (void)conf;
-	return "redis.tls = true, but this build has no hiredis_ssl (Debian 13 has it); set tls = false or use a unix socket";
-}
-
-static bool tls_handshake(struct redis_link *l)
-{
-	(void)l;
-	return true;
-}
-#endif
-
 static void opened(struct redis_link *l)
 {
 	int err = 0;
 	socklen_t len = sizeof(err);
-	char why[160];
+	char why[200];
 
 	if (getsockopt(l->c->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
 		err = errno;
@@ -205,8 +174,8 @@ static void opened(struct redis_link *l)
 		lose(l, strerror_r(err, why, sizeof(why)));
 		return;
 	}
-	if (!tls_handshake(l)) {
-		lose(l, link_error(l));
+	if (l->tls && (l->session = redis_tls_start(l->c, l->conf, why, sizeof(why))) == NULL) {
+		lose(l, why);
 		return;
 	}
 	l->open = true;
@@ -287,12 +256,13 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf_red
     const struct redis_link_events *events, void *arg, char *error, size_t size)
 {
 	struct redis_link *l = xcalloc(1, sizeof(*l));
-	const char *why = conf->tls ? start_tls(l, conf) : NULL;
+	const char *why = redis_tls_unavailable(conf);
 
 	l->ev = *events;
 	l->arg = arg;
 	l->pushes = pushes;
 	l->tls = conf->tls;
+	l->conf = conf;
 	if (why == NULL) {
 		l->c = redis_address_connect(conf->address, NULL);
 		why = l->c == NULL ? "no memory or bad address" : l->c->err ? l->c->errstr : NULL;
@@ -329,10 +299,6 @@ void redis_link_free(struct redis_link **link)
 		event_free(l->retry);
 	if (l->c != NULL)
 		redisFree(l->c);
-#ifdef HAVE_HIREDIS_SSL
-	if (l->ssl != NULL)
-		redisFreeSSLContext(l->ssl);
-#endif
 	free(l->ring);
 	free(l);
 }

@@ -187,7 +187,7 @@ static char *slurp(int fd, size_t *len)
 	if (fstat(fd, &st) != 0)
 		return NULL;
 	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		errno = EFBIG;
+		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 		return NULL;
 	}
 	text = xmalloc((size_t)st.st_size + 1);

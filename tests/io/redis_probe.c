@@ -2,7 +2,8 @@
  * redis_probe.c - runs mirror, redis and fact_store on an event loop, told what to do by lines on standard input and telling what
  * happens on standard output. Driven by tests/io/redis_world.py; no test by itself.
  *
- *   redis_probe ADDRESS [key=value ...]   snapshot= guard= prefix= user= password= database= readers=
+ *   redis_probe ADDRESS [key=value ...]   snapshot= guard= prefix= user= password= database= master= tls= tls_ca= tls_name=
+ *                                         readers= quiet= beat=; blocking=1: only the control tool's connection, tried once
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -312,9 +313,28 @@ static void make_conf(int argc, char **argv)
 	conf->redis.username = option(argc, argv, "user", "");
 	conf->redis.password = option(argc, argv, "password", "");
 	conf->redis.database = atoi(option(argc, argv, "database", "0"));
+	conf->redis.tls = atoi(option(argc, argv, "tls", "0"));
+	conf->redis.tls_ca_file = option(argc, argv, "tls_ca", "");
+	conf->redis.tls_name = option(argc, argv, "tls_name", "");
 	conf->redis.master = option(argc, argv, "master", "");
 	conf->settings.snapshot = option(argc, argv, "snapshot", "");
 	conf->settings.guard_percent = (unsigned)atoi(option(argc, argv, "guard", "50"));
+}
+
+static int try_blocking(void)
+{
+	char error[200];
+	redisContext *c = redis_connect_blocking(&conf->redis, 2, error, sizeof(error));
+	redisReply *reply = c ? redisCommand(c, "HGET tlsmode:sender:a.test mode") : NULL;
+
+	printf("blocking %s\n", c == NULL ? error : reply != NULL && reply->str != NULL ? reply->str : "nothing");
+	if (reply != NULL)
+		freeReplyObject(reply);
+	if (c != NULL)
+		redisFree(c);
+	free(conf->redis.address);
+	free(conf);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -329,8 +349,10 @@ int main(int argc, char **argv)
 		return 64;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	log_open("redis_probe", LOG_TO_STDERR, LOG_LVL_DEBUG);
-	base = event_base_new();
 	make_conf(argc, argv);
+	if (atoi(option(argc, argv, "blocking", "0")))
+		return try_blocking();
+	base = event_base_new();
 	readers = atoi(option(argc, argv, "readers", "0"));
 	quiet = atoi(option(argc, argv, "quiet", "0"));
 	mirror = mirror_new(base, conf, &events, NULL);

@@ -45,6 +45,8 @@ class Tap:
                     print("# " + line)
                 world.close(check=False)
                 print("not ok %d - %s" % (number, name), flush=True)
+            finally:
+                world.remove()
         sys.exit(1 if failed else 0)
 
 
@@ -299,7 +301,9 @@ class World:
         finally:
             for s in self.servers:
                 s.stop()
-            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def expected(client, prefix="tlsmode:"):

@@ -77,9 +77,9 @@ def bad_value(w):
     c.cmd("HSET", "tlsmode:sender:bad.test", "note", "x")  # another content
     c.cmd("HSET", "tlsmode:sender:mark.test", "mode", "verified")
     p.wait_mode("mark.test", "verified")
+    until(lambda: p.counts()["bad"] == "4", "two faults twice")
     lines = [l for l in p.log().splitlines() if "event=setting_bad" in l and "enforcd" in l]
     check(len(lines) == 2, "one line per change, not %d" % len(lines))
-    check(p.counts()["bad"] == "4", "two faults twice: " + p.counts()["bad"])
     c.cmd("CLIENT", "KILL", "TYPE", "pubsub")
     until(lambda: p.counts()["reloads"] == "2", "re-read")
     lines = [l for l in p.log().splitlines() if "event=setting_bad" in l and "enforcd" in l]

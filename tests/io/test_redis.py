@@ -2,6 +2,9 @@
 """The connection pair: accounts, refusals and what is said about them; the fact store; the samples in etc/."""
 import os
 import re
+import signal
+import socket
+import subprocess
 import sys
 import time
 
@@ -170,7 +173,6 @@ def compare(w):
 
 @tap.test("reading facts: both hashes, absent ones, wrong types, names without facts, Redis away or hung")
 def reading(w):
-    import signal
     r = w.server()
     c = r.client()
     c.cmd("HSET", "tlsmode:sts:a.test", "mode", "enforce")
@@ -231,6 +233,66 @@ def lock(w):
     p.wait_event("reply", "some", since=n)
     check(c.cmd("EXISTS", "tlsmode:lock:b.test") == 0, "nothing stays")
     check(not [e for e in p.events[n:] if e[0] == "lock"], "silence after release")
+
+
+@tap.test("the control tool's blocking connection: account, database, and what is wrong in one sentence")
+def blocking(w):
+    r = w.server(args=["--include", SAMPLE, "--requirepass", "other"])
+    a = r.client(auth=("tlsmode-admin", ADMIN))
+    a.cmd("SELECT", 2)
+    a.cmd("HSET", "tlsmode:sender:a.test", "mode", "enforced")
+
+    def attempt(address=None, **options):
+        p = w.probe(address or r, blocking=1, **options)
+        p.quit(False)
+        return " ".join(p.events[0][1:])
+    good = {"user": "tlsmode-admin", "password": ADMIN}
+    check(attempt(database=2, **good) == "enforced", "reads")
+    check(attempt(**good) == "nothing", "database 0")
+    check("redis.password_file" in attempt(), "no password")
+    check("WRONGPASS" in attempt(user="tlsmode-admin", password="x"), "wrong password")
+    check("check redis.database" in attempt(database=1000, **good), "no such database: %s" % attempt(database=1000, **good))
+    check("No such file" in attempt("unix:/nonexistent/x.sock"), "no socket")
+    check("not an address" in attempt("redis.example:6379"), "no host names")
+
+
+@tap.test("TLS: the certificate must fit; a build without it says so")
+def tls(w):
+    pem = {n: w.file(n + ".pem") for n in ("key", "cert", "other", "otherkey")}
+    for key, cert in (("key", "cert"), ("otherkey", "other")):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=redis.test", "-addext",
+                        "subjectAltName=DNS:redis.test,IP:127.0.0.1", "-keyout", pem[key], "-out", pem[cert]], check=True, capture_output=True)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    r = w.server(args=["--tls-port", str(port), "--tls-cert-file", pem["cert"], "--tls-key-file", pem["key"], "--tls-ca-cert-file",
+                       pem["cert"], "--tls-auth-clients", "no"])
+    c = r.client()
+    c.pipeline([("HSET", "tlsmode:sender:d%d.test" % i, "mode", "enforced", "note", "x" * 50) for i in range(20000)])
+    c.cmd("HSET", "tlsmode:sender:a.test", "mode", "enforced")
+    address = "127.0.0.1:%d" % port
+    p = w.probe(address, tls=1, tls_ca=pem["cert"])
+    p.wait_event("settled")
+    if "hiredis_ssl" in p.log():
+        check("set tls = false" in p.counts()["error"], "says what to do")
+        note("this build has no hiredis_ssl: only its refusal was tested")
+        return
+    p.wait_state("live")
+    check(p.counts()["settings"] == "20001", "all of it")
+    c.cmd("HSET", "tlsmode:sender:b.test", "mode", "verified")
+    p.wait_mode("b.test", "verified")
+    q = w.probe(address, tls=1, tls_ca=pem["cert"], tls_name="redis.test", blocking=1)
+    q.quit()
+    check(q.events[0][1] == "enforced", "the control tool's too")
+    for options in ({"tls_ca": pem["other"]}, {"tls_ca": pem["cert"], "tls_name": "else.test"}, {"tls_ca": pem["key"]}):
+        x = w.probe(address, tls=1, **options)
+        x.wait_event("settled")
+        check(x.state() == "unknown", "refused: %s" % options)
+        check(re.search("ertificate|mismatch", x.log()), "says why: %s" % x.counts()["error"])
+    r.signal(signal.SIGSTOP)
+    p.wait_state("stale")
+    r.signal(signal.SIGCONT)
+    p.wait_state("live")
 
 
 @tap.test("the sample redis.conf is one that Redis takes")
