@@ -269,8 +269,11 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
 	int64_t now = mono_us(), cpu = cpu_us();
 
 	(void)fd, (void)what, (void)arg;
-	if (beat_us != 0 && cpu - beat_cpu_us > worst_cpu_us)
+	if (beat_us != 0 && cpu - beat_cpu_us > worst_cpu_us) {
 		worst_cpu_us = cpu - beat_cpu_us;
+		if (worst_cpu_us > 5000)
+			log_debug("event=stall us=%" PRId64, worst_cpu_us);
+	}
 	beat_cpu_us = cpu;
 	if (beat_us != 0 && now - beat_us - 1000 > worst_us)
 		worst_us = now - beat_us - 1000;
