@@ -1,10 +1,26 @@
 /*
- * run_case - runs every *.case of its folder, in several orders of answers, and prints TAP.
+ * run_case - runs every *.case of its folder (or those named), each in several orders of answers, and prints TAP.
  *
- * The language: one command a line, '#' begins a comment. World: dns, https (lib/world.h), redis. Settings: rcpt,
- * except, conf. Time: clock +N. Questions: ask, refresh, late, elsewhere, node, restart. Expectations, about the last
- * question: reply, reply-begins, row, reasons, asked, asked-not, fetches, gave-up, until, policy, refresh-at, redis
- * have. See the table of commands.
+ * One command a line, '#' begins a comment; times are seconds, "+N" from now. A question that the script is silent about fails
+ * the case, and Postfix's grammar is held against every reply.
+ *   title TEXT                     what the case shows; begin with the row of the conformance matrix if there is one
+ *   clock +N                       time goes on
+ *   dns NAME TYPE STATUS ...       see world.h; NAME "*" is any name; a later line replaces an earlier one
+ *   https HOST ...                 see world.h
+ *   redis away | back | put KIND NAME LINE | del KIND NAME | have KIND NAME PART | lacks KIND NAME PART
+ *                                  KIND is sts or dane, LINE "name=value|name=value" as facts_text.h has it
+ *   rcpt NAME field=value ...      and except NAME ...: a setting; "ends=+N" gives it an end, "gone" takes it away
+ *   conf dane=no | report=yes | min_tls=1.3
+ *   ask MODE[-tlsrpt] NEXTHOP      a question; what follows is about it
+ *   refresh NEXTHOP                the refresher's turn: it fetches if it is time
+ *   late NEXTHOP                   what was on its way may come now
+ *   elsewhere NEXTHOP              the fetch under way turns out to be another node's
+ *   node NAME, restart             another process with its own facts; this one forgets its own
+ * Expectations:
+ *   reply LINE, reply-begins TEXT, row N, reasons NAME ..., until +N
+ *   asked QUESTION | QUESTION      exactly these, each once ("MX a.example", "shared", "policy HOST"); "asked nothing"
+ *   asked-not BEGINNING, fetches N, gave-up N (deadlines that ended the waiting)
+ *   policy MODE ID | none          in force; refresh-at +N | never
  */
 #include <glob.h>
 #include <stdarg.h>
