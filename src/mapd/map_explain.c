@@ -18,12 +18,15 @@ struct explain_key {
 
 static void read_destination(struct nexthop *out, const char *text, size_t len)
 {
+	const char *at = memrchr(text, '@', len);
 	char domain[DOMAIN_SIZE];
 
-	if (memchr(text, '@', len) && address_domain(domain, text, len) == ADDRESS_DOMAIN)
-		nexthop_parse(out, domain, strlen(domain));
-	else
+	if (at == NULL)
 		nexthop_parse(out, text, len);
+	else if (address_domain(domain, text, len) == ADDRESS_DOMAIN)
+		nexthop_parse(out, domain, strlen(domain));
+	else /* user@[192.0.2.1] */
+		nexthop_parse(out, at + 1, len - (size_t)(at + 1 - text));
 }
 
 static void read_sender(char out[DOMAIN_SIZE], const char *text, size_t len)
