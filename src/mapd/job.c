@@ -110,12 +110,10 @@ static void on_read(bool served, const struct text_field *sts, size_t sts_count,
 static bool on_other_fetch(const struct text_field *sts, size_t count, void *arg)
 {
 	struct job *j = arg;
-	struct sts_fact *s = &j->facts.sts;
 
 	if (!j->owner->on_other_fetch(j, sts, count, j->owner->arg))
 		return false;
-	s->fetch = STS_FETCH_IDLE;
-	s->fetch_wait_body = s->refresh = s->overdue = false;
+	plan_policy_elsewhere(&j->facts);
 	j->fetch_ms = 0;
 	j->news = true;
 	job_kick(j);

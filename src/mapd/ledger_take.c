@@ -144,11 +144,11 @@ static void take_sts(struct ledger *l, struct job *j, const struct text_field *s
 	j->policy_news = j->policy_news || f->sts.fetched_at != fetched_at;
 }
 
-/* Another node may have done it already. */
-static void refresh_still_due(struct facts *f, int64_t now)
+/* The refresher's date may be another node's work by now; an operator's wish (the hash's field "refresh") stands. */
+static void take_refresh(struct facts *f, bool dated, int64_t now)
 {
-	if (f->sts.refresh && (facts_policy(f, now) == NULL || refresh_date(f) > now))
-		f->sts.refresh = false;
+	if (dated && facts_policy(f, now) != NULL && refresh_date(f) <= now)
+		f->sts.refresh = true;
 }
 
 void ledger_shared(struct ledger *l, struct job *j, bool served, const struct text_field *sts, size_t sts_count,
@@ -156,12 +156,14 @@ void ledger_shared(struct ledger *l, struct job *j, bool served, const struct te
 {
 	struct facts *f = &j->facts;
 	int64_t now = wall_s();
+	bool dated = f->sts.refresh;
 
 	if (!served) {
 		j->unread = j->marks & KNOWN_MARK_STS; /* the rest is found anew without Redis */
 		j->marks = 0;
 		return;
 	}
+	f->sts.refresh = false;
 	take_sts(l, j, sts, sts_count, now);
 	take_dane_hash(f, dane, dane_count, now);
 	j->marks = 0;
@@ -169,7 +171,7 @@ void ledger_shared(struct ledger *l, struct job *j, bool served, const struct te
 	if (j->prefetch)
 		facts_begin(f, j->ends_by);
 	if (!has_field(sts, sts_count, "refresh")) /* tlsmode cache refresh: whatever the date */
-		refresh_still_due(f, now);
+		take_refresh(f, dated, now);
 }
 
 bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field *sts, size_t count)
@@ -270,6 +272,8 @@ bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned mar
 		known_facts_put(l->known, f, now, true);
 		ledger_date(l, f);
 	}
+	if (known && f->sts.refresh) /* an operator asked for it */
+		refresh_set(l->refresh, nexthop->domain, now);
 	if (known && f->sts.refresh) /* tlsmode cache refresh */
 		refresh_set(l->refresh, nexthop->domain, now);
 	known_free(old);

@@ -940,6 +940,28 @@ static void test_refresh_is_another_nodes(void **state)
 	assert_int_equal(counts().policies_dated, 1);
 }
 
+/* tlsmode cache refresh: the field "refresh" in the hash (facts_text.h). */
+static void test_operator_asks_for_a_fetch(void **state)
+{
+	char at[24], asked[24];
+
+	(void)state;
+	with_sts("a.example", "1", 7 * DAY);
+	assert_true(answer("a.example").enforce);
+	snprintf(at, sizeof at, "%lld", (long long)world_now());
+	world_pass(100 * 1000);
+	snprintf(asked, sizeof asked, "%lld", (long long)world_now());
+	world_hash("sts:a.example", (const char *[]){"mode", "enforce", "max_age", "604800", "mx", "mx.a.example", "id", "1", "fetched_at",
+	    at, "refresh", asked, NULL});
+	resolve_fact_changed(resolver, RKEY_STS, "a.example");
+	world_run();
+	assert_int_equal(world_fetches(NULL), 2);
+	assert_int_equal(counts().refreshed, 1);
+	assert_null(world_hash_get("sts:a.example", "refresh"));
+	world_pass(100 * 1000);
+	assert_int_equal(world_fetches(NULL), 2);
+}
+
 static void test_refresh_at_most_ten_at_once(void **state)
 {
 	char name[40];
@@ -1253,6 +1275,7 @@ int main(void)
 	    T(test_failing_refresh_holds_off_and_warns),
 	    T(test_redis_away_for_the_whole_life),
 	    T(test_refresh_is_another_nodes),
+	    T(test_operator_asks_for_a_fetch),
 	    T(test_refresh_at_most_ten_at_once),
 	    T(test_refreshed_policy_reaches_variants),
 	    T(test_restart_takes_policies_from_redis),

@@ -286,7 +286,7 @@ static void do_lock(void)
 static void do_reload(void)
 {
 	conf.mapd.max_jobs = 5 + roll(60);
-	conf.mapd.cache_entries = 15 + roll(40);
+	conf.mapd.cache_entries = 20 + roll(40); /* room for all policies */
 	conf.sts.timeout_s = 1 + roll(8);
 	conf.dns.timeout_s = 1 + roll(8);
 	resolver_reconf(resolver, &conf, world_dns(), world_https());
