@@ -138,10 +138,8 @@ def reload_under_load(tap):
             second, port = "unix:" + room.path("second.sock"), free_port()
             for i in range(5):
                 slow.sendall(request("enforced", "slow%d.test" % i))
-                room.write(mapd={"listen": [room.where, second if i % 2 else "inet:127.0.0.1:%d" % port]}, log={"level": "info"})
-                before = room.metric('tlsmode_mapd_conf_reloads_total{result="ok"}')
-                room.mapd.send_signal(signal.SIGHUP)
-                wait_for("the reload", lambda: room.metric('tlsmode_mapd_conf_reloads_total{result="ok"}') > before, 10)
+                room.reload(mapd={"listen": [room.where, second if i % 2 else "inet:127.0.0.1:%d" % port]},
+                            dns={"timeout": 1 + i % 2}, log={"level": "info"})  # another timeout: another resolver
                 tap.ok(os.path.exists(second[5:]) == bool(i % 2), "reload %d: listeners come and go" % i)
             got, data = [], b""
             while len(got) < 5:
@@ -162,6 +160,59 @@ def reload_under_load(tap):
         bad_reloads(tap, room)
         tap.equal(room.stop(), 0, "a clean end")
         tap.ok(not os.path.exists(room.where[5:]), "the sockets are gone")
+
+
+def another_redis(tap):
+    with Room() as room:
+        room.redis("HSET", "tlsmode:sender:one.test", "mode", "enforced")
+        room.start()
+        room.live()
+        tap.equal(room.ask("transport", "u@one.test"), "OK smtp-enforced:", "the settings of the first Redis")
+        room.start_redis(room.path("redis2.sock"))
+        room.redis("HSET", "tlsmode:sender:two.test", "mode", "verified")
+        room.reload(redis={"address": "unix:" + room.redis_path})
+        wait_for("the settings of the second Redis", lambda: room.ask("transport", "u@two.test") == "OK smtp-verified:", 10)
+        tap.ok(True, "a reload takes another Redis")
+        room.redis("HSET", "tlsmode:sender:two.test", "mode", "enforced")
+        wait_for("a change", lambda: room.ask("transport", "u@two.test") == "OK smtp-enforced:", 10)
+        tap.ok(True, "and follows it")
+        tap.equal(room.stop(), 0, "a clean end")
+
+
+def hanging_redis(tap):
+    """A Redis that takes connections and says nothing must not keep us from serving."""
+    with Room(redis=False) as room, socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(room.redis_path)
+        silent.listen()
+        begun = time.monotonic()
+        room.start()
+        tap.ok(time.monotonic() - begun < 10, "a silent Redis: serving after %.1f s" % (time.monotonic() - begun))
+        tap.equal(room.ask("enforced", HIT), "TEMP settings not yet loaded", "without settings, which it says")
+        tap.equal(room.http("/readyz")[0], 503, "and is not ready")
+        tap.equal(room.stop(), 0, "a clean end")
+
+
+def few_descriptors(tap):
+    with Room() as room:
+        room.start("prlimit", "--nofile=100:100")
+        room.live()
+        clients = []
+        for _ in range(150):
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(10)
+            s.connect(room.where[5:])
+            s.sendall(request("enforced", HIT))
+            clients.append(s)
+        room.logged("event=accept_failed")
+        got = netstrings(clients[0].recv(1000))[0]
+        tap.equal(got, [STRICT], "without a free descriptor the open connections are served")
+        for s in clients[:100]:
+            s.close()
+        got = [netstrings(s.recv(1000))[0] for s in clients[100:]]
+        tap.equal(got, [[STRICT]] * 50, "and the others as soon as there are some")
+        for s in clients[100:]:
+            s.close()
+        tap.equal(room.stop(), 0, "a clean end")
 
 
 def bad_reloads(tap, room):
@@ -274,6 +325,9 @@ def test(tap):
     background(tap)
     stale_socket(tap)
     reload_under_load(tap)
+    another_redis(tap)
+    hanging_redis(tap)
+    few_descriptors(tap)
     stop_under_load(tap)
     metrics(tap)
 

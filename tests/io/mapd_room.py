@@ -2,6 +2,7 @@
 
 DNS goes to a server that never answers, so that a name costs the deadline and an answer in time needed no question.
 """
+import json
 import os
 import re
 import shutil
@@ -124,7 +125,9 @@ class Room:
         self.programs.append(program)
         return program
 
-    def start_redis(self):
+    def start_redis(self, path=None):
+        """PATH: another one, of which redis() speaks from then on."""
+        self.redis_path = path or self.redis_path
         self.redis_program = self.run("redis", ["redis-server", "--port", "0", "--unixsocket", self.redis_path, "--save", "", "--dir", self.dir])
         wait_for("PONG from redis", self.redis_pings, 20)
 
@@ -147,8 +150,9 @@ class Room:
             f.write(confuse(self.conf))
         return self.path("tlsmode.conf")
 
-    def start(self, **sections):
-        self.mapd = self.run("mapd", [MAPD, "-f", "-c", self.write(**sections)])
+    def start(self, *before, **sections):
+        """BEFORE: words in front of the command."""
+        self.mapd = self.run("mapd", [*before, MAPD, "-f", "-c", self.write(**sections)])
         wait_for("tlsmode-mapd serving", self.serves, 20)
 
     def serves(self):
@@ -166,6 +170,16 @@ class Room:
     def log(self):
         with open(self.path("mapd.log"), errors="replace") as f:
             return f.read()
+
+    def reload(self, **sections):
+        """A reload that must succeed."""
+        self.write(**sections)
+        before = self.reloads()
+        self.mapd.send_signal(signal.SIGHUP)
+        wait_for("the reload", lambda: self.reloads() > before, 10)
+
+    def reloads(self):
+        return json.loads(self.ask("status", "all")[3:])["counters"]["conf_reloads"]
 
     def logged(self, pattern, seconds=5):
         return wait_for("a log line " + pattern, lambda: re.search(pattern, self.log()), seconds)
