@@ -28,9 +28,9 @@ struct line {
 struct entry {
 	struct hmap_node node;
 	struct entry *older, *newer;
-	int64_t until_ms;
-	int64_t prefetch_ms; /* INT64_MAX: asked for already */
-	int64_t touched_ms[MODE_COUNT];
+	int64_t made_ms, until_ms;
+	int64_t prefetch_ms;                /* INT64_MAX: asked for already */
+	int64_t touched_ms[MODE_COUNT - 1]; /* of the strict modes */
 	struct line *line[VERDICT_LINES];
 	uint32_t generation;
 	uint16_t key_len;
@@ -196,8 +196,8 @@ static unsigned take_due(struct entry *e, enum mode mode, int64_t now_ms)
 		e->prefetch_ms = INT64_MAX;
 		due |= VERDICT_PREFETCH;
 	}
-	if (mode != MODE_OPPORTUNISTIC && now_ms - e->touched_ms[mode] >= VERDICT_TOUCH_MS) {
-		e->touched_ms[mode] = now_ms;
+	if (mode != MODE_OPPORTUNISTIC && now_ms - e->touched_ms[mode - 1] >= VERDICT_TOUCH_MS) {
+		e->touched_ms[mode - 1] = now_ms;
 		due |= VERDICT_TOUCH;
 	}
 	return due;
@@ -208,7 +208,9 @@ bool verdict_cache_get(
 {
 	struct entry *e = find(c, hash_domain(c, key, len), key, len);
 
-	if (!e || e->generation != c->generation || now_ms >= e->until_ms || !e->line[line])
+	if (!e || e->generation != c->generation || !e->line[line])
+		return false;
+	if (now_ms >= e->until_ms || now_ms < e->made_ms) /* a clock set back leaves nothing alive for longer */
 		return false;
 	e->used = true;
 	out->text = e->line[line]->text;
@@ -245,15 +247,17 @@ void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, 
 	}
 	if (!e)
 		e = entry_new(c, hash, key, key_len);
-	if (e->until_ms != until_ms || e->generation != c->generation) {
+	if (e->until_ms != until_ms || e->generation != c->generation || now_ms < e->made_ms) {
 		entry_clear(c, e);
+		e->made_ms = now_ms;
 		e->until_ms = until_ms;
 		e->prefetch_ms = until_ms - (until_ms - now_ms) / 4;
 		e->generation = c->generation;
 	}
 	line_drop(c, &e->line[line]);
 	e->line[line] = line_get(c, text, len);
-	e->touched_ms[line / 2] = now_ms;
+	if (line / 2 != MODE_OPPORTUNISTIC)
+		e->touched_ms[line / 2 - 1] = now_ms;
 	make_room(c);
 }
 

@@ -127,6 +127,16 @@ static void a_line_ends_on_the_dot(void **state)
 	assert_int_equal(entries(), 0);
 }
 
+static void a_clock_set_back_leaves_nothing_alive(void **state)
+{
+	(void)state;
+	put("a.example", 0, "x", NOW, LATER);
+	assert_string_equal(get("a.example", 0, NOW - 1), "");
+	put("a.example", 2, "y", NOW - 5000, LATER); /* the same end, but x would live for longer */
+	assert_string_equal(get("a.example", 2, NOW - 5000), "y");
+	assert_string_equal(get("a.example", 0, NOW - 5000), "");
+}
+
 static void lines_of_other_facts_go(void **state)
 {
 	(void)state;
@@ -280,6 +290,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_key_is_found_to_the_letter_only, begin, end),
 	    cmocka_unit_test_setup_teardown(all_variants_of_a_domain_go_together, begin, end),
 	    cmocka_unit_test_setup_teardown(a_line_ends_on_the_dot, begin, end),
+	    cmocka_unit_test_setup_teardown(a_clock_set_back_leaves_nothing_alive, begin, end),
 	    cmocka_unit_test_setup_teardown(lines_of_other_facts_go, begin, end),
 	    cmocka_unit_test_setup_teardown(dropping_all_leaves_nothing_and_takes_new_lines, begin, end),
 	    cmocka_unit_test_setup_teardown(the_last_quarter_asks_for_the_next_once, begin, end),
