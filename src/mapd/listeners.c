@@ -236,13 +236,18 @@ void listeners_serve(struct listeners *l, struct event_base *base)
 		listener_serve(l->now.item[i]);
 }
 
+void listeners_close(struct listeners *l)
+{
+	const struct set none = {0, NULL};
+
+	set_free(&l->now, &none);
+}
+
 void listeners_free(struct listeners **l)
 {
-	struct set none = {0, NULL};
-
 	if (!*l)
 		return;
-	set_free(&(*l)->now, &none);
+	listeners_close(*l);
 	free(*l);
 	*l = NULL;
 }

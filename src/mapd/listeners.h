@@ -31,6 +31,9 @@ void listeners_rollback(struct listeners *l);
  * queue up. */
 void listeners_serve(struct listeners *l, struct event_base *base);
 
+/* Closes all: no connection is taken any more. */
+void listeners_close(struct listeners *l);
+
 size_t listeners_count(const struct listeners *l);
 const char *listeners_text(const struct listeners *l, size_t i); /* as configured */
 

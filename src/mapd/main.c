@@ -177,7 +177,7 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 		return;
 	m->stopping = true;
 	log_info("event=stopping signal=%d", (int)sig);
-	listeners_free(&m->listeners);
+	listeners_close(m->listeners);
 	event_base_once(m->base, -1, EV_TIMEOUT, on_drain_timeout, m, &limit);
 	server_drain(m->server, end_loop, m);
 }
@@ -194,7 +194,8 @@ static void on_hup(evutil_socket_t sig, short what, void *arg)
 
 static void free_parts(struct mapd *m)
 {
-	server_free(&m->server); /* first: its requests wait for the resolver */
+	listeners_free(&m->listeners);
+	server_free(&m->server); /* before the resolver, for which its requests wait */
 	resolver_free(&m->resolver);
 	http_free(&m->http);
 	mirror_free(&m->mirror);

@@ -254,14 +254,14 @@ def stop_under_load(tap):
                 s.settimeout(30)
                 s.connect(room.where[5:])
             partial.sendall(b"20:enfor")
-            slow.sendall(request("enforced", "slow.test") + request("enforced", HIT))
+            slow.sendall(request("enforced", "slow.test") * 64 + request("status", "all") + request("enforced", HIT))  # held back at 64
             wait_for("some load", lambda: all(o.answered > 100 for o in load))
-            wait_for("the slow request", lambda: room.metric("tlsmode_mapd_requests_waiting") >= 2)
+            wait_for("the slow request", lambda: room.metric("tlsmode_mapd_requests_waiting") >= 64)
             begun = time.monotonic()
             room.mapd.send_signal(signal.SIGTERM)
             got, rest = netstrings(read_all(slow))
-            tap.ok(len(got) == 2 and got[0].startswith("TEMP ") and got[1] == STRICT and not rest,
-                   "SIGTERM: what is being answered is answered first", got, rest)
+            tap.ok(len(got) == 66 and got[0].startswith("TEMP ") and got[64].startswith("OK {") and got[65] == STRICT and not rest,
+                   "SIGTERM: what has been asked is answered first", got, rest)
             tap.equal(read_all(partial), b"", "half a request is not waited for")
             status = room.mapd.wait(20)
             tap.ok(status == 0, "exit 0 after %.1f s" % (time.monotonic() - begun), status)
