@@ -103,7 +103,6 @@ static bool dane_published(const struct decide_facts *f)
 static void except_facts(struct decide_facts *f, const struct demand *d)
 {
 	if (d->dane_ignore) {
-		f->none = f->none || dane_published(f);
 		f->usable = f->unusable = f->error = false;
 		if (f->mx == COL_BOGUS || f->mx == COL_ERROR)
 			f->mx = COL_INSECURE;

@@ -105,6 +105,10 @@ static void test_report_failures(void **state)
 	assert_string_equal(reply_of(&v, f, &dest, &off), "NOTFOUND ");
 	assert_string_equal(reply_of(&v, f, &dest, &not_tlsrpt), "NOTFOUND ");
 	assert_string_equal(reply_of(&v, f, &ignore, &o), "NOTFOUND ");
+	/* a failure of another id says nothing about the one published now */
+	strcpy(f->sts.fail_id, "b");
+	assert_string_equal(reply_of(&v, f, &dest, &o), "NOTFOUND ");
+	strcpy(f->sts.fail_id, "a");
 	/* a cached policy: no failure to report */
 	set_policy(f, "mx.a.example");
 	f->sts.policy.mode = STS_TESTING;

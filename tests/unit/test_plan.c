@@ -99,6 +99,27 @@ static void test_policy_without_fetch(void **state)
 	assert_false(f->sts.have_policy);
 }
 
+/* A fetch that succeeds leaves no trace of the one that failed before it. */
+static void test_success_after_failure(void **state)
+{
+	static const char body[] = "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 100\n";
+	struct policy_result good = {.failure = FETCH_OK, .body = body, .len = sizeof body - 1};
+	struct policy_result bad = {.failure = FETCH_WEBPKI, .why = "certificate has expired"};
+	struct facts *f = fresh("a.example");
+
+	(void)state;
+	f->sts.fetch_wait_body = true;
+	plan_take_policy(f, &bad, NOW);
+	assert_int_equal(f->sts.failure, FETCH_WEBPKI);
+	assert_string_equal(f->sts.fail_why, "certificate has expired");
+	f->sts.fetch_wait_body = true;
+	plan_take_policy(f, &good, NOW + 1);
+	assert_int_equal(f->sts.failure, FETCH_OK);
+	assert_string_equal(f->sts.fail_why, "");
+	assert_non_null(facts_policy(f, NOW + 1));
+	facts_fini(f);
+}
+
 /* A whole round over a script of lines. */
 static struct job *resolved(const char *const *lines, size_t count, const char *key)
 {
@@ -268,7 +289,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_late_answers),	 cmocka_unit_test(test_answer_twice),
-	    cmocka_unit_test(test_policy_without_fetch), cmocka_unit_test(test_no_room_for_tlsa),
+	    cmocka_unit_test(test_policy_without_fetch),
+	    cmocka_unit_test(test_success_after_failure), cmocka_unit_test(test_no_room_for_tlsa),
 	    cmocka_unit_test(test_order_of_hosts),	 cmocka_unit_test(test_policy_addresses),
 	    cmocka_unit_test(test_refresh_of_long_name), cmocka_unit_test(test_deadline_at_every_step),
 	    cmocka_unit_test(test_states_named),
