@@ -230,6 +230,23 @@ void hmap_read_each(const struct hmap *m, void (*fn)(struct hmap_node *node, voi
 	each_in(m->table[1], m->size[1], fn, arg);
 }
 
+bool hmap_drain(struct hmap *m, size_t *at, size_t buckets, void (*fn)(struct hmap_node *node, void *arg), void *arg)
+{
+	size_t size = m->size[0] + m->size[1];
+
+	for (; buckets > 0 && *at < size; buckets--, (*at)++) {
+		struct hmap_node **b = *at < m->size[0] ? &m->table[0][*at] : &m->table[1][*at - m->size[0]];
+		struct hmap_node *n;
+
+		while ((n = *b) != NULL) {
+			*b = n->next;
+			m->count--;
+			fn(n, arg);
+		}
+	}
+	return *at < size;
+}
+
 bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets, void (*fn)(const struct hmap_node *node, void *arg), void *arg)
 {
 	if (w->shape != m->size[0])

@@ -96,6 +96,19 @@ void settings_free(struct settings **s)
 	*s = NULL;
 }
 
+bool settings_free_some(struct settings **s, size_t *at, size_t count)
+{
+	for (int kind = 0; kind < SETTING_KINDS; kind++) {
+		if ((*s)->map[kind].count == 0)
+			continue;
+		if (!hmap_drain(&(*s)->map[kind], at, count, free_entry, NULL))
+			*at = 0;
+		return true;
+	}
+	settings_free(s);
+	return false;
+}
+
 void settings_put(struct settings *s, enum setting_kind kind, const char *name, const struct setting *value)
 {
 	struct hmap *map = &s->map[kind];

@@ -67,6 +67,8 @@ bool setting_name_canon(char out[SETTING_NAME_SIZE], enum setting_kind kind, con
 struct settings;
 struct settings *settings_new(void);
 void settings_free(struct settings **s);
+/* The same in pieces of about COUNT; true while there is more. *AT is 0 at first; nothing else may be done with *S meanwhile. */
+bool settings_free_some(struct settings **s, size_t *at, size_t count);
 
 /* Puts a copy of VALUE under KIND and canonical NAME, replacing what was there. */
 void settings_put(struct settings *s, enum setting_kind kind, const char *name, const struct setting *value);

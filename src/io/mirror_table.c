@@ -7,16 +7,22 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/xalloc.h"
 
+#define FREE_SLICE 256  /* hash buckets */
 #define FREE_ASIDE 5000 /* keys; freeing a larger table would be felt in the loop */
 
+/* Not all at once: what one thread frees in a rush, malloc() of the others has to sort. */
 static void *free_thread(void *arg)
 {
+	const struct timespec pause = {0, 1000000};
 	struct settings *s = arg;
+	size_t at = 0;
 
-	settings_free(&s);
+	while (settings_free_some(&s, &at, FREE_SLICE))
+		nanosleep(&pause, NULL);
 	return NULL;
 }
 
