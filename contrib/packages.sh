@@ -1,7 +1,7 @@
 # Debian packages for building, for the small mail world and for testing; sourced by contrib/check and contrib/demo.
 PACKAGES_BUILD="autoconf automake pkg-config make gcc libc6-dev libmilter-dev libssl-dev libhiredis-dev libunbound-dev nettle-dev
 libevent-dev libcurl4-openssl-dev libconfuse-dev libidn2-dev libjansson-dev libcmocka-dev"
-PACKAGES_WORLD="python3 openssl ca-certificates iproute2 mount knot unbound redis-server redis-tools postfix"
+PACKAGES_WORLD="python3 openssl ca-certificates iproute2 mount knot knot-dnssecutils unbound redis-server redis-tools postfix"
 PACKAGES_CHECK="clang libclang-rt-dev llvm"
 
 # The words of its arguments that are not installed.

@@ -1,8 +1,8 @@
 /*
  * dns_context.c - a libunbound context as tlsmode wants it. Not the questions and answers: dns_ub.c.
  *
- * Whatever the forwarder says, validation is done here (RFC 4035 s4, s5): a forwarder that strips signatures makes answers of
- * signed zones bogus, not insecure (harden-dnssec-stripped).
+ * Whatever the forwarder says, validation is done here (RFC 4035 s4, s5): a forwarder that strips signatures makes
+ * answers of signed zones bogus, not insecure (harden-dnssec-stripped).
  */
 #include "io/dns_context.h"
 
@@ -81,7 +81,8 @@ static int set_option(struct ub_ctx *ctx, const char *name, const char *value, c
 
 	if (rc == 0)
 		return 0;
-	snprintf(error, size, "libunbound %s does not take the option %s %s (%s)", ub_version(), name, value, ub_strerror(rc));
+	snprintf(error, size, "libunbound %s does not take the option %s %s (%s)", ub_version(), name, value,
+		 ub_strerror(rc));
 	return -1;
 }
 
@@ -164,7 +165,8 @@ static bool any_word(FILE *f, bool (*fn)(const char *word))
 		char *save = NULL;
 
 		line[strcspn(line, ";")] = '\0';
-		for (char *w = strtok_r(line, " \t\r\n()\"", &save); w != NULL && !found; w = strtok_r(NULL, " \t\r\n()\"", &save))
+		for (char *w = strtok_r(line, " \t\r\n()\"", &save); w != NULL && !found;
+		     w = strtok_r(NULL, " \t\r\n()\"", &save))
 			found = fn(w);
 	}
 	free(line);
@@ -243,7 +245,8 @@ static int refuse_ignored_anchor(const struct conf_dns *conf, const char *logged
 {
 	if (strstr(logged, "no supported algorithms") == NULL)
 		return 0;
-	return sentence(error, size, "dns.trust_anchor", conf->trust_anchor, "a key in it is of an algorithm libunbound does not know");
+	return sentence(error, size, "dns.trust_anchor", conf->trust_anchor,
+			"a key in it is of an algorithm libunbound does not know");
 }
 
 /* The first error in what libunbound logged, without its "[time] libunbound[pid:0] error: ". */
@@ -253,15 +256,16 @@ static void start_failed(int rc, const struct conf_dns *conf, char *logged, char
 
 	text = text == NULL ? logged : text + strlen("error: ");
 	text[strcspn(text, "\n")] = '\0';
-	snprintf(error, size, "libunbound does not start with dns.trust_anchor \"%s\": %s%s%s", conf->trust_anchor, ub_strerror(rc),
-	    *text == '\0' ? "" : ": ", text);
+	snprintf(error, size, "libunbound does not start with dns.trust_anchor \"%s\": %s%s%s", conf->trust_anchor,
+		 ub_strerror(rc), *text == '\0' ? "" : ": ", text);
 }
 
 static int configure(struct ub_ctx *ctx, const struct conf_dns *conf, char *error, size_t size)
 {
 	if (set_options(ctx, options, sizeof(options) / sizeof(options[0]), error, size) < 0)
 		return -1;
-	if (set_forwarders(ctx, &conf->forward, error, size) < 0 || set_root_hints(ctx, conf->root_hints, error, size) < 0)
+	if (set_forwarders(ctx, &conf->forward, error, size) < 0 ||
+	    set_root_hints(ctx, conf->root_hints, error, size) < 0)
 		return -1;
 	return set_anchor(ctx, conf->trust_anchor, error, size);
 }

@@ -1,5 +1,6 @@
 /*
- * dns_context.h - a libunbound context as tlsmode wants it: options, forwarders or root, trust anchor, its thread started.
+ * dns_context.h - a libunbound context as tlsmode wants it: options, forwarders or root, trust anchor, its thread
+ * started.
  *
  * For dns_ub.c only. A context's options are frozen by its first look-up, so a reload makes a new one.
  */

@@ -1,8 +1,8 @@
 /*
  * dns_ub.c - DNS questions and their validated answers. Not the making of the context: dns_context.c.
  *
- * A query's life: asked -> libunbound's thread works on it -> ub_process() calls on_result() -> its answer is handed over, and it
- * is freed. Or its deadline comes first: RR_ERROR. Called by mapd/resolve and by the control tool.
+ * A query's life: asked -> libunbound's thread works on it -> ub_process() calls on_result() -> its answer is handed
+ * over, and it is freed. Or its deadline comes first: RR_ERROR. Called by mapd/resolve and by the control tool.
  */
 #include "io/dns_ub.h"
 
@@ -27,7 +27,7 @@ struct dns_query {
 	TAILQ_ENTRY(dns_query) link;
 	struct dns *dns;
 	struct event timer; /* the deadline; unused without a base */
-	int id;             /* libunbound's */
+	int id;		    /* libunbound's */
 	const char *failed; /* it could not even be asked: why */
 	dns_answer_fn *fn;
 	void *arg;
@@ -38,8 +38,9 @@ struct dns {
 	struct ub_ctx *ctx;
 	struct event *readable;
 	struct timeval timeout;
-	const struct timeval *common_timeout; /* libevent's: all deadlines are of one length, so a queue serves for a heap */
-	char late[64];                        /* why of a passed deadline */
+	const struct timeval
+	    *common_timeout; /* libevent's: all deadlines are of one length, so a queue serves for a heap */
+	char late[64];	     /* why of a passed deadline */
 	TAILQ_HEAD(, dns_query) queries;
 	size_t pending;
 	bool processing; /* inside ub_process(): its callbacks may free us */
@@ -263,7 +264,7 @@ void dns_free(struct dns **dns)
 		event_free(d->readable);
 	if (d->base != NULL)
 		TAILQ_FOREACH(q, &d->queries, link)
-			event_del(&q->timer);
+	event_del(&q->timer);
 	if (!d->processing)
 		dns_context_delete(d->ctx, dns_end, d);
 }

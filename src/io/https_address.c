@@ -1,8 +1,8 @@
 /*
  * https_address.c - may a policy be fetched from this address? Pure; the answer of https_address_public().
  *
- * The tables are the IANA special-purpose registries (RFC 6890 and its updates): whoever controls a domain's DNS must not be able
- * to make us connect to what stands behind our own walls.
+ * The tables are the IANA special-purpose registries (RFC 6890 and its updates): whoever controls a domain's DNS must
+ * not be able to make us connect to what stands behind our own walls.
  */
 #include "io/https_curl.h"
 
@@ -40,13 +40,14 @@ struct prefix6 {
 
 /* Within 2000::/3, all that IANA has given out; nothing outside it is public. */
 static const struct prefix6 special6[] = {
-    {{0x20, 0x01, 0x00}, 23},             /* IETF protocol assignments: Teredo, ORCHID, benchmarks */
-    {{0x20, 0x01, 0x0d, 0xb8}, 32},       /* documentation */
-    {{0x20, 0x02}, 16},                   /* 6to4 */
-    {{0x3f, 0xff, 0x00}, 20},             /* documentation */
+    {{0x20, 0x01, 0x00}, 23},	    /* IETF protocol assignments: Teredo, ORCHID, benchmarks */
+    {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation */
+    {{0x20, 0x02}, 16},		    /* 6to4 */
+    {{0x3f, 0xff, 0x00}, 20},	    /* documentation */
 };
 
-static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b}; /* 64:ff9b::/96, RFC 6052: an IPv4 address in its last 32 bits */
+static const uint8_t nat64[12] = {0x00, 0x64, 0xff,
+				  0x9b}; /* 64:ff9b::/96, RFC 6052: an IPv4 address in its last 32 bits */
 
 static bool public4(uint32_t address)
 {

@@ -1,8 +1,8 @@
 /*
  * https_curl.c - policy fetches: who waits for which host, and what they are told.
  *
- * Not the fetch thread (https_worker.c), not one transfer (https_transfer.c), not which addresses are good (https_address.c).
- * Called by mapd/resolve. All of this is on BASE's thread.
+ * Not the fetch thread (https_worker.c), not one transfer (https_transfer.c), not which addresses are good
+ * (https_address.c). Called by mapd/resolve. All of this is on BASE's thread.
  */
 #include "io/https_curl.h"
 
@@ -76,8 +76,8 @@ static struct job *job_of(struct https *h, const char *host)
 	struct job *j;
 
 	TAILQ_FOREACH(j, &h->jobs, link)
-		if (!j->closed && strcmp(j->work.t.target.host, host) == 0)
-			return j;
+	if (!j->closed && strcmp(j->work.t.target.host, host) == 0)
+		return j;
 	return NULL;
 }
 
@@ -163,7 +163,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 /* --- the doors --- */
 
 struct https_fetch *https_fetch(struct https *h, const char *host, const char *const *addresses, size_t count,
-    https_result_fn *fn, void *arg)
+				https_result_fn *fn, void *arg)
 {
 	struct https_fetch *f = xcalloc(1, sizeof(*f));
 	struct job *j = job_of(h, host);

@@ -1,9 +1,10 @@
 /*
  * https_curl.h - one MTA-STS policy body by HTTPS (RFC 8461 s3.3), on a thread of its own.
  *
- * GET https://HOST/.well-known/mta-sts.txt from pinned addresses: no resolver, no proxy, no redirect, no HTTP cache, TLS >= 1.2,
- * certificate by DNS-ID only (no CN), status 200, media type text/plain, at most STS_BODY_MAX octets however they are sent,
- * a whole deadline (HTTPS_LIMIT_S). One fetch per host at a time: a second asker of the same host joins it.
+ * GET https://HOST/.well-known/mta-sts.txt from pinned addresses: no resolver, no proxy, no redirect, no HTTP cache,
+ * TLS >= 1.2, certificate by DNS-ID only (no CN), status 200, media type text/plain, at most STS_BODY_MAX octets
+ * however they are sent, a whole deadline (HTTPS_LIMIT_S). One fetch per host at a time: a second asker of the same
+ * host joins it.
  */
 #ifndef TLSMODE_IO_HTTPS_CURL_H
 #define TLSMODE_IO_HTTPS_CURL_H
@@ -17,10 +18,11 @@
 #include "core/plan.h"
 #include "io/conf.h"
 
-#define HTTPS_LIMIT_S 60 /* RFC 8461 s3.3 suggests a minute */
+#define HTTPS_LIMIT_S 60      /* RFC 8461 s3.3 suggests a minute */
 #define HTTPS_MAX_FETCHES 200 /* at once in their first HTTPS_PATIENCE_MS; more wait their turn */
-#define HTTPS_PATIENCE_MS 2000 /* what lasts longer makes room and goes on apart: slow hosts do not hold back good ones */
-#define HTTPS_MAX_SLOW 400     /* apart at once; the one that lasted longest ends for one more */
+#define HTTPS_PATIENCE_MS                                                                                              \
+	2000		   /* what lasts longer makes room and goes on apart: slow hosts do not hold back good ones */
+#define HTTPS_MAX_SLOW 400 /* apart at once; the one that lasted longest ends for one more */
 
 struct https;
 struct https_fetch;
@@ -29,11 +31,12 @@ struct https_fetch;
 struct https *https_new(struct event_base *base, const struct conf_sts *conf, char *error, size_t size);
 void https_free(struct https **h); /* ends the thread; aborts all. May be called from a result */
 
-/* RESULT is borrowed for the call; it comes on BASE's thread, once, never from inside https_fetch(). ADDRESSES are texts of
- * IPv4 and IPv6 addresses; loopback, private, link-local, multicast and other special ones are refused unless conf allows
- * (a fetch without any other fails without a connection). At most eight are tried. */
+/* RESULT is borrowed for the call; it comes on BASE's thread, once, never from inside https_fetch(). ADDRESSES are
+ * texts of IPv4 and IPv6 addresses; loopback, private, link-local, multicast and other special ones are refused unless
+ * conf allows (a fetch without any other fails without a connection). At most eight are tried. */
 typedef void https_result_fn(const struct policy_result *result, void *arg);
-struct https_fetch *https_fetch(struct https *h, const char *host, const char *const *addresses, size_t count, https_result_fn *fn, void *arg);
+struct https_fetch *https_fetch(struct https *h, const char *host, const char *const *addresses, size_t count,
+				https_result_fn *fn, void *arg);
 void https_abort(struct https_fetch **f); /* silence; the transfer ends when nobody else waits for it */
 
 /* For tests: another port than 443, another limit than HTTPS_LIMIT_S, from the next fetch on. */

@@ -1,10 +1,11 @@
 /*
- * https_transfer.c - one GET of a policy (RFC 8461 s3.3) with libcurl: what is asked for, what is taken, and the judgement.
+ * https_transfer.c - one GET of a policy (RFC 8461 s3.3) with libcurl: what is asked for, what is taken, and the
+ * judgement.
  *
  * Not the threads and queues (https_curl.c), not the reading of the body (core/sts_policy).
  *
- * HTTP/1.1 and not 2: it is one small GET on a connection of its own, every policy host speaks it, and its framing is the
- * smaller thing to attack.
+ * HTTP/1.1 and not 2: it is one small GET on a connection of its own, every policy host speaks it, and its framing is
+ * the smaller thing to attack.
  */
 #include "config.h"
 
@@ -24,8 +25,9 @@
 
 #define WELL_KNOWN "/.well-known/mta-sts.txt"
 #define MEDIA_TYPE "text/plain"
-#define CONNECT_LIMIT_MS 8000 /* TCP and TLS; libcurl gives the first of several addresses half of it, the next a quarter... */
-#define EYEBALLS_MS 200       /* until the other address family is tried too */
+#define CONNECT_LIMIT_MS                                                                                               \
+	8000 /* TCP and TLS; libcurl gives the first of several addresses half of it, the next a quarter... */
+#define EYEBALLS_MS 200 /* until the other address family is tried too */
 
 /* --- while it runs --- */
 
@@ -44,7 +46,8 @@ static void on_tls_event(const SSL *ssl, int where, int what)
 		t->notified = true;
 }
 
-/* libcurl by itself would take a name out of the CN, "m*" as a wildcard, and a connection cut short as the end of a body. */
+/* libcurl by itself would take a name out of the CN, "m*" as a wildcard, and a connection cut short as the end of a
+ * body. */
 static CURLcode strict_tls(CURL *easy, void *ctx_arg, void *arg)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -54,7 +57,8 @@ static CURLcode strict_tls(CURL *easy, void *ctx_arg, void *arg)
 
 	(void)easy;
 	SSL_CTX_set1_cert_store(ctx, t->roots);
-	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	X509_VERIFY_PARAM_set_hostflags(param,
+					X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (X509_VERIFY_PARAM_set1_host(param, t->target.host, 0) != 1)
 		return CURLE_OUT_OF_MEMORY;
 	pthread_once(&once, ctx_index_once);
@@ -105,8 +109,8 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *arg)
 
 /* --- the judgement --- */
 
-static bool __attribute__((format(printf, 3, 4))) judge(struct https_transfer *t, enum fetch_failure failure,
-    const char *why, ...)
+static bool __attribute__((format(printf, 3, 4)))
+judge(struct https_transfer *t, enum fetch_failure failure, const char *why, ...)
 {
 	va_list ap;
 
@@ -131,7 +135,8 @@ static bool is_text_plain(const char *type)
 	return *(type + strspn(type, " \t")) == '\0' || *(type + strspn(type, " \t")) == ';';
 }
 
-/* A body without length ends with the connection; only close_notify tells the end from a cut (RFC 9110 s8.6, RFC 9112 s9.8). */
+/* A body without length ends with the connection; only close_notify tells the end from a cut (RFC 9110 s8.6, RFC 9112
+ * s9.8). */
 static bool may_be_cut(const struct https_transfer *t)
 {
 	curl_off_t length = -1;
@@ -165,7 +170,7 @@ static bool judge_error(struct https_transfer *t, CURLcode rc)
 	curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
 	if (rc == CURLE_PEER_FAILED_VERIFICATION)
 		return judge(t, FETCH_WEBPKI, "certificate: %s",
-		    verify == X509_V_OK ? t->curl_error : X509_verify_cert_error_string(verify));
+			     verify == X509_V_OK ? t->curl_error : X509_verify_cert_error_string(verify));
 	/* A wrong status with an endless body is a wrong status. */
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (t->refused != NULL && status >= 200 && !judge_response(t))
@@ -195,7 +200,7 @@ static void pin(struct https_transfer *t)
 
 	for (size_t i = 0; i < to->count; i++)
 		len += snprintf(line + len, sizeof(line) - (size_t)len, strchr(to->address[i], ':') ? "%s[%s]" : "%s%s",
-		    i == 0 ? "" : ",", to->address[i]);
+				i == 0 ? "" : ",", to->address[i]);
 	t->resolve = curl_slist_append(NULL, line);
 }
 

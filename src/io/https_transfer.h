@@ -36,9 +36,9 @@ struct https_transfer {
 	X509_STORE *roots; /* borrowed */
 	char curl_error[CURL_ERROR_SIZE];
 	const char *refused; /* why the response was given up in the middle, or NULL */
-	bool encoded;        /* a Content-Encoding, which we never asked for: what came is not text */
+	bool encoded;	     /* a Content-Encoding, which we never asked for: what came is not text */
 	bool chunked;
-	bool notified;       /* the server said close_notify */
+	bool notified; /* the server said close_notify */
 	size_t headers;
 	size_t len;
 	char *body; /* LEN octets, at most STS_BODY_MAX; or NULL */

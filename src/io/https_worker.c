@@ -1,8 +1,9 @@
 /*
  * https_worker.c - the fetch thread: runs transfers side by side in a curl multi handle.
  *
- * Two lanes: a transfer is young for HTTPS_PATIENCE_MS, then slow. Only young ones count against HTTPS_MAX_FETCHES, so hosts that
- * drip cannot keep good ones from their turn; the slow lane is bounded too, and its oldest ends for one more.
+ * Two lanes: a transfer is young for HTTPS_PATIENCE_MS, then slow. Only young ones count against HTTPS_MAX_FETCHES, so
+ * hosts that drip cannot keep good ones from their turn; the slow lane is bounded too, and its oldest ends for one
+ * more.
  */
 #include "io/https_worker.h"
 
@@ -143,8 +144,8 @@ static void end_finished(struct https_worker *w)
 	}
 }
 
-/* libcurl 7.88 gives up an address that does not answer, and then waits for any other event before it tries the next one: so
- * it gets one now and then. */
+/* libcurl 7.88 gives up an address that does not answer, and then waits for any other event before it tries the next
+ * one: so it gets one now and then. */
 #define NUDGE_MS 200
 
 static int poll_ms(const struct https_worker *w)

@@ -2,14 +2,15 @@
  * dns_probe.c - asks src/io/dns_ub.h what its standard input says, for tests/io/test_dns.py.
  *
  *     dns_probe [-f FORWARDER]... [-r ROOT_HINTS] [-a TRUST_ANCHOR] [-t TIMEOUT_S] [-b]      (-b: the blocking form)
- * Lines: "TYPE NAME" asks; "abort TYPE NAME" asks and aborts at once; "free" frees the context with all that is on its way and
- * ends; end of input: ends when all is answered. A line per answer, in order of arrival:
- *     TYPE NAME STATUS secure|insecure ttl=N canon=NAME count=N ms=N why="..." data=HEX,HEX
- * Exit 78 with one sentence when dns_new() refuses the options.
+ * Lines: "TYPE NAME" asks; "abort TYPE NAME" asks and aborts at once; "free" frees the context with all that is on its
+ * way and ends; end of input: ends when all is answered. A line per answer, in order of arrival: TYPE NAME STATUS
+ * secure|insecure ttl=N canon=NAME count=N ms=N why="..." data=HEX,HEX Exit 78 with one sentence when dns_new() refuses
+ * the options.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "base/tick.h"
@@ -26,10 +27,19 @@ static struct probe {
 } probe;
 
 struct question {
+	TAILQ_ENTRY(question) link;
 	char type[8];
 	char name[DOMAIN_SIZE];
 	int64_t at;
 };
+
+static TAILQ_HEAD(, question) questions = TAILQ_HEAD_INITIALIZER(questions);
+
+static void forget(struct question *q)
+{
+	TAILQ_REMOVE(&questions, q, link);
+	free(q);
+}
 
 static void print_data(const struct rr_answer *a)
 {
@@ -49,12 +59,12 @@ static void on_answer(const struct rr_answer *a, void *arg)
 		abort();
 	}
 	printf("%s %s %s %s ttl=%u canon=%s count=%zu ms=%lld why=\"%s\"", q->type, q->name,
-	    names_name(rr_status_names, (int)a->status), a->secure ? "secure" : "insecure", a->ttl, a->canon, a->count,
-	    (long long)(tick_mono_ms() - q->at), a->why == NULL ? "" : a->why);
+	       names_name(rr_status_names, (int)a->status), a->secure ? "secure" : "insecure", a->ttl, a->canon,
+	       a->count, (long long)(tick_mono_ms() - q->at), a->why == NULL ? "" : a->why);
 	print_data(a);
 	putchar('\n');
 	fflush(stdout);
-	free(q);
+	forget(q);
 }
 
 static void on_aborted(const struct rr_answer *a, void *arg)
@@ -82,6 +92,7 @@ static void ask(char *type, const char *name)
 	struct question *q = xcalloc(1, sizeof(*q));
 	int code = names_code(rr_type_names, type, strlen(type));
 
+	TAILQ_INSERT_TAIL(&questions, q, link);
 	snprintf(q->type, sizeof(q->type), "%s", type);
 	snprintf(q->name, sizeof(q->name), "%s", name);
 	q->at = tick_mono_ms();
@@ -117,7 +128,10 @@ static void take_line(char *line)
 		return;
 	if (strcmp(word, "free") == 0) {
 		dns_free(&probe.dns);
+		while (!TAILQ_EMPTY(&questions)) /* silence: they are ours again */
+			forget(TAILQ_FIRST(&questions));
 		printf("freed\n");
+		fflush(stdout);
 		probe.ended = true;
 		return;
 	}
@@ -161,12 +175,23 @@ static void options(struct conf_dns *conf, int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "f:r:a:t:b")) != -1) {
 		switch (opt) {
-		case 'f': add(&conf->forward, optarg); break;
-		case 'r': conf->root_hints = optarg; break;
-		case 'a': conf->trust_anchor = optarg; break;
-		case 't': conf->timeout_s = (unsigned)atoi(optarg); break;
-		case 'b': probe.blocking = true; break;
-		default: exit(2);
+		case 'f':
+			add(&conf->forward, optarg);
+			break;
+		case 'r':
+			conf->root_hints = optarg;
+			break;
+		case 'a':
+			conf->trust_anchor = optarg;
+			break;
+		case 't':
+			conf->timeout_s = (unsigned)atoi(optarg);
+			break;
+		case 'b':
+			probe.blocking = true;
+			break;
+		default:
+			exit(2);
 		}
 	}
 }

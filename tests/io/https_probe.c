@@ -2,10 +2,10 @@
  * https_probe.c - fetches policies through src/io/https_curl.h as its standard input says, for tests/io/test_https.py.
  *
  *     https_probe -c CA_FILE [-p PORT] [-l LIMIT_S] [-P]          (-P: private addresses are allowed)
- * Lines: "fetch HOST ADDRESS..." · "abort HOST ADDRESS..." (fetches and aborts at once) · "cancel HOST" (aborts a fetch under way) ·
- * "public ADDRESS" · "cpu" · "free" (with all that is under way) ; end of input: ends when all have ended. A line per result:
- *     HOST ok LEN ms=N "BODY"      HOST fetch-failed ms=N "WHY"      HOST webpki ms=N "WHY"
- * Exit 78 with one sentence when https_new() refuses.
+ * Lines: "fetch HOST ADDRESS..." · "abort HOST ADDRESS..." (fetches and aborts at once) · "cancel HOST" (aborts a fetch
+ * under way) · "public ADDRESS" · "cpu" · "free" (with all that is under way) ; end of input: ends when all have ended.
+ * A line per result: HOST ok LEN ms=N "BODY"      HOST fetch-failed ms=N "WHY"      HOST webpki ms=N "WHY" Exit 78 with
+ * one sentence when https_new() refuses.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,11 +189,20 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "c:p:l:P")) != -1) {
 		switch (opt) {
-		case 'c': conf.ca_file = optarg; break;
-		case 'p': port = (uint16_t)atoi(optarg); break;
-		case 'l': limit_s = (unsigned)atoi(optarg); break;
-		case 'P': conf.allow_private = true; break;
-		default: return 2;
+		case 'c':
+			conf.ca_file = optarg;
+			break;
+		case 'p':
+			port = (uint16_t)atoi(optarg);
+			break;
+		case 'l':
+			limit_s = (unsigned)atoi(optarg);
+			break;
+		case 'P':
+			conf.allow_private = true;
+			break;
+		default:
+			return 2;
 		}
 	}
 	probe.base = event_base_new();

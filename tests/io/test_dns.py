@@ -98,7 +98,7 @@ ROWS = [
     ("A www.sub.nsec3.test", "ok insecure", ""),
     ("A www.servfail.test", "error insecure", 'ttl=0 .* why="SERVFAIL"'),
     ("A www.refused.test", "error insecure", 'ttl=0 .* why="SERVFAIL|REFUSED"'),
-    ("A www.hole.test", "error insecure", 'why="no answer within 3 s"'),
+    ("A www.hole.test", "error insecure", 'why="(no answer within 3 s|SERVFAIL)"'),  # libunbound may give up before
     ("A loop.good.test", "error insecure", ""),
     ("A self.good.test", "error insecure", ""),
 ]

@@ -61,10 +61,10 @@ ROWS = [
     ("tls11", {"tls": ["1.0", "1.1"]}, FAILED, "", "HTTP-46"),
     ("decorated", {"headers": [["Set-Cookie", "a=b"], ["ETag", '"x"'], ["Cache-Control", "max-age=1"],
                                ["Strict-Transport-Security", "max-age=9"], ["Alt-Svc", 'h2=":1"']]}, OK, "", "HTTP-65"),
-    ("drip-head", {"send": "drip_head"}, FAILED, "timed out", "HTTP-57"),
-    ("drip", {"send": "drip"}, FAILED, "timed out"),
-    ("stall", {"send": "stall"}, FAILED, "timed out"),
-    ("silent", {"send": "silent"}, FAILED, "timed out"),
+    ("drip-head", {"send": "drip_head"}, FAILED, "tim(ed out|eout)", "HTTP-57"),
+    ("drip", {"send": "drip"}, FAILED, "tim(ed out|eout)"),
+    ("stall", {"send": "stall"}, FAILED, "tim(ed out|eout)"),
+    ("silent", {"send": "silent"}, FAILED, "tim(ed out|eout)"),
     ("cert-name", {"cert": "other"}, WEBPKI, "ostname mismatch", "HTTP-29"),
     ("cert-expired", {"cert": "expired"}, WEBPKI, "expired", "HTTP-32"),
     ("cert-future", {"cert": "future"}, WEBPKI, "not yet valid"),
@@ -185,7 +185,7 @@ def test_rows(tap, stage):
     probe.say(*("fetch %s %s" % (host_of(row[0]), HERE) for row in ROWS))
     for name, spec, want, why, *vector in ROWS:
         line = probe.expect(re.escape(host_of(name)) + " ", 60)
-        tap.ok(re.match(r"\S+ %s " % want, line) and why in line, "%s: %s%s" % (name, want, "".join(" (%s)" % v for v in vector)), line)
+        tap.ok(re.match(r"\S+ %s " % want, line) and re.search(why, line), "%s: %s%s" % (name, want, "".join(" (%s)" % v for v in vector)), line)
     asked = {r["line"] for r in stage.server.requests}
     tap.equal(asked, {"GET /.well-known/mta-sts.txt HTTP/1.1"}, "nothing but the well-known path was asked: no redirect was followed")
     check_end(tap, probe, "rows")
