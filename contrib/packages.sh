@@ -2,7 +2,7 @@
 PACKAGES_BUILD="autoconf automake pkg-config make gcc libc6-dev libmilter-dev libssl-dev libhiredis-dev libunbound-dev nettle-dev
 libevent-dev libcurl4-openssl-dev libconfuse-dev libidn2-dev libjansson-dev libcmocka-dev"
 PACKAGES_WORLD="python3 openssl ca-certificates iproute2 mount knot knot-dnssecutils unbound redis-server redis-tools postfix"
-PACKAGES_CHECK="clang libclang-rt-dev llvm"
+PACKAGES_CHECK="dns-root-data knot-dnssecutils clang libclang-rt-dev llvm"
 
 # The words of its arguments that are not installed.
 packages_missing() {
