@@ -114,12 +114,14 @@ static void on_hash(const redisReply *reply, void *arg)
 	struct hash_slot *slot = arg;
 	struct fact_read *f = slot->read;
 
-	if (reply == NULL)
+	if (reply == NULL) {
 		f->lost = true;
-	else if (reply->type == REDIS_REPLY_ARRAY)
+	} else if (reply->type == REDIS_REPLY_ARRAY) {
 		copy_hash(slot->into, reply);
-	else if (reply->type == REDIS_REPLY_ERROR)
+	} else if (reply->type == REDIS_REPLY_ERROR) {
 		redis_note_error(f->redis, "reading a fact", reply);
+		f->lost = true; /* nobody said that there is no such key: that would make us forget a policy */
+	}
 	if (--f->waiting == 0)
 		answer(f, !f->lost);
 }

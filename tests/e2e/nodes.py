@@ -3,6 +3,7 @@
 
 Real tlsmode-mapd twice, with the real adapters: libunbound, libcurl, Redis with client tracking.
 """
+import itertools
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from world.tap import main
 from world.waiting import wait_for
 from world.world import World
 
+PORTS = itertools.count(3000)
 SECURE = "OK secure match=mx.%s servername=hostname protocols=>=TLSv1.2"
 
 
@@ -123,6 +125,15 @@ def forget(tap, w, b):
         tap.note("after %.0f ms" % (seconds * 1000))
 
 
+def wrong_type(tap, w, b):
+    """A key that is no hash says nothing: in particular not that the policy was removed."""
+    b.ask("opportunistic", "known.test")
+    serve(w, "known.test", send="reset")
+    w.redis.cli("SET", "tlsmode:sts:known.test", "what?")
+    for ask in (w.ask, b.ask):
+        tap.equal(ask("enforced", "known.test:2525"), SECURE % "known.test", "WRONGTYPE forgets nothing")
+
+
 def holder_dies(tap, w, b):
     c = Node(w, 3).start()
     threading.Thread(target=lambda: swallow(lambda: c.ask("opportunistic", "stalled.test")), daemon=True).start()
@@ -170,7 +181,7 @@ def redis_away(tap, w, b):
 
 
 def lost_and_shared(w, b):
-    b.ask("opportunistic", "shared.test:2525")  # any question about it
+    b.ask("opportunistic", "shared.test:%d" % next(PORTS))  # a question whose answer is not remembered
     return w.redis.cli("HGET", "tlsmode:sts:shared.test", "mode") == "enforce"
 
 
@@ -189,6 +200,7 @@ def test(tap):
             known_elsewhere(tap, w, b)
             failure_is_shared(tap, w, b)
             forget(tap, w, b)
+            wrong_type(tap, w, b)
             holder_dies(tap, w, b)
             restart(tap, w, b)
             redis_away(tap, w, b)
