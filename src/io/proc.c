@@ -150,7 +150,7 @@ void proc_print_version(const char *program)
 	    " without TLS",
 #endif
 	    ub_version(), curl->version, LIBCURL_VERSION, OpenSSL_version(OPENSSL_VERSION));
-	printf("libidn2 %s (built with %s), jansson %s, %s\n", idn2_check_version(NULL), IDN2_VERSION, JANSSON_VERSION,
+	printf("libidn2 %s (built with %s), jansson %s, libconfuse %s\n", idn2_check_version(NULL), IDN2_VERSION, JANSSON_VERSION,
 	       confuse_version);
 }
 
