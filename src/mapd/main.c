@@ -137,7 +137,7 @@ static void start_parts(struct mapd *m)
 	m->cache = verdict_cache_new(m->conf->mapd.cache_entries);
 	m->refusals = refusal_memory_new(MAPD_REFUSAL_HOSTS);
 	m->mirror = mirror_new(m->base, m->conf, &events, m);
-	m->dns_since = time(NULL);
+	m->dns_since = m->https_since = time(NULL);
 	m->dns = dns_new(m->base, &m->conf->dns, error, sizeof(error));
 	if (!m->dns)
 		die(m, EX_CONFIG, error);

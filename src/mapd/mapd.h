@@ -32,7 +32,7 @@ struct mapd {
 	struct resolver *resolver; /* owns dns and https once it is there */
 	struct dns *dns;
 	struct https *https;
-	time_t dns_since; /* dns was made then, from files as they were */
+	time_t dns_since, https_since; /* they were made then, from files as they were */
 
 	struct listeners *listeners;
 	struct server *server;

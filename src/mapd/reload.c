@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/tick.h"
 #include "mapd/http.h"
 #include "mapd/listeners.h"
 #include "mapd/mapd.h"
@@ -49,6 +50,12 @@ static bool same_dns(const struct mapd *m, const struct conf_dns *a, const struc
 	    !changed_since(b->trust_anchor, m->dns_since) && !changed_since(b->root_hints, m->dns_since);
 }
 
+static bool same_sts(const struct mapd *m, const struct conf_sts *a, const struct conf_sts *b)
+{
+	return strcmp(a->ca_file, b->ca_file) == 0 && a->allow_private == b->allow_private && a->timeout_s == b->timeout_s &&
+	    !changed_since(b->ca_file, m->https_since);
+}
+
 static void parts_drop(struct mapd *m, struct parts *p)
 {
 	if (p->http != m->http)
@@ -79,7 +86,8 @@ static bool parts_make(struct mapd *m, struct parts *p, char *error, size_t size
 	if (!p->conf)
 		return false;
 	p->dns = same_dns(m, &m->conf->dns, &p->conf->dns) ? m->dns : dns_new(m->base, &p->conf->dns, error, size);
-	p->https = p->dns ? https_new(m->base, &p->conf->sts, error, size) : NULL;
+	if (p->dns)
+		p->https = same_sts(m, &m->conf->sts, &p->conf->sts) ? m->https : https_new(m->base, &p->conf->sts, error, size);
 	if (p->https && open_http(m, p, error, size) && listeners_prepare(m->listeners, &p->conf->mapd, error, size))
 		return true;
 	parts_drop(m, p);
@@ -109,6 +117,8 @@ static void take(struct mapd *m, const struct parts *p)
 	resolver_reconf(m->resolver, m->conf, p->dns, p->https);
 	if (p->dns != m->dns)
 		m->dns_since = time(NULL);
+	if (p->https != m->https)
+		m->https_since = time(NULL);
 	m->dns = p->dns;
 	m->https = p->https;
 	mirror_reconf(m->mirror, m->conf);
@@ -120,6 +130,7 @@ static void take(struct mapd *m, const struct parts *p)
 
 void reload(struct mapd *m)
 {
+	int64_t begun_ms = tick_mono_ms();
 	char error[1024];
 	struct parts parts;
 
@@ -130,5 +141,6 @@ void reload(struct mapd *m)
 	}
 	take(m, &parts);
 	m->metrics.value[METRIC_CONF_RELOADS]++;
-	log_info("event=reloaded conf=%s listeners=%zu", m->conf->file, listeners_count(m->listeners));
+	log_info("event=reloaded conf=%s listeners=%zu ms=%lld", m->conf->file, listeners_count(m->listeners),
+	    (long long)(tick_mono_ms() - begun_ms));
 }
