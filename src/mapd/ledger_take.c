@@ -159,7 +159,7 @@ void ledger_shared(struct ledger *l, struct job *j, bool served, const struct te
 	bool dated = f->sts.refresh;
 
 	if (!served) {
-		j->unread = j->marks & KNOWN_MARK_STS; /* the rest is found anew without Redis */
+		j->unread = j->marks & (KNOWN_MARK_STS | KNOWN_MARK_ALL); /* the rest is found anew without Redis */
 		j->marks = 0;
 		return;
 	}
