@@ -76,7 +76,8 @@ bool complaints_may_log(struct complaints *c)
 
 	if (c->minute_ms == 0 || now - c->minute_ms >= MINUTE_MS) {
 		if (c->silent > 0)
-			log_warn("event=settings_complaints_suppressed count=%lu see=\"tlsmode domain list\"", c->silent);
+			log_warn("event=settings_complaints_suppressed count=%lu see=\"tlsmode domain list\"",
+				 c->silent);
 		c->minute_ms = now;
 		c->lines = 0;
 		c->silent = 0;

@@ -1,8 +1,8 @@
 /*
  * ends.h - when temporary settings end: a heap by time with a hash table by key.
  *
- * Redis drops an expired key when it comes by, and announces it then, with many such keys minutes late: so the mirror ends them itself.
- * Pure bookkeeping: the clock comes as an argument. One thread (mirror.c).
+ * Redis drops an expired key when it comes by, and announces it then, with many such keys minutes late: so the mirror
+ * ends them itself. Pure bookkeeping: the clock comes as an argument. One thread (mirror.c).
  */
 #ifndef TLSMODE_IO_ENDS_H
 #define TLSMODE_IO_ENDS_H

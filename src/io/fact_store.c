@@ -16,7 +16,7 @@
 #include "core/rkeys.h"
 
 #define SLOW_MS 500
-#define FIELDS_MAX 64      /* of a hash that anybody may have written */
+#define FIELDS_MAX 64 /* of a hash that anybody may have written */
 #define BYTES_MAX (1 << 18)
 #define TOKEN_SIZE 33
 
@@ -105,7 +105,8 @@ static void answer(struct fact_read *f, bool served)
 	redis_forget(f->redis, &f->slot[0]);
 	redis_forget(f->redis, &f->slot[1]);
 	f->fn = NULL;
-	fn(served, f->hash[0].field, served ? f->hash[0].count : 0, f->hash[1].field, served ? f->hash[1].count : 0, f->arg);
+	fn(served, f->hash[0].field, served ? f->hash[0].count : 0, f->hash[1].field, served ? f->hash[1].count : 0,
+	   f->arg);
 	read_free(f);
 }
 
@@ -145,7 +146,8 @@ static void ask(struct fact_read *f, int which, enum rkey_kind kind, const char 
 	redis_command(f->redis, on_hash, &f->slot[which], 2, (const char *[]){"HGETALL", key}, NULL);
 }
 
-struct fact_read *fact_store_read(struct redis *r, struct event_base *base, const struct nexthop *nexthop, fact_read_fn *fn, void *arg)
+struct fact_read *fact_store_read(struct redis *r, struct event_base *base, const struct nexthop *nexthop,
+				  fact_read_fn *fn, void *arg)
 {
 	struct fact_read *f = xcalloc(1, sizeof(*f));
 	bool named = nexthop->kind == NEXTHOP_DOMAIN || nexthop->kind == NEXTHOP_HOST;
@@ -174,8 +176,8 @@ void fact_read_abort(struct fact_read **read)
 }
 
 /* ---- writing ---- */
-/* KEYS[1] the sts hash; ARGV: TTL in seconds, our fetched_at (0 without a policy: earlier than all), now, field, value, ...
- * A fetched_at that is no number or lies in the future is not believed. A key of another type is replaced. */
+/* KEYS[1] the sts hash; ARGV: TTL in seconds, our fetched_at (0 without a policy: earlier than all), now, field, value,
+ * ... A fetched_at that is no number or lies in the future is not believed. A key of another type is replaced. */
 static const char write_script[] =
     "local old = redis.pcall('HGET', KEYS[1], 'fetched_at')\n"
     "old = type(old) == 'string' and tonumber(old) or nil\n"
@@ -191,7 +193,8 @@ static void on_written(const redisReply *reply, void *arg)
 {
 	if (reply == NULL)
 		return;
-	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "EXECABORT", 9) != 0) /* the reason came before it */
+	if (reply->type == REDIS_REPLY_ERROR &&
+	    strncmp(reply->str, "EXECABORT", 9) != 0) /* the reason came before it */
 		redis_note_error(arg, "writing a fact", reply);
 	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
 		on_written(reply->element[i], arg);
@@ -334,7 +337,8 @@ static void on_lock_timer(evutil_socket_t fd, short what, void *arg)
 	lock_answer(arg, true);
 }
 
-struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, const char *domain, unsigned ttl_s, fact_lock_fn *fn, void *arg)
+struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, const char *domain, unsigned ttl_s,
+				  fact_lock_fn *fn, void *arg)
 {
 	struct fact_lock *l = xcalloc(1, sizeof(*l));
 	char ms[24];
@@ -360,7 +364,8 @@ void fact_lock_release(struct fact_lock **lock)
 		return;
 	redis_forget(l->redis, l);
 	if (redis_is_up(l->redis))
-		redis_command(l->redis, on_written, l->redis, 5, (const char *[]){"EVAL", release_script, "1", l->key, l->token}, NULL);
+		redis_command(l->redis, on_written, l->redis, 5,
+			      (const char *[]){"EVAL", release_script, "1", l->key, l->token}, NULL);
 	event_free(l->timer);
 	free(l);
 }

@@ -1,7 +1,8 @@
 /*
  * key_reads.c - reads settings keys from Redis (key_reads.h).
  *
- * Replies come in the order of the commands, so those in flight form a queue: its head is the key whose replies come next.
+ * Replies come in the order of the commands, so those in flight form a queue: its head is the key whose replies come
+ * next.
  */
 #include "io/key_reads.h"
 
@@ -17,7 +18,7 @@
 #include "io/setting_read.h"
 
 #define IN_FLIGHT_MAX 500 /* keys: Redis answers them in a millisecond or two */
-#define DISCARD_MAX 3     /* times an overtaken answer is thrown away */
+#define DISCARD_MAX 3	  /* times an overtaken answer is thrown away */
 
 /* queued -> in flight -> answered (gone, or queued again when overtaken) */
 struct key_read {
@@ -28,7 +29,7 @@ struct key_read {
 	bool urgent; /* waits in that queue */
 	bool in_flight;
 	bool overtaken; /* wanted again since it was sent */
-	bool dead;      /* given up while in flight: its replies are still to come */
+	bool dead;	/* given up while in flight: its replies are still to come */
 	unsigned discarded;
 };
 TAILQ_HEAD(read_queue, key_read);
@@ -243,14 +244,16 @@ void key_reads_abort(struct key_reads *k)
 	drop_queue(k, &k->urgent);
 	drop_queue(k, &k->bulk);
 	k->waiting = k->bulk_left = 0;
-	TAILQ_FOREACH(r, &k->flight, link) {
+	TAILQ_FOREACH(r, &k->flight, link)
+	{
 		if (!r->dead)
 			key_set_remove(&k->keys, &r->key);
 		r->dead = true;
 	}
 }
 
-struct key_reads *key_reads_new(struct redis *r, struct complaints *complaints, const struct key_reads_events *ev, void *arg)
+struct key_reads *key_reads_new(struct redis *r, struct complaints *complaints, const struct key_reads_events *ev,
+				void *arg)
 {
 	struct key_reads *k = xcalloc(1, sizeof(*k));
 
@@ -294,7 +297,8 @@ unsigned long key_reads_bad(const struct key_reads *k)
 	return k->bad;
 }
 
-bool key_reads_name(struct key_reads *k, char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len)
+bool key_reads_name(struct key_reads *k, char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw,
+		    size_t len)
 {
 	return setting_read_name(out, kind, raw, len, k->complaints, &k->bad);
 }

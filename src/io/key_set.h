@@ -1,5 +1,6 @@
 /*
- * key_set.h - settings keys (kind and canonical name) in a hash table; for the mirror's own books (reads, ends, losses).
+ * key_set.h - settings keys (kind and canonical name) in a hash table; for the mirror's own books (reads, ends,
+ * losses).
  *
  * The caller embeds a struct key in what he keeps of a key. One thread.
  */

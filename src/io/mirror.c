@@ -1,5 +1,6 @@
 /*
- * mirror.c - the complete copy of the settings in memory: its life, its changes, ends by the clock, the readers (mirror.h).
+ * mirror.c - the complete copy of the settings in memory: its life, its changes, ends by the clock, the readers
+ * (mirror.h).
  *
  * The state follows from four facts: known (filled once), loading, held, and whether Redis is up.
  */
@@ -21,11 +22,7 @@
 #define ENDLESS_LINES 100
 
 const struct name_code mirror_state_names[] = {
-    {"unknown", MIRROR_UNKNOWN},
-    {"live", MIRROR_LIVE},
-    {"stale", MIRROR_STALE},
-    {"held", MIRROR_HELD},
-    {NULL, 0},
+    {"unknown", MIRROR_UNKNOWN}, {"live", MIRROR_LIVE}, {"stale", MIRROR_STALE}, {"held", MIRROR_HELD}, {NULL, 0},
 };
 
 void mirror_timer_ms(struct event *ev, int64_t ms)
@@ -63,7 +60,7 @@ void mirror_update_state(struct mirror *m, bool changed)
 	mirror_publish(m);
 	if (now != before)
 		log_info("event=settings_state state=%s was=%s count=%zu", names_name(mirror_state_names, (int)now),
-		    names_name(mirror_state_names, (int)before), settings_count(m->table.live));
+			 names_name(mirror_state_names, (int)before), settings_count(m->table.live));
 	if ((changed || now != before) && m->ev.on_all != NULL)
 		m->ev.on_all(m->arg);
 }
@@ -99,8 +96,9 @@ static void warn_temporary(struct mirror *m, enum setting_kind kind, const char 
 	uint64_t key = complaints_hash(&m->complaints, 100 + (uint64_t)kind, name, strlen(name));
 
 	if (complaints_news(&m->complaints, key, 0) && complaints_may_log(&m->complaints))
-		log_warn("event=setting_temporary kind=%s name=%s seconds=%lld", names_name(setting_kind_names, (int)kind), name,
-		    (long long)((ends_at_ms - tick_wall_ms()) / 1000));
+		log_warn("event=setting_temporary kind=%s name=%s seconds=%lld",
+			 names_name(setting_kind_names, (int)kind), name,
+			 (long long)((ends_at_ms - tick_wall_ms()) / 1000));
 }
 
 void mirror_put(struct mirror *m, enum setting_kind kind, const char *name, const struct setting *value)
@@ -124,7 +122,8 @@ void mirror_remove(struct mirror *m, enum setting_kind kind, const char *name)
 	mirror_check_returned(m);
 }
 
-static void on_read(enum setting_kind kind, const char *name, const struct setting *value, struct batch *batch, bool bulk, void *arg)
+static void on_read(enum setting_kind kind, const char *name, const struct setting *value, struct batch *batch,
+		    bool bulk, void *arg)
 {
 	struct mirror *m = arg;
 
@@ -200,7 +199,7 @@ static void log_one(struct hmap_node *node, void *arg)
 
 	if (l->lines++ < ENDLESS_LINES)
 		log_warn("event=exception_without_end name=%s do=\"give it an end with EXPIRE, or delete it\"",
-		    hmap_entry(node, struct key, node)->name);
+			 hmap_entry(node, struct key, node)->name);
 }
 
 void mirror_log_endless(struct mirror *m)
@@ -229,7 +228,8 @@ struct event *mirror_timer_new(struct mirror *m, event_callback_fn fn)
 	return ev;
 }
 
-struct mirror *mirror_new(struct event_base *base, const struct conf *conf, const struct mirror_events *events, void *arg)
+struct mirror *mirror_new(struct event_base *base, const struct conf *conf, const struct mirror_events *events,
+			  void *arg)
 {
 	struct mirror *m = xcalloc(1, sizeof(*m));
 

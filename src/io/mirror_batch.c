@@ -107,8 +107,8 @@ static size_t count_lost(const struct settings *exact, const struct batch *b)
 	size_t lost = 0;
 
 	TAILQ_FOREACH(l, &b->losses, link)
-		if (settings_get(exact, l->key.kind, l->key.name, &s) && (s.ends_at_ms == 0 || s.ends_at_ms > soon))
-			lost++;
+	if (settings_get(exact, l->key.kind, l->key.name, &s) && (s.ends_at_ms == 0 || s.ends_at_ms > soon))
+		lost++;
 	return lost;
 }
 
@@ -116,14 +116,16 @@ static bool is_mass_loss(const struct mirror *m, const struct batch *b)
 {
 	const struct settings *exact = m->table.next ? m->table.next : m->table.live;
 
-	return !m->loading && settings_guard_trips(settings_count(exact), count_lost(exact, b), m->conf->settings.guard_percent);
+	return !m->loading &&
+	       settings_guard_trips(settings_count(exact), count_lost(exact, b), m->conf->settings.guard_percent);
 }
 
 static void apply(struct mirror *m, const struct batch *b)
 {
 	const struct loss *l;
 
-	TAILQ_FOREACH(l, &b->losses, link) {
+	TAILQ_FOREACH(l, &b->losses, link)
+	{
 		/* a full reading judges all that vanished at its end */
 		if (m->loading)
 			mirror_table_remove_next(&m->table, l->key.kind, l->key.name);

@@ -1,9 +1,10 @@
 /*
  * mirror_load.c - full readings of all settings, and the guard that judges them.
  *
- * SCAN names the keys, key_reads.c reads them, a bounded number at a time, into table.next; what is announced as changed meanwhile is
- * read with the rest. At the end the keys in force that Redis no longer has are counted: a few are dropped with the
- * exchange, a mass loss is held. While it is held table.next stays and is kept exact, so that the operator's word is an exchange.
+ * SCAN names the keys, key_reads.c reads them, a bounded number at a time, into table.next; what is announced as
+ * changed meanwhile is read with the rest. At the end the keys in force that Redis no longer has are counted: a few are
+ * dropped with the exchange, a mass loss is held. While it is held table.next stays and is kept exact, so that the
+ * operator's word is an exchange.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,8 +82,9 @@ static void on_accept(const redisReply *reply, void *arg)
 	if (is_accepted(m))
 		end_hold(m, "accepted");
 	else if (m->accept_raw != before && m->accept_raw != 0)
-		log_warn("event=guard_accept_ignored accepted_at_ms=%lld exact_at_ms=%lld why=\"older than the loss: are the clocks right?\"",
-		    (long long)m->accept_ms, (long long)m->exact_at_ms);
+		log_warn("event=guard_accept_ignored accepted_at_ms=%lld exact_at_ms=%lld why=\"older than the loss: "
+			 "are the clocks right?\"",
+			 (long long)m->accept_ms, (long long)m->exact_at_ms);
 }
 
 void mirror_ask_accept(struct mirror *m)
@@ -99,9 +101,10 @@ void mirror_ask_accept(struct mirror *m)
 static void hold(struct mirror *m, size_t had, size_t gone)
 {
 	m->held = true;
-	log_error("event=guard_hold gone=%zu of=%zu why=\"so many settings vanished at once that it looks like an accident; the last "
+	log_error("event=guard_hold gone=%zu of=%zu why=\"so many settings vanished at once that it looks like an "
+		  "accident; the last "
 		  "known stay in force\" do=\"bring them back, or confirm the loss with: tlsmode settings accept\"",
-	    gone, had);
+		  gone, had);
 	mirror_update_state(m, true);
 }
 
@@ -113,7 +116,7 @@ static void finish(struct mirror *m)
 	m->loading = false;
 	atomic_fetch_add(&m->reloads, 1);
 	log_info("event=settings_loaded count=%zu gone=%zu ms=%lld", settings_count(m->table.next), gone,
-	    (long long)(tick_mono_ms() - m->load_started_ms));
+		 (long long)(tick_mono_ms() - m->load_started_ms));
 	if (mass && !is_accepted(m)) {
 		hold(m, had, gone);
 	} else if (m->held) {
@@ -139,18 +142,21 @@ static void scan(struct mirror *m)
 	sbuf_init(&glob, text, sizeof(text));
 	rkeys_settings_glob(&glob, redis_prefix(m->redis));
 	m->scan_asked = true;
-	redis_command(m->redis, on_scan, m, 6, (const char *[]){"SCAN", m->cursor, "MATCH", text, "COUNT", SCAN_COUNT}, NULL);
+	redis_command(m->redis, on_scan, m, 6, (const char *[]){"SCAN", m->cursor, "MATCH", text, "COUNT", SCAN_COUNT},
+		      NULL);
 }
 
 static void take_key(struct mirror *m, const redisReply *key)
 {
-	static const enum setting_kind kinds[] = {[RKEY_SENDER] = SETTING_SENDER, [RKEY_RCPT] = SETTING_RCPT, [RKEY_EXCEPT] = SETTING_EXCEPT};
+	static const enum setting_kind kinds[] = {
+	    [RKEY_SENDER] = SETTING_SENDER, [RKEY_RCPT] = SETTING_RCPT, [RKEY_EXCEPT] = SETTING_EXCEPT};
 	char name[SETTING_NAME_SIZE];
 	const char *raw;
 	size_t len;
 	enum rkey_kind kind = rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len);
 
-	if ((kind == RKEY_SENDER || kind == RKEY_RCPT || kind == RKEY_EXCEPT) && key_reads_name(m->reads, name, kinds[kind], raw, len))
+	if ((kind == RKEY_SENDER || kind == RKEY_RCPT || kind == RKEY_EXCEPT) &&
+	    key_reads_name(m->reads, name, kinds[kind], raw, len))
 		key_reads_want(m->reads, kinds[kind], name, true, NULL);
 }
 

@@ -1,6 +1,6 @@
 /*
- * mirror_priv.h - what the files of the mirror share: mirror.c (life, changes, readers), mirror_watch.c (what Redis announces),
- * mirror_load.c (full readings and the guard), mirror_batch.c (losses judged together), mirror_snapshot.c.
+ * mirror_priv.h - what the files of the mirror share: mirror.c (life, changes, readers), mirror_watch.c (what Redis
+ * announces), mirror_load.c (full readings and the guard), mirror_batch.c (losses judged together), mirror_snapshot.c.
  */
 #ifndef TLSMODE_IO_MIRROR_PRIV_H
 #define TLSMODE_IO_MIRROR_PRIV_H
@@ -31,8 +31,9 @@ struct mirror {
 	int64_t load_started_ms;
 	/* the guard */
 	bool held;
-	int64_t exact_at_ms;           /* wall: when we last were exact, or since when we are not */
-	int64_t accept_ms, accept_raw; /* of the operator's key; a time in the future counts as when it was first seen */
+	int64_t exact_at_ms; /* wall: when we last were exact, or since when we are not */
+	int64_t accept_ms,
+	    accept_raw; /* of the operator's key; a time in the future counts as when it was first seen */
 
 	/* losses (mirror_batch.c) */
 	struct batch *batches, *open;
@@ -40,7 +41,7 @@ struct mirror {
 	struct event *batch_timer;
 
 	struct event *ends_timer, *settle_timer, *daily_timer;
-	int64_t armed_ms;        /* the end that ends_timer waits for */
+	int64_t armed_ms;	 /* the end that ends_timer waits for */
 	int64_t clock_offset_ms; /* wall - mono: a step of the clock shows here */
 	struct snapshot_writer *writer;
 	char *snapshot;
@@ -55,7 +56,7 @@ struct mirror {
 
 /* mirror.c */
 enum mirror_state mirror_state_now(const struct mirror *m); /* from what is known; mirror_state() is what was told */
-void mirror_update_state(struct mirror *m, bool changed); /* CHANGED: any setting may have changed */
+void mirror_update_state(struct mirror *m, bool changed);   /* CHANGED: any setting may have changed */
 void mirror_settle(struct mirror *m);
 void mirror_put(struct mirror *m, enum setting_kind kind, const char *name, const struct setting *value);
 void mirror_remove(struct mirror *m, enum setting_kind kind, const char *name);
@@ -86,7 +87,8 @@ struct batch *mirror_batch_open(struct mirror *m);
 void mirror_batch_join(struct batch *b);
 void mirror_batch_leave(struct batch *b, void *mirror);
 void mirror_batch_lose(struct batch *b, enum setting_kind kind, const char *name);
-void mirror_batch_found(struct mirror *m, enum setting_kind kind, const char *name); /* it was read: no loss of any batch */
+void mirror_batch_found(struct mirror *m, enum setting_kind kind,
+			const char *name); /* it was read: no loss of any batch */
 void mirror_batches_drop(struct mirror *m);
 void mirror_batches_fini(struct mirror *m);
 void mirror_batches_init(struct mirror *m);

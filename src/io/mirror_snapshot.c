@@ -1,7 +1,8 @@
 /*
  * mirror_snapshot.c - when the mirror's snapshot is read and written (how: snapshot.c, snapshot_writer.c).
  *
- * It is read at every start, also when Redis is there: what was in force before the restart is what a mass loss is measured by.
+ * It is read at every start, also when Redis is there: what was in force before the restart is what a mass loss is
+ * measured by.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "base/xalloc.h"
 #include "io/mirror_priv.h"
 
-#define SETTLE_MS 2000 /* with a snapshot at hand nobody waits longer for Redis */
+#define SETTLE_MS 2000	 /* with a snapshot at hand nobody waits longer for Redis */
 #define SNAPSHOT_MS 5000 /* changes in so long are written at once */
 
 void mirror_touch(struct mirror *m)
@@ -50,7 +51,7 @@ static void take_snapshot(struct mirror *m, struct settings *s, const struct sna
 	m->held = info->held;
 	atomic_store(&m->state, (int)mirror_state_now(m));
 	log_info("event=snapshot_read file=%s count=%zu age_s=%lld", m->snapshot, settings_count(s),
-	    (long long)((tick_wall_ms() - info->exact_at_ms) / 1000));
+		 (long long)((tick_wall_ms() - info->exact_at_ms) / 1000));
 	mirror_timer_ms(m->settle_timer, SETTLE_MS);
 }
 
@@ -65,8 +66,9 @@ static void read_snapshot(struct mirror *m)
 		take_snapshot(m, s, &info);
 		break;
 	case SNAPSHOT_DAMAGED:
-		log_error("event=snapshot_damaged file=%s why=\"%s\" do=\"it is not used, and written anew once Redis is there\"",
-		    m->snapshot, why);
+		log_error("event=snapshot_damaged file=%s why=\"%s\" do=\"it is not used, and written anew once Redis "
+			  "is there\"",
+			  m->snapshot, why);
 		break;
 	case SNAPSHOT_NONE:
 		log_info("event=snapshot_missing file=%s", m->snapshot);

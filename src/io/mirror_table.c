@@ -11,7 +11,7 @@
 
 #include "base/xalloc.h"
 
-#define FREE_SLICE 256  /* hash buckets */
+#define FREE_SLICE 256	/* hash buckets */
 #define FREE_ASIDE 5000 /* keys; freeing a larger table would be felt in the loop */
 
 /* Not all at once: what one thread frees in a rush, malloc() of the others has to sort. */
@@ -38,8 +38,9 @@ static void discard(struct settings *s)
 		settings_free(&s);
 }
 
-/* glibc gathers freed small pieces and merges them all at once in the middle of somebody's malloc(): 0.2 s after a table of a
- * million settings was freed. Without that gathering they are merged as they are freed, which is another thread's work. */
+/* glibc gathers freed small pieces and merges them all at once in the middle of somebody's malloc(): 0.2 s after a
+ * table of a million settings was freed. Without that gathering they are merged as they are freed, which is another
+ * thread's work. */
 static void merge_while_freeing(void)
 {
 #ifdef M_MXFAST

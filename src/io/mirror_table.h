@@ -1,9 +1,10 @@
 /*
  * mirror_table.h - the settings in force and, beside them, what Redis is known to have.
  *
- * LIVE answers the readers. NEXT is there while the two may differ: it is being filled by a full reading, or (a mass loss
- * held by the guard) it is exact and LIVE has more. New and changed keys go into both. Only the loop's thread changes
- * anything; readers hold the lock. COMMON is kept by counting, so that a loss is judged without a walk over a million keys.
+ * LIVE answers the readers. NEXT is there while the two may differ: it is being filled by a full reading, or (a mass
+ * loss held by the guard) it is exact and LIVE has more. New and changed keys go into both. Only the loop's thread
+ * changes anything; readers hold the lock. COMMON is kept by counting, so that a loss is judged without a walk over a
+ * million keys.
  */
 #ifndef TLSMODE_IO_MIRROR_TABLE_H
 #define TLSMODE_IO_MIRROR_TABLE_H
@@ -16,13 +17,13 @@
 
 struct mirror_table {
 	pthread_rwlock_t lock;
-	struct settings *live; /* never NULL */
-	struct settings *next; /* or NULL: LIVE is all there is */
-	bool known;            /* LIVE was filled once */
-	size_t common;         /* keys in both */
+	struct settings *live;	  /* never NULL */
+	struct settings *next;	  /* or NULL: LIVE is all there is */
+	bool known;		  /* LIVE was filled once */
+	size_t common;		  /* keys in both */
 	unsigned long generation; /* how often LIVE was exchanged */
-	struct ends ends;         /* of keys in either */
-	struct key_set endless;   /* exceptions without an end */
+	struct ends ends;	  /* of keys in either */
+	struct key_set endless;	  /* exceptions without an end */
 };
 
 void mirror_table_init(struct mirror_table *t);
@@ -37,8 +38,8 @@ void mirror_table_remove_next(struct mirror_table *t, enum setting_kind kind, co
 /* Redis is known to have it: in NEXT, or in LIVE when there is no NEXT. */
 bool mirror_table_has(const struct mirror_table *t, enum setting_kind kind, const char *name);
 
-void mirror_table_begin(struct mirror_table *t); /* a new, empty NEXT */
-void mirror_table_drop(struct mirror_table *t);  /* no NEXT */
+void mirror_table_begin(struct mirror_table *t);    /* a new, empty NEXT */
+void mirror_table_drop(struct mirror_table *t);	    /* no NEXT */
 void mirror_table_exchange(struct mirror_table *t); /* NEXT becomes LIVE */
 /* Keys of LIVE that NEXT lacks; 0 without a NEXT. */
 size_t mirror_table_gone(const struct mirror_table *t);

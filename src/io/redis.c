@@ -1,8 +1,9 @@
 /*
  * redis.c - keeps the pair of connections to Redis alive (redis.h).
  *
- * Down: waiting for the pause to end. Connecting: two links open, then redis_setup.c. Up. Whatever goes wrong on either link goes
- * through lost(): both are closed, those who wait for replies hear NULL from the loop, then on_down, then the next attempt.
+ * Down: waiting for the pause to end. Connecting: two links open, then redis_setup.c. Up. Whatever goes wrong on either
+ * link goes through lost(): both are closed, those who wait for replies hear NULL from the loop, then on_down, then the
+ * next attempt.
  */
 #include "io/redis.h"
 
@@ -20,11 +21,11 @@
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 2000
-#define STEADY_MS 5000    /* up for so long: the next pause is the short one again */
+#define STEADY_MS 5000 /* up for so long: the next pause is the short one again */
 #define TICK_MS 500
 #define TICK_LATE_MS 1500 /* our own loop stood still: judge the peer at the next tick */
-#define IDLE_MS 1000      /* nothing heard for so long: PING */
-#define DEAD_MS 2000      /* an answer is owed for so long: a hung Redis gives no error */
+#define IDLE_MS 1000	  /* nothing heard for so long: PING */
+#define DEAD_MS 2000	  /* an answer is owed for so long: a hung Redis gives no error */
 #define NOTE_MS 60000
 
 struct refused {
@@ -92,7 +93,7 @@ static void log_down(struct redis *r, bool was_up)
 		return;
 	snprintf(r->logged, sizeof(r->logged), "%s", r->last_error);
 	log_warn("event=redis_down address=%s why=%s", r->conf->address,
-	    log_quote(quoted, sizeof(quoted), r->last_error, strlen(r->last_error)));
+		 log_quote(quoted, sizeof(quoted), r->last_error, strlen(r->last_error)));
 }
 
 static void lost(struct redis *r, const char *why)
@@ -144,8 +145,9 @@ static void check_policy(const struct redis *r)
 {
 	if (r->policy[0] == '\0' || strcmp(r->policy, "noeviction") == 0 || strncmp(r->policy, "volatile-", 9) == 0)
 		return;
-	log_error("event=redis_maxmemory_policy policy=%s why=\"Redis may evict settings as if somebody had deleted them\" "
-		  "do=\"set maxmemory-policy to volatile-ttl or noeviction\"",
+	log_error(
+	    "event=redis_maxmemory_policy policy=%s why=\"Redis may evict settings as if somebody had deleted them\" "
+	    "do=\"set maxmemory-policy to volatile-ttl or noeviction\"",
 	    r->policy);
 }
 
@@ -165,7 +167,7 @@ static void on_setup(const char *why, void *arg)
 	r->told_down = false;
 	r->logged[0] = '\0';
 	log_info("event=redis_up address=%s version=%s maxmemory_policy=%s", r->conf->address,
-	    r->version[0] ? r->version : "unknown", r->policy[0] ? r->policy : "unknown");
+		 r->version[0] ? r->version : "unknown", r->policy[0] ? r->policy : "unknown");
 	check_policy(r);
 	if (r->ev.on_up != NULL)
 		r->ev.on_up(r->arg);
@@ -206,7 +208,8 @@ static void on_lost(struct redis_link *l, const char *why, void *arg)
 	char text[REDIS_WHY_SIZE];
 	const char *hint = redis_advice(why);
 
-	snprintf(text, sizeof(text), "%s%s%s%s", l == r->push ? "invalidation connection: " : "", why, hint[0] ? "; " : "", hint);
+	snprintf(text, sizeof(text), "%s%s%s%s", l == r->push ? "invalidation connection: " : "", why,
+		 hint[0] ? "; " : "", hint);
 	lost(r, text);
 }
 
@@ -258,7 +261,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 }
 
 /* ---- commands ---- */
-void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv, const size_t *argv_len)
+void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
+		   const size_t *argv_len)
 {
 	if (r->up)
 		redis_link_send(r->data, fn, arg, argc, argv, argv_len);
@@ -292,7 +296,8 @@ void redis_note_error(struct redis *r, const char *context, const redisReply *re
 	r->noted_ms = now;
 	if (redis_advice(reply->str)[0])
 		snprintf(hint, sizeof(hint), " do=\"%s\"", redis_advice(reply->str));
-	log_warn("event=redis_error in=\"%s\" error=%s%s", context, log_quote(quoted, sizeof(quoted), reply->str, reply->len), hint);
+	log_warn("event=redis_error in=\"%s\" error=%s%s", context,
+		 log_quote(quoted, sizeof(quoted), reply->str, reply->len), hint);
 }
 
 void redis_drop(struct redis *r, const char *why)
@@ -302,7 +307,8 @@ void redis_drop(struct redis *r, const char *why)
 }
 
 /* ---- life ---- */
-struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, const struct redis_events *events, void *arg)
+struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, const struct redis_events *events,
+			void *arg)
 {
 	struct redis *r = xcalloc(1, sizeof(*r));
 
@@ -347,11 +353,11 @@ static bool same_text(const char *a, const char *b)
 
 static bool same_conf(const struct conf_redis *a, const struct conf_redis *b)
 {
-	return same_text(a->address, b->address) && same_text(a->prefix, b->prefix) && same_text(a->username, b->username) &&
-	       same_text(a->password, b->password) && a->database == b->database && a->tls == b->tls &&
-	       same_text(a->tls_ca_file, b->tls_ca_file) && same_text(a->tls_cert_file, b->tls_cert_file) &&
-	       same_text(a->tls_key_file, b->tls_key_file) && same_text(a->tls_name, b->tls_name) &&
-	       same_text(a->master, b->master);
+	return same_text(a->address, b->address) && same_text(a->prefix, b->prefix) &&
+	       same_text(a->username, b->username) && same_text(a->password, b->password) &&
+	       a->database == b->database && a->tls == b->tls && same_text(a->tls_ca_file, b->tls_ca_file) &&
+	       same_text(a->tls_cert_file, b->tls_cert_file) && same_text(a->tls_key_file, b->tls_key_file) &&
+	       same_text(a->tls_name, b->tls_name) && same_text(a->master, b->master);
 }
 
 void redis_reconf(struct redis *r, const struct conf_redis *conf)

@@ -1,9 +1,9 @@
 /*
  * redis.h - the connection pair to Redis on the event loop: one for commands, one for invalidation messages.
  *
- * RESP2, hiredis 0.14 and 1.x. Keeps itself connected: AUTH, SELECT, the invalidation channel, CLIENT TRACKING with BCAST on our
- * prefixes, REDIRECT and NOLOOP, its own PING watchdog; losing either connection means losing both, and a new pair with a
- * growing pause (100 ms to 2 s). Never blocks: addresses are IP and unix paths only. One thread.
+ * RESP2, hiredis 0.14 and 1.x. Keeps itself connected: AUTH, SELECT, the invalidation channel, CLIENT TRACKING with
+ * BCAST on our prefixes, REDIRECT and NOLOOP, its own PING watchdog; losing either connection means losing both, and a
+ * new pair with a growing pause (100 ms to 2 s). Never blocks: addresses are IP and unix paths only. One thread.
  * SIGPIPE is ignored from redis_new() on (hiredis writes with write(2)).
  */
 #ifndef TLSMODE_IO_REDIS_H
@@ -22,18 +22,22 @@ struct redis;
 struct redis_events {
 	/* Both connections work and tracking is on: read everything anew from here. */
 	void (*on_up)(void *arg);
-	/* They do not. WHY is for people. Also called when the first attempt fails. Commands on their way have got a NULL reply. */
+	/* They do not. WHY is for people. Also called when the first attempt fails. Commands on their way have got a
+	 * NULL reply. */
 	void (*on_down)(const char *why, void *arg);
-	/* COUNT keys changed, or (COUNT 0) all may have: FLUSHALL, FLUSHDB. All keys of one message come in one call. */
+	/* COUNT keys changed, or (COUNT 0) all may have: FLUSHALL, FLUSHDB. All keys of one message come in one call.
+	 */
 	void (*on_changed)(const struct redisReply *const *keys, size_t count, void *arg);
 };
 
 /* Starts connecting. CONF must live as long; EVENTS is copied. */
-struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, const struct redis_events *events, void *arg);
+struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, const struct redis_events *events,
+			void *arg);
 void redis_free(struct redis **r); /* no callback from here on, and none afterwards */
 /* A reloaded configuration: a new pair when it differs from the old one, which must still be there. */
 void redis_reconf(struct redis *r, const struct conf_redis *conf);
-/* Gives the pair up (a reply that should never have been) and tries again after a pause; on_down comes from the loop. */
+/* Gives the pair up (a reply that should never have been) and tries again after a pause; on_down comes from the loop.
+ */
 void redis_drop(struct redis *r, const char *why);
 bool redis_is_up(const struct redis *r);
 const char *redis_prefix(const struct redis *r);
@@ -43,17 +47,20 @@ const char *redis_maxmemory_policy(const struct redis *r);
 const char *redis_last_error(const struct redis *r);
 unsigned long redis_reconnects(const struct redis *r);
 
-/* Logs an error reply to CONTEXT ("write of a fact"), once a minute for each kind of error; with what to do about it. */
+/* Logs an error reply to CONTEXT ("write of a fact"), once a minute for each kind of error; with what to do about it.
+ */
 void redis_note_error(struct redis *r, const char *context, const redisReply *reply);
 
-/* REPLY (borrowed for the call) is NULL when the connection was lost or REDIS is away; an error reply is handed over as it is. Called once, never from inside
- * redis_command(). */
+/* REPLY (borrowed for the call) is NULL when the connection was lost or REDIS is away; an error reply is handed over as
+ * it is. Called once, never from inside redis_command(). */
 typedef void redis_reply_fn(const redisReply *reply, void *arg);
-void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv, const size_t *argv_len);
+void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
+		   const size_t *argv_len);
 /* No callback for ARG any more. */
 void redis_forget(struct redis *r, void *arg);
 
-/* The blocking connection of the control tool: connects, AUTH, SELECT. NULL: ERROR. The caller ends it with redisFree(). */
+/* The blocking connection of the control tool: connects, AUTH, SELECT. NULL: ERROR. The caller ends it with
+ * redisFree(). */
 redisContext *redis_connect_blocking(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size);
 
 #endif

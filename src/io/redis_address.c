@@ -38,7 +38,8 @@ redisContext *redis_address_connect(const char *address, const struct timeval *t
 	int port;
 
 	if (strncmp(address, "unix:", 5) == 0)
-		return timeout ? redisConnectUnixWithTimeout(address + 5, *timeout) : redisConnectUnixNonBlock(address + 5);
+		return timeout ? redisConnectUnixWithTimeout(address + 5, *timeout)
+			       : redisConnectUnixNonBlock(address + 5);
 	if (!split(address, ip, &port))
 		return NULL;
 	return timeout ? redisConnectWithTimeout(ip, port, *timeout) : redisConnectNonBlock(ip, port);

@@ -1,8 +1,8 @@
 /*
  * redis_link.c - one connection to Redis on the event loop (redis_link.h).
  *
- * A non-blocking redisContext, two plain events and a ring of those who wait for a reply. Replies come in the order of the
- * commands; on a subscribed connection arrays that begin with "message" belong to nobody and go to on_push.
+ * A non-blocking redisContext, two plain events and a ring of those who wait for a reply. Replies come in the order of
+ * the commands; on a subscribed connection arrays that begin with "message" belong to nobody and go to on_push.
  */
 #include "io/redis_link.h"
 
@@ -17,7 +17,7 @@
 #include "io/redis_tls.h"
 
 #define RING_MIN 64
-#define TLS_READS 32       /* reads per turn: bytes may wait inside the TLS layer, where poll() does not see them */
+#define TLS_READS 32	   /* reads per turn: bytes may wait inside the TLS layer, where poll() does not see them */
 #define TLS_RETRY_US 10000 /* a TLS write that made no way may wait for a byte to read: look again */
 
 struct waiter {
@@ -209,7 +209,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 }
 
 void redis_link_send(struct redis_link *l, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
-    const size_t *argv_len)
+		     const size_t *argv_len)
 {
 	if (l->lost || redisAppendCommandArgv(l->c, argc, (const char **)(uintptr_t)argv, argv_len) != REDIS_OK)
 		abort(); /* our bug, or no memory: hiredis has no other failure here */
@@ -253,7 +253,7 @@ int64_t redis_link_heard_ms(const struct redis_link *l)
 
 /* ---- life ---- */
 struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, bool pushes,
-    const struct redis_link_events *events, void *arg, char *error, size_t size)
+				  const struct redis_link_events *events, void *arg, char *error, size_t size)
 {
 	struct redis_link *l = xcalloc(1, sizeof(*l));
 	const char *why = redis_tls_unavailable(conf);

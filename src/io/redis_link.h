@@ -1,9 +1,10 @@
 /*
  * redis_link.h - one connection to Redis on the event loop: commands out, replies in order.
  *
- * hiredis formats, parses and carries the bytes (its TLS too); the order of the replies, the loop and the liveness are ours,
- * because hiredis 0.14's asynchronous half has no time limit, loses the PONG of a subscribed connection and asserts on what
- * the peer sends. Knows nothing of AUTH, tracking or reconnecting: that is redis_setup.h and redis.h, its only callers.
+ * hiredis formats, parses and carries the bytes (its TLS too); the order of the replies, the loop and the liveness are
+ * ours, because hiredis 0.14's asynchronous half has no time limit, loses the PONG of a subscribed connection and
+ * asserts on what the peer sends. Knows nothing of AUTH, tracking or reconnecting: that is redis_setup.h and redis.h,
+ * its only callers.
  */
 #ifndef TLSMODE_IO_REDIS_LINK_H
 #define TLSMODE_IO_REDIS_LINK_H
@@ -30,12 +31,12 @@ struct redis_link_events {
 
 /* Starts connecting to conf->address. NULL: cannot even begin, ERROR says why. EVENTS must live as long. */
 struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, bool pushes,
-    const struct redis_link_events *events, void *arg, char *error, size_t size);
+				  const struct redis_link_events *events, void *arg, char *error, size_t size);
 void redis_link_free(struct redis_link **l); /* silent; also from inside one of its callbacks */
 
 /* Bytes of the command are copied. FN may be NULL. */
 void redis_link_send(struct redis_link *l, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
-    const size_t *argv_len);
+		     const size_t *argv_len);
 /* The replies to commands of ARG will be read and dropped. */
 void redis_link_forget(struct redis_link *l, const void *arg);
 /* Takes all who wait for a reply out of L and hands them to FN, in order. */

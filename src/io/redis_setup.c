@@ -1,8 +1,9 @@
 /*
  * redis_setup.c - from two open connections to a tracking pair (redis_setup.h).
  *
- * RESP2 tracking: invalidations go to the connection named by REDIRECT, on the channel __redis__:invalidate. BCAST with our prefixes:
- * Redis remembers nothing of what we read, and keys that do not exist yet are announced too. NOLOOP: not what we write ourselves.
+ * RESP2 tracking: invalidations go to the connection named by REDIRECT, on the channel __redis__:invalidate. BCAST with
+ * our prefixes: Redis remembers nothing of what we read, and keys that do not exist yet are announced too. NOLOOP: not
+ * what we write ourselves.
  */
 #include "io/redis_setup.h"
 
@@ -25,7 +26,7 @@ struct step {
 	bool on_push;
 	bool optional; /* a refusal is logged, and that is all */
 	const char *name;
-	bool (*put)(const struct redis_setup *s, struct args *a); /* false: nothing to say here */
+	bool (*put)(const struct redis_setup *s, struct args *a);     /* false: nothing to say here */
 	bool (*take)(struct redis_setup *s, const redisReply *reply); /* NULL: anything but an error will do */
 };
 
@@ -208,11 +209,11 @@ static bool take_reply(struct redis_setup *s, const struct step *step, const red
 		return true;
 	if (refused && step->optional) {
 		log_warn("event=redis_refused command=\"%s\" error=%s", step->name,
-		    log_quote(quoted, sizeof(quoted), reply->str, reply->len));
+			 log_quote(quoted, sizeof(quoted), reply->str, reply->len));
 		return true;
 	}
 	snprintf(why, sizeof(why), "%s: %s%s%s", step->name, refused ? reply->str : "a reply of the wrong kind",
-	    hint[0] ? "; " : "", hint);
+		 hint[0] ? "; " : "", hint);
 	s->done(why, s->arg);
 	return false;
 }

@@ -1,5 +1,6 @@
 /*
- * redis_setup.h - what is said on a fresh pair of connections until both work: AUTH, SELECT, SUBSCRIBE, CLIENT TRACKING.
+ * redis_setup.h - what is said on a fresh pair of connections until both work: AUTH, SELECT, SUBSCRIBE, CLIENT
+ * TRACKING.
  *
  * Called by redis.c once both links are open. One question at a time; the first refusal ends it.
  */

@@ -56,7 +56,8 @@ static SSL *make_ssl(const redisContext *c, const struct conf_redis *conf, char 
 	ssl = bad == NULL ? SSL_new(ctx) : NULL;
 	SSL_CTX_free(ctx);
 	if (bad != NULL)
-		snprintf(error, size, "TLS: %s cannot be used: %s", bad, ERR_reason_error_string(ERR_peek_last_error()));
+		snprintf(error, size, "TLS: %s cannot be used: %s", bad,
+			 ERR_reason_error_string(ERR_peek_last_error()));
 	if (ssl != NULL && !demand_name(ssl, c, conf)) {
 		snprintf(error, size, "TLS: set redis.tls_name to the name in the server's certificate");
 		SSL_free(ssl);
@@ -94,7 +95,9 @@ const char *redis_tls_unavailable(const struct conf_redis *conf)
 
 #else
 
-#define NO_TLS "redis.tls = true, but this build has no hiredis_ssl (Debian 13 has it): set tls = false, or use a unix socket or a tunnel"
+#define NO_TLS                                                                                                         \
+	"redis.tls = true, but this build has no hiredis_ssl (Debian 13 has it): set tls = false, or use a unix "      \
+	"socket or a tunnel"
 
 struct ssl_st *redis_tls_start(redisContext *c, const struct conf_redis *conf, char *error, size_t size)
 {

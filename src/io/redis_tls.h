@@ -1,9 +1,9 @@
 /*
- * redis_tls.h - TLS on a connection to Redis: the peer's certificate must lead to redis.tls_ca_file and carry redis.tls_name (else
- * the address we connect to).
+ * redis_tls.h - TLS on a connection to Redis: the peer's certificate must lead to redis.tls_ca_file and carry
+ * redis.tls_name (else the address we connect to).
  *
- * hiredis_ssl carries the bytes (Debian 13; without it redis.tls = true is an error that says so); the SSL object is made here,
- * because hiredis checks no name.
+ * hiredis_ssl carries the bytes (Debian 13; without it redis.tls = true is an error that says so); the SSL object is
+ * made here, because hiredis checks no name.
  */
 #ifndef TLSMODE_IO_REDIS_TLS_H
 #define TLSMODE_IO_REDIS_TLS_H
@@ -16,7 +16,8 @@
 
 struct ssl_st;
 
-/* Starts TLS on the connected C; a non-blocking one goes on with its next reads and writes. NULL: ERROR says why. What is returned is C's. */
+/* Starts TLS on the connected C; a non-blocking one goes on with its next reads and writes. NULL: ERROR says why. What
+ * is returned is C's. */
 struct ssl_st *redis_tls_start(redisContext *c, const struct conf_redis *conf, char *error, size_t size);
 
 /* What is wrong with the peer's certificate, or NULL. */

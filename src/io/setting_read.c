@@ -22,10 +22,12 @@ static void complain(struct complaints *c, enum setting_kind kind, const char *n
 
 	if (complaints_may_log(c))
 		log_warn("event=setting_bad kind=%s name=%s why=%s", names_name(setting_kind_names, (int)kind),
-		    log_quote(key, sizeof(key), name, strlen(name)), log_quote(quoted, sizeof(quoted), text, strlen(text)));
+			 log_quote(key, sizeof(key), name, strlen(name)),
+			 log_quote(quoted, sizeof(quoted), text, strlen(text)));
 }
 
-/* A key of another type, or a field list that is none: nobody understands it. A mode is demanded strictly, an exception is not made. */
+/* A key of another type, or a field list that is none: nobody understands it. A mode is demanded strictly, an exception
+ * is not made. */
 static void read_strictly(struct setting *out, enum setting_kind kind)
 {
 	char text[COMPLAINT_SIZE];
@@ -38,7 +40,7 @@ static void read_strictly(struct setting *out, enum setting_kind kind)
 
 /* Reads all fields. LOG: says what is wrong with them. The number of faulty ones is returned. */
 static unsigned read_fields(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
-    struct complaints *log)
+			    struct complaints *log)
 {
 	char text[COMPLAINT_SIZE];
 	unsigned faulty = 0;
@@ -67,13 +69,14 @@ static uint64_t content_hash(const struct complaints *c, const redisReply *reply
 	/* the order of a large hash's fields is Redis's affair */
 	for (size_t i = 0; i + 1 < reply->elements; i += 2)
 		if (reply->element[i]->str != NULL && reply->element[i + 1]->str != NULL)
-			hash += complaints_hash(c, complaints_hash(c, 2, reply->element[i]->str, reply->element[i]->len),
-			    reply->element[i + 1]->str, reply->element[i + 1]->len);
+			hash +=
+			    complaints_hash(c, complaints_hash(c, 2, reply->element[i]->str, reply->element[i]->len),
+					    reply->element[i + 1]->str, reply->element[i + 1]->len);
 	return hash;
 }
 
-static enum setting_read read_hash(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
-    struct complaints *c, unsigned long *bad)
+static enum setting_read read_hash(struct setting *out, enum setting_kind kind, const char *name,
+				   const redisReply *reply, struct complaints *c, unsigned long *bad)
 {
 	uint64_t key = key_hash(c, kind, name, strlen(name));
 	struct setting again;
@@ -94,7 +97,7 @@ static enum setting_read read_hash(struct setting *out, enum setting_kind kind, 
 }
 
 enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
-    struct complaints *c, unsigned long *bad)
+			       struct complaints *c, unsigned long *bad)
 {
 	setting_init(out);
 	if (reply->type == REDIS_REPLY_ARRAY)
@@ -104,15 +107,15 @@ enum setting_read setting_read(struct setting *out, enum setting_kind kind, cons
 	read_strictly(out, kind);
 	if (complaints_news(c, key_hash(c, kind, name, strlen(name)), content_hash(c, reply))) {
 		complain(c, kind, name,
-		    kind == SETTING_EXCEPT ? "the key is not a hash: no exception is made"
-					   : "the key is not a hash: read as mode enforced");
+			 kind == SETTING_EXCEPT ? "the key is not a hash: no exception is made"
+						: "the key is not a hash: read as mode enforced");
 		++*bad;
 	}
 	return SETTING_READ_OK;
 }
 
-bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len, struct complaints *c,
-    unsigned long *bad)
+bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len,
+		       struct complaints *c, unsigned long *bad)
 {
 	char quoted[QUOTED_SIZE];
 	const char *why = "";
@@ -127,9 +130,11 @@ bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, cons
 		return false;
 	log_quote(quoted, sizeof(quoted), raw, len);
 	if (valid)
-		log_warn("event=setting_ignored kind=%s name=%s why=\"not in the canonical form\" do=\"write it as %s\"",
+		log_warn(
+		    "event=setting_ignored kind=%s name=%s why=\"not in the canonical form\" do=\"write it as %s\"",
 		    names_name(setting_kind_names, (int)kind), quoted, out);
 	else
-		log_warn("event=setting_ignored kind=%s name=%s why=\"%s\"", names_name(setting_kind_names, (int)kind), quoted, why);
+		log_warn("event=setting_ignored kind=%s name=%s why=\"%s\"", names_name(setting_kind_names, (int)kind),
+			 quoted, why);
 	return false;
 }

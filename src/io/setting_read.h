@@ -20,10 +20,11 @@ enum setting_read {
 
 /* Takes the reply to HGETALL. BAD counts values that were read strictly and not counted before. */
 enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
-    struct complaints *complaints, unsigned long *bad);
+			       struct complaints *complaints, unsigned long *bad);
 
-/* Takes a key's name as it is in Redis. False: it is no settings key, or one whose name is faulty, which is logged once. */
+/* Takes a key's name as it is in Redis. False: it is no settings key, or one whose name is faulty, which is logged
+ * once. */
 bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len,
-    struct complaints *complaints, unsigned long *bad);
+		       struct complaints *complaints, unsigned long *bad);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * snapshot.c - the settings as a text file (snapshot.h). Reading is as strict as reading Redis: it goes through setting_field().
+ * snapshot.c - the settings as a text file (snapshot.h). Reading is as strict as reading Redis: it goes through
+ * setting_field().
  */
 #include "io/snapshot.h"
 
@@ -21,8 +22,9 @@ static const struct {
 	unsigned bit;
 	const char *name;
 } fields[] = {
-    {SETTING_HAS_MODE, "mode"}, {SETTING_HAS_VIA, "via"}, {SETTING_HAS_MATCH, "match"}, {SETTING_HAS_DANE, "dane"},
-    {SETTING_HAS_STS, "sts"}, {SETTING_HAS_PLAINTEXT, "plaintext"}, {SETTING_HAS_FOR, "for"}, {SETTING_HAS_NOTE, "note"},
+    {SETTING_HAS_MODE, "mode"}, {SETTING_HAS_VIA, "via"},   {SETTING_HAS_MATCH, "match"},
+    {SETTING_HAS_DANE, "dane"}, {SETTING_HAS_STS, "sts"},   {SETTING_HAS_PLAINTEXT, "plaintext"},
+    {SETTING_HAS_FOR, "for"},	{SETTING_HAS_NOTE, "note"},
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -56,7 +58,8 @@ void snapshot_format_head(struct sbuf *out, const struct snapshot_info *info)
 
 void snapshot_format_line(struct sbuf *out, enum setting_kind kind, const char *name, const struct setting *value)
 {
-	sbuf_addf(out, "%s %s %" PRId64 " %u", names_name(setting_kind_names, (int)kind), name, value->ends_at_ms, value->unknown);
+	sbuf_addf(out, "%s %s %" PRId64 " %u", names_name(setting_kind_names, (int)kind), name, value->ends_at_ms,
+		  value->unknown);
 	for (size_t i = 0; i < FIELDS; i++)
 		if ((value->has | value->bad) & fields[i].bit)
 			sbuf_addf(out, " %s=%s", fields[i].name, value_text(value, fields[i].bit));
@@ -118,8 +121,8 @@ static const char *take_line(char *line, struct settings *into, int64_t now_ms)
 	while ((pair = word(&line)) != NULL) {
 		if ((value = strchr(pair, '=')) == NULL)
 			return "a field has no value";
-		setting_field(&s, (enum setting_kind)kind, pair, (size_t)(value - pair), value + 1, strlen(value + 1), complaint,
-		    sizeof(complaint));
+		setting_field(&s, (enum setting_kind)kind, pair, (size_t)(value - pair), value + 1, strlen(value + 1),
+			      complaint, sizeof(complaint));
 	}
 	s.unknown = (unsigned)unknown;
 	if (s.ends_at_ms == 0 || s.ends_at_ms > now_ms)
@@ -201,7 +204,7 @@ static char *slurp(int fd, size_t *len)
 }
 
 enum snapshot_status snapshot_read(const char *file, struct settings *into, struct snapshot_info *info, int64_t now_ms,
-    char *why, size_t size)
+				   char *why, size_t size)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *error = NULL;

@@ -2,8 +2,8 @@
  * snapshot.h - the settings as a text file: the last good copy, for a start while Redis is away.
  *
  *   tlsmode-settings 1 EXACT_AT_MS HELD        HELD 1: a mass loss waited for the operator
- *   KIND NAME ENDS_AT_MS UNKNOWN FIELD=VALUE ...   "?" for a value nobody understands, so that it is read strictly again
- *   end LINES HASH                             of all octets before this line (FNV-1a, 64 bits)
+ *   KIND NAME ENDS_AT_MS UNKNOWN FIELD=VALUE ...   "?" for a value nobody understands, so that it is read strictly
+ * again end LINES HASH                             of all octets before this line (FNV-1a, 64 bits)
  *
  * Written whole (a temporary file, then rename), mode 0600. Called by mirror.c and snapshot_writer.c.
  */
@@ -19,13 +19,14 @@ struct snapshot_info {
 
 enum snapshot_status {
 	SNAPSHOT_OK,
-	SNAPSHOT_NONE,   /* no such file */
+	SNAPSHOT_NONE,	 /* no such file */
 	SNAPSHOT_DAMAGED /* cannot be read, or is not what was written: WHY */
 };
 
-/* Puts the settings of FILE into INTO, those that have ended by NOW_MS left out. Unless OK, INTO is empty or what it was filled with so far. */
+/* Puts the settings of FILE into INTO, those that have ended by NOW_MS left out. Unless OK, INTO is empty or what it
+ * was filled with so far. */
 enum snapshot_status snapshot_read(const char *file, struct settings *into, struct snapshot_info *info, int64_t now_ms,
-    char *why, size_t size);
+				   char *why, size_t size);
 
 #define SNAPSHOT_LINE_SIZE 2048
 #define SNAPSHOT_HASH_START 0xcbf29ce484222325ULL

@@ -55,7 +55,8 @@ static void add_line(enum setting_kind kind, const char *name, const struct sett
 	w->lines++;
 }
 
-/* One pass over the table into F. False: the table was exchanged meanwhile, or an error (ferror), or the end of the program. */
+/* One pass over the table into F. False: the table was exchanged meanwhile, or an error (ferror), or the end of the
+ * program. */
 static bool write_pass(struct snapshot_writer *w, FILE *f, const struct snapshot_info *info)
 {
 	struct settings_walk walk = {0, 0, 0};
@@ -124,10 +125,11 @@ static void write_snapshot(struct snapshot_writer *w, const struct snapshot_info
 	free(temp);
 	if (ok)
 		log_debug("event=snapshot_written file=%s count=%zu ms=%lld", w->file, w->lines,
-		    (long long)(tick_mono_ms() - start));
+			  (long long)(tick_mono_ms() - start));
 	else if (!stopping(w) && err != w->logged_errno)
-		log_error("event=snapshot_failed file=%s why=\"%s\" do=\"make its directory writable for the daemon's account\"",
-		    w->file, strerror(err));
+		log_error("event=snapshot_failed file=%s why=\"%s\" do=\"make its directory writable for the daemon's "
+			  "account\"",
+			  w->file, strerror(err));
 	w->logged_errno = ok ? 0 : err;
 }
 

@@ -1,5 +1,6 @@
 /*
- * snapshot_writer.h - writes the snapshot in a thread of its own, a few keys at a time, so that the loop never waits for a disk.
+ * snapshot_writer.h - writes the snapshot in a thread of its own, a few keys at a time, so that the loop never waits
+ * for a disk.
  *
  * The table may change meanwhile: each line was true when it was written, and the change asks for the next snapshot.
  * Called by mirror.c.

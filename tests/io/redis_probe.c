@@ -1,9 +1,9 @@
 /*
- * redis_probe.c - runs mirror, redis and fact_store on an event loop, told what to do by lines on standard input and telling what
- * happens on standard output. Driven by tests/io/redis_world.py; no test by itself.
+ * redis_probe.c - runs mirror, redis and fact_store on an event loop, told what to do by lines on standard input and
+ * telling what happens on standard output. Driven by tests/io/redis_world.py; no test by itself.
  *
- *   redis_probe ADDRESS [key=value ...]   snapshot= guard= prefix= user= password= database= master= tls= tls_ca= tls_name=
- *                                         readers= quiet= beat=; blocking=1: only the control tool's connection, tried once
+ *   redis_probe ADDRESS [key=value ...]   snapshot= guard= prefix= user= password= database= master= tls= tls_ca=
+ * tls_name= readers= quiet= beat=; blocking=1: only the control tool's connection, tried once
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -40,7 +40,8 @@ static void on_setting(enum setting_kind kind, const char *name, void *arg)
 {
 	(void)arg;
 	if (!quiet)
-		printf("setting %" PRId64 " %" PRId64 " %s %s\n", mono_us(), tick_wall_ms(), names_name(setting_kind_names, (int)kind), name);
+		printf("setting %" PRId64 " %" PRId64 " %s %s\n", mono_us(), tick_wall_ms(),
+		       names_name(setting_kind_names, (int)kind), name);
 }
 
 static void on_all(void *arg)
@@ -99,8 +100,8 @@ static void do_dest(char *rest)
 	nexthop_parse(&n, rest, strlen(rest));
 	settings_dest(mirror_read(mirror), &n, tick_wall_ms(), &d);
 	mirror_done(mirror);
-	printf("= %s match=%s dane=%d sts=%d plaintext=%d\n", names_name(mode_names, (int)d.mode), d.match, d.dane_ignore,
-	    d.sts_ignore, d.plaintext_allow);
+	printf("= %s match=%s dane=%d sts=%d plaintext=%d\n", names_name(mode_names, (int)d.mode), d.match,
+	       d.dane_ignore, d.sts_ignore, d.plaintext_allow);
 }
 
 static void do_counts(char *rest)
@@ -110,10 +111,11 @@ static void do_counts(char *rest)
 
 	(void)rest;
 	mirror_counts(mirror, &c);
-	printf("= state=%s settings=%zu held=%zu bad=%lu reloads=%lu endless=%zu up=%d reconnects=%lu policy=%s version=%s error=%s\n",
-	    names_name(mirror_state_names, (int)mirror_state(mirror)), c.settings, c.held, c.bad_values, c.reloads,
-	    c.exceptions_without_end, redis_is_up(r), redis_reconnects(r), redis_maxmemory_policy(r), redis_server_version(r),
-	    redis_last_error(r));
+	printf("= state=%s settings=%zu held=%zu bad=%lu reloads=%lu endless=%zu up=%d reconnects=%lu policy=%s "
+	       "version=%s error=%s\n",
+	       names_name(mirror_state_names, (int)mirror_state(mirror)), c.settings, c.held, c.bad_values, c.reloads,
+	       c.exceptions_without_end, redis_is_up(r), redis_reconnects(r), redis_maxmemory_policy(r),
+	       redis_server_version(r), redis_last_error(r));
 }
 
 static void do_reconf(char *rest)
@@ -135,7 +137,8 @@ static void print_fields(const char *what, const struct text_field *f, size_t co
 		printf("%s%.*s:%.*s", i ? "," : "", (int)f[i].name_len, f[i].name, (int)f[i].value_len, f[i].value);
 }
 
-static void on_facts(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane, size_t dane_count, void *arg)
+static void on_facts(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
+		     size_t dane_count, void *arg)
 {
 	(void)arg;
 	printf("facts served=%d", served);
@@ -210,8 +213,9 @@ static const struct {
 	const char *name;
 	void (*fn)(char *rest);
 } commands[] = {
-    {"dump", do_dump}, {"sender", do_sender}, {"dest", do_dest}, {"counts", do_counts}, {"reconf", do_reconf}, {"facts", do_facts},
-    {"write", do_write}, {"lock", do_lock}, {"release", do_release}, {"quiet", do_quiet}, {"ping", do_ping},
+    {"dump", do_dump},	     {"sender", do_sender}, {"dest", do_dest},	 {"counts", do_counts},
+    {"reconf", do_reconf},   {"facts", do_facts},   {"write", do_write}, {"lock", do_lock},
+    {"release", do_release}, {"quiet", do_quiet},   {"ping", do_ping},
 };
 
 static void run_line(char *line)
