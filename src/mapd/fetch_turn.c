@@ -101,6 +101,7 @@ static void start_fetch(struct fetch_turn *t)
 
 	for (i = 0; i < t->address_count; i++)
 		addresses[i] = t->address[i];
+	due_clear(t->all->mono, &t->retry); /* it may still wait when Redis went away before the other node's time was over */
 	t->state = TURN_FETCH;
 	t->fetch = https_fetch(t->backend->https, t->host, addresses, t->address_count, on_fetched, t);
 }

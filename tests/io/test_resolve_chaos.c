@@ -16,7 +16,7 @@
 #include "mapd/resolve.h"
 
 #define STEPS 3000
-#define SEEDS 30
+#define SEEDS 60
 #define DOMAINS 40
 #define LAWFUL 5 /* the first domains: their enforce policy is fetched at the beginning and never forgotten */
 #define ASKERS 200
