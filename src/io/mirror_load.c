@@ -32,7 +32,7 @@ static void fail(struct mirror *m, const char *command, const redisReply *reply)
 /* ---- the operator's word ---- */
 static bool is_accepted(const struct mirror *m)
 {
-	return m->accept_ms > m->exact_at_ms;
+	return m->accept_ms >= m->exact_at_ms;
 }
 
 static void end_hold(struct mirror *m, const char *how)
