@@ -1,7 +1,8 @@
 /*
  * due.c - a binary heap of embedded nodes; its top arms one libevent timer.
  *
- * Not a scheduler: functions are called one after the other on the loop's thread. Called by job.c, fetch_turn.c, refresh.c.
+ * Not a scheduler: functions are called one after the other on the loop's thread. Called by job.c, fetch_turn.c,
+ * refresh.c.
  */
 #include "mapd/due.h"
 

@@ -1,8 +1,8 @@
 /*
  * facts_pack.c - numbers as they lie in memory, texts with their NUL, only what there is.
  *
- * What was packed here is trusted when it comes back: a length that does not fit is our bug. Static texts ("why") are kept as
- * pointers.
+ * What was packed here is trusted when it comes back: a length that does not fit is our bug. Static texts ("why") are
+ * kept as pointers.
  */
 #include "mapd/facts_pack.h"
 

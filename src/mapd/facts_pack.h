@@ -1,5 +1,6 @@
 /*
- * facts_pack.h - facts as few octets in this process' memory, and back. Not a form for other processes: it holds pointers.
+ * facts_pack.h - facts as few octets in this process' memory, and back. Not a form for other processes: it holds
+ * pointers.
  *
  * Called by known_facts.c. Pure.
  */
@@ -19,7 +20,8 @@ void packed_add(struct packed *p, const void *bytes, size_t len);
 void packed_fini(struct packed *p);
 
 void facts_pack_sts(struct packed *p, const struct sts_fact *s);
-void facts_unpack_sts(const unsigned char *bytes, size_t len, struct sts_fact *s); /* S zeroed or with a policy of its own */
+void facts_unpack_sts(const unsigned char *bytes, size_t len,
+		      struct sts_fact *s); /* S zeroed or with a policy of its own */
 
 /* MX and hosts of the next hop. */
 void facts_pack_hop(struct packed *p, const struct facts *f);

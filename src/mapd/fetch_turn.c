@@ -24,8 +24,8 @@ struct fetch_turn {
 	struct hmap_node node;
 	struct fetch_turns *all;
 	enum turn_state state;
-	bool ours;      /* the lock was granted */
-	bool changed;   /* the hash changed while the lock was asked for */
+	bool ours;    /* the lock was granted */
+	bool changed; /* the hash changed while the lock was asked for */
 	struct fact_lock *lock;
 	struct fact_read *read;
 	struct https_fetch *fetch;
@@ -56,7 +56,8 @@ static struct fetch_turn *find(const struct fetch_turns *all, const char *domain
 {
 	struct hmap_node *n;
 
-	for (n = hmap_first(&all->domains, hmap_hash(&all->domains, domain, strlen(domain))); n != NULL; n = hmap_next(n)) {
+	for (n = hmap_first(&all->domains, hmap_hash(&all->domains, domain, strlen(domain))); n != NULL;
+	     n = hmap_next(n)) {
 		struct fetch_turn *t = hmap_entry(n, struct fetch_turn, node);
 
 		if (strcmp(turn_domain(t), domain) == 0)
@@ -101,7 +102,8 @@ static void start_fetch(struct fetch_turn *t)
 
 	for (i = 0; i < t->address_count; i++)
 		addresses[i] = t->address[i];
-	due_clear(t->all->mono, &t->retry); /* it may still wait when Redis went away before the other node's time was over */
+	due_clear(t->all->mono,
+		  &t->retry); /* it may still wait when Redis went away before the other node's time was over */
 	t->state = TURN_FETCH;
 	t->fetch = https_fetch(t->backend->https, t->host, addresses, t->address_count, on_fetched, t);
 }
@@ -126,7 +128,7 @@ static void tell_shared(struct fetch_turn *t, const struct text_field *sts, size
 }
 
 static void on_looked(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-    size_t dane_count, void *arg)
+		      size_t dane_count, void *arg)
 {
 	struct fetch_turn *t = arg;
 
@@ -201,7 +203,8 @@ void fetch_turns_free(struct fetch_turns **t)
 	*t = NULL;
 }
 
-static struct fetch_turn *start(struct fetch_turns *all, const struct facts *f, const char *host, struct backend *backend)
+static struct fetch_turn *start(struct fetch_turns *all, const struct facts *f, const char *host,
+				struct backend *backend)
 {
 	struct fetch_turn *t = xcalloc(1, sizeof *t);
 
@@ -218,7 +221,8 @@ static struct fetch_turn *start(struct fetch_turns *all, const struct facts *f, 
 	return t;
 }
 
-void fetch_turn_join(struct fetch_turns *t, struct fetch_asker *asker, const struct facts *f, const char *host, struct backend *backend)
+void fetch_turn_join(struct fetch_turns *t, struct fetch_asker *asker, const struct facts *f, const char *host,
+		     struct backend *backend)
 {
 	struct fetch_turn *turn = find(t, f->nexthop.domain);
 

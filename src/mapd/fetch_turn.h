@@ -1,9 +1,11 @@
 /*
- * fetch_turn.h - whose turn it is to fetch a policy: one fetch per policy domain in this process, one node of many by a lock in Redis.
+ * fetch_turn.h - whose turn it is to fetch a policy: one fetch per policy domain in this process, one node of many by a
+ * lock in Redis.
  *
- * A turn: ask for the lock; look into Redis once more (the last holder may just have finished); ours: fetch, tell all askers, leave the
- * lock; another node's: wait until its result appears (mirror.h on_fact), or the lock's time is over, then look and try again.
- * Redis away: fetch without a lock. What a result means is not decided here. Called by job.c and resolve.c.
+ * A turn: ask for the lock; look into Redis once more (the last holder may just have finished); ours: fetch, tell all
+ * askers, leave the lock; another node's: wait until its result appears (mirror.h on_fact), or the lock's time is over,
+ * then look and try again. Redis away: fetch without a lock. What a result means is not decided here. Called by job.c
+ * and resolve.c.
  */
 #ifndef TLSMODE_MAPD_FETCH_TURN_H
 #define TLSMODE_MAPD_FETCH_TURN_H
@@ -39,8 +41,10 @@ struct fetch_asker {
 struct fetch_turns *fetch_turns_new(struct event_base *base, struct redis *redis, struct due_queue *mono);
 void fetch_turns_free(struct fetch_turns **t); /* no asker may be waiting */
 
-/* Joins or starts the turn of the policy domain of F, whose policy host HOST has the addresses of F. Nothing is called from inside. */
-void fetch_turn_join(struct fetch_turns *t, struct fetch_asker *asker, const struct facts *f, const char *host, struct backend *backend);
+/* Joins or starts the turn of the policy domain of F, whose policy host HOST has the addresses of F. Nothing is called
+ * from inside. */
+void fetch_turn_join(struct fetch_turns *t, struct fetch_asker *asker, const struct facts *f, const char *host,
+		     struct backend *backend);
 /* Silence; the last one to leave ends the turn and the transfer. Allowed when not waiting. */
 void fetch_turn_leave(struct fetch_asker *asker);
 /* The transfer is ours and on its way (not another node's). */

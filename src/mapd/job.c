@@ -95,8 +95,8 @@ static bool ask_dns(struct job *j, const struct ask *ask)
 	return false;
 }
 
-static void on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane, size_t dane_count,
-    void *arg)
+static void on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
+		    size_t dane_count, void *arg)
 {
 	struct job *j = arg;
 

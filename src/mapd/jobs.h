@@ -1,5 +1,6 @@
 /*
- * jobs.h - the jobs under way, found by next hop and by domain, and the order in which those in the background give way.
+ * jobs.h - the jobs under way, found by next hop and by domain, and the order in which those in the background give
+ * way.
  *
  * Hashed by domain, so that its variants stand in one chain. Called by resolve.c.
  */

@@ -17,11 +17,11 @@ struct block {
 	struct hmap_node node;
 	struct block *newer, *older;
 	uint32_t generation; /* of the last known_facts_mark_all() it has outlived */
-	uint32_t size;       /* of all */
+	uint32_t size;	     /* of all */
 	uint32_t sts_len;
 	uint8_t hops;
 	uint8_t marks;
-	uint8_t privileged;  /* in the list of policies in force */
+	uint8_t privileged; /* in the list of policies in force */
 	uint8_t domain_len;
 	unsigned char data[]; /* domain with NUL, sts part, hops */
 };
@@ -111,8 +111,7 @@ static void evict(struct known_facts *k, struct block *b)
 
 static void keep_bounds(struct known_facts *k)
 {
-	while (k->domains.count > 0 &&
-	    (k->domains.count > k->max || k->counts.octets / KNOWN_OCTETS_EACH > k->max))
+	while (k->domains.count > 0 && (k->domains.count > k->max || k->counts.octets / KNOWN_OCTETS_EACH > k->max))
 		evict(k, k->list[0].oldest != NULL ? k->list[0].oldest : k->list[1].oldest);
 }
 

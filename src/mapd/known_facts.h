@@ -1,10 +1,10 @@
 /*
  * known_facts.h - what was found out, kept packed in memory: per domain its MTA-STS facts and those of its next hops.
  *
- * One block per domain ("example.com", "example.com:587" and "[example.com]" stand together), so that variants share the policy
- * and go together. Bounded in domains and octets; the least recently used go first, those without a policy in force before all
- * others: such a policy must serve through every live failure, Redis being away included. Ends are not judged here
- * (facts_begin() does). No I/O and no clock. Called by resolve.c.
+ * One block per domain ("example.com", "example.com:587" and "[example.com]" stand together), so that variants share
+ * the policy and go together. Bounded in domains and octets; the least recently used go first, those without a policy
+ * in force before all others: such a policy must serve through every live failure, Redis being away included. Ends are
+ * not judged here (facts_begin() does). No I/O and no clock. Called by resolve.c.
  */
 #ifndef TLSMODE_MAPD_KNOWN_FACTS_H
 #define TLSMODE_MAPD_KNOWN_FACTS_H
@@ -24,8 +24,8 @@ struct known_facts *known_facts_new(size_t max_domains, void (*fn)(const char *d
 void known_facts_free(struct known_facts **k);
 void known_facts_resize(struct known_facts *k, size_t max_domains);
 
-/* A copy of F is kept, in place of what was known of its next hop and of its domain's MTA-STS. WITH_HOP false: MTA-STS only.
- * A policy that is in force at NOW gives its domain the privilege to stay. */
+/* A copy of F is kept, in place of what was known of its next hop and of its domain's MTA-STS. WITH_HOP false: MTA-STS
+ * only. A policy that is in force at NOW gives its domain the privilege to stay. */
 void known_facts_put(struct known_facts *k, const struct facts *f, int64_t now, bool with_hop);
 /* Writes what is known of NEXTHOP into F (just initialised). False: nothing. */
 bool known_facts_get(struct known_facts *k, const struct nexthop *nexthop, struct facts *f);
@@ -37,10 +37,10 @@ size_t known_facts_hops(struct known_facts *k, const char *domain, struct nextho
 enum known_mark {
 	KNOWN_MARK_STS = 1 << 0,  /* the sts hash of this very domain changed: absent there means forgotten */
 	KNOWN_MARK_DANE = 1 << 1, /* a dane hash of this very domain changed: ours is void */
-	KNOWN_MARK_ALL = 1 << 2   /* anything may have changed: what is absent there is not forgotten, it was lost */
+	KNOWN_MARK_ALL = 1 << 2	  /* anything may have changed: what is absent there is not forgotten, it was lost */
 };
 void known_facts_mark(struct known_facts *k, const char *domain, unsigned marks); /* nothing when DOMAIN is not known */
-void known_facts_mark_all(struct known_facts *k);                                 /* takes no time */
+void known_facts_mark_all(struct known_facts *k);				  /* takes no time */
 unsigned known_facts_marks(struct known_facts *k, const char *domain);
 void known_facts_unmark(struct known_facts *k, const char *domain);
 

@@ -61,10 +61,11 @@ static void say_fetched(const struct job *j)
 {
 	const struct sts_fact *s = &j->facts.sts;
 
-	log_info("event=sts_fetched domain=%s id=%s was=%s mode=%s max_age=%lu mx=%zu ms=%lld%s", j->facts.nexthop.domain,
-	    s->policy_id[0] != '\0' ? s->policy_id : "-", j->was_id[0] != '\0' ? j->was_id : "-", names_name(sts_mode_names, (int)s->policy.mode),
-	    (unsigned long)s->policy.max_age, s->policy.mx_count, (long long)(tick_mono_ms() - j->fetch_ms),
-	    j->refresh ? " refresh=yes" : "");
+	log_info("event=sts_fetched domain=%s id=%s was=%s mode=%s max_age=%lu mx=%zu ms=%lld%s",
+		 j->facts.nexthop.domain, s->policy_id[0] != '\0' ? s->policy_id : "-",
+		 j->was_id[0] != '\0' ? j->was_id : "-", names_name(sts_mode_names, (int)s->policy.mode),
+		 (unsigned long)s->policy.max_age, s->policy.mx_count, (long long)(tick_mono_ms() - j->fetch_ms),
+		 j->refresh ? " refresh=yes" : "");
 }
 
 /* RFC 8461 s3.3: people shall hear of it while a policy of any mode but "none" is in force. */
@@ -79,10 +80,12 @@ static void say_failed(struct ledger *l, const struct job *j)
 	if (!alert && !rate_pass(&l->say_failed, wall_s(), &unsaid))
 		return;
 	log_quote(why, sizeof why, s->fail_why, strlen(s->fail_why));
-	(alert ? log_warn : log_info)("event=sts_fetch_failed domain=%s id=%s failure=%s reason=%s ms=%lld in_force=%s%s unsaid=%lu",
-	    j->facts.nexthop.domain, s->fail_id[0] != '\0' ? s->fail_id : "-", names_name(fetch_failure_names, (int)s->failure),
-	    why, (long long)(tick_mono_ms() - j->fetch_ms),
-	    policy != NULL ? names_name(sts_mode_names, (int)policy->mode) : "-", j->refresh ? " refresh=yes" : "", unsaid);
+	(alert ? log_warn : log_info)(
+	    "event=sts_fetch_failed domain=%s id=%s failure=%s reason=%s ms=%lld in_force=%s%s unsaid=%lu",
+	    j->facts.nexthop.domain, s->fail_id[0] != '\0' ? s->fail_id : "-",
+	    names_name(fetch_failure_names, (int)s->failure), why, (long long)(tick_mono_ms() - j->fetch_ms),
+	    policy != NULL ? names_name(sts_mode_names, (int)policy->mode) : "-", j->refresh ? " refresh=yes" : "",
+	    unsaid);
 }
 
 void ledger_policy(struct ledger *l, struct job *j, bool ours)
@@ -107,7 +110,8 @@ void ledger_late(struct ledger *l, const struct job *j, enum job_limit limit)
 	l->timeouts++;
 	if (rate_pass(&l->say_late, wall_s(), &unsaid))
 		log_info("event=resolve_timeout nexthop=%s limit=%s ms=%lld unsaid=%lu", j->facts.nexthop.key,
-		    limit == JOB_LATE_DNS ? "dns.timeout" : "mapd.deadline", (long long)(tick_mono_ms() - j->started_ms), unsaid);
+			 limit == JOB_LATE_DNS ? "dns.timeout" : "mapd.deadline",
+			 (long long)(tick_mono_ms() - j->started_ms), unsaid);
 }
 
 /* The policy's next fetch, or its end. */

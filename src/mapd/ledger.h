@@ -16,8 +16,8 @@
 #include "mapd/rate.h"
 #include "mapd/refresh.h"
 
-/* A field of the sts hash that says: an operator wants all nodes to forget (`tlsmode cache forget`). Without it a removed hash means
- * the same, but not where Redis may evict facts (maxmemory-policy volatile-*). */
+/* A field of the sts hash that says: an operator wants all nodes to forget (`tlsmode cache forget`). Without it a
+ * removed hash means the same, but not where Redis may evict facts (maxmemory-policy volatile-*). */
 #define LEDGER_FORGOTTEN "forgotten"
 
 struct ledger {
@@ -37,7 +37,7 @@ void ledger_begin(struct ledger *l, struct job *j);
 void ledger_again(struct ledger *l, struct job *j);
 /* Redis was read for JOB. */
 void ledger_shared(struct ledger *l, struct job *j, bool served, const struct text_field *sts, size_t sts_count,
-    const struct text_field *dane, size_t dane_count);
+		   const struct text_field *dane, size_t dane_count);
 /* The sts hash changed while JOB waits for another node's fetch. True: that fetch is over. */
 bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field *sts, size_t count);
 /* JOB's fetch is over: log, count, share. */
@@ -45,10 +45,10 @@ void ledger_policy(struct ledger *l, struct job *j, bool ours);
 void ledger_late(struct ledger *l, const struct job *j, enum job_limit limit);
 /* What is kept of NEXTHOP is still of use. */
 bool ledger_alive(struct ledger *l, const struct nexthop *nexthop);
-/* Redis was read because another node (or we) changed the hashes of NEXTHOP that MARKS name: they count more than what is kept. True: that
- * changed. */
-bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned marks, const struct text_field *sts, size_t sts_count,
-    const struct text_field *dane, size_t dane_count);
+/* Redis was read because another node (or we) changed the hashes of NEXTHOP that MARKS name: they count more than what
+ * is kept. True: that changed. */
+bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned marks, const struct text_field *sts,
+		   size_t sts_count, const struct text_field *dane, size_t dane_count);
 /* The refresh of F's policy gets its date. */
 void ledger_date(struct ledger *l, const struct facts *f);
 /* A policy of NEXTHOP's domain is known and in force; if it has ended, it loses its privilege (known_facts.h). */

@@ -1,5 +1,6 @@
 /*
- * ledger_take.c - the facts' way into a job: from memory and from Redis; and what another node's change in Redis does to memory.
+ * ledger_take.c - the facts' way into a job: from memory and from Redis; and what another node's change in Redis does
+ * to memory.
  *
  * RFC 8461 s5.1: what a live failure, or a lost hash, may not do to a valid policy.
  */
@@ -86,7 +87,7 @@ static void take_sts_hash(struct facts *f, const struct text_field *sts, size_t 
 
 	if (!facts_text_take_sts(f, sts, count, now, &reason))
 		log_warn("event=fact_malformed fact=sts nexthop=%s reason=%s", f->nexthop.key,
-		    log_quote(quoted, sizeof quoted, reason, strlen(reason)));
+			 log_quote(quoted, sizeof quoted, reason, strlen(reason)));
 }
 
 static void take_dane_hash(struct facts *f, const struct text_field *dane, size_t count, int64_t now)
@@ -96,7 +97,7 @@ static void take_dane_hash(struct facts *f, const struct text_field *dane, size_
 
 	if (!facts_text_take_dane(f, dane, count, now, &reason))
 		log_warn("event=fact_malformed fact=dane nexthop=%s reason=%s", f->nexthop.key,
-		    log_quote(quoted, sizeof quoted, reason, strlen(reason)));
+			 log_quote(quoted, sizeof quoted, reason, strlen(reason)));
 }
 
 static bool has_field(const struct text_field *field, size_t count, const char *name)
@@ -109,8 +110,8 @@ static bool has_field(const struct text_field *field, size_t count, const char *
 	return false;
 }
 
-/* The hash is known to have changed: an operator removed it (or put the mark "forgotten" in its place, which is plain where Redis may
- * evict facts and announces that just like a removal: then a missing policy was lost). */
+/* The hash is known to have changed: an operator removed it (or put the mark "forgotten" in its place, which is plain
+ * where Redis may evict facts and announces that just like a removal: then a missing policy was lost). */
 static bool was_forgotten(const struct ledger *l, const struct text_field *sts, size_t count)
 {
 	if (count == 0)
@@ -152,7 +153,7 @@ static void take_refresh(struct facts *f, bool dated, int64_t now)
 }
 
 void ledger_shared(struct ledger *l, struct job *j, bool served, const struct text_field *sts, size_t sts_count,
-    const struct text_field *dane, size_t dane_count)
+		   const struct text_field *dane, size_t dane_count)
 {
 	struct facts *f = &j->facts;
 	int64_t now = wall_s();
@@ -253,8 +254,8 @@ bool ledger_alive(struct ledger *l, const struct nexthop *nexthop)
 	return alive;
 }
 
-bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned marks, const struct text_field *sts, size_t sts_count,
-    const struct text_field *dane, size_t dane_count)
+bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned marks, const struct text_field *sts,
+		   size_t sts_count, const struct text_field *dane, size_t dane_count)
 {
 	bool known;
 	struct facts *old = known_new(l, nexthop, &known), *f = known_new(l, nexthop, &known);

@@ -2,8 +2,8 @@
  * refresh.h - when each policy in force is fetched anew by itself (RFC 8461 s3.3: daily, before it expires).
  *
  * Knows domains and dates only. Every policy that is held has one date here, whether or not mail asks for it; at most
- * REFRESH_AT_ONCE of them are being fetched, the rest wait in order. Dates are spread: each domain comes a little before its
- * time, by a share of the interval that depends on its name alone.
+ * REFRESH_AT_ONCE of them are being fetched, the rest wait in order. Dates are spread: each domain comes a little
+ * before its time, by a share of the interval that depends on its name alone.
  */
 #ifndef TLSMODE_MAPD_REFRESH_H
 #define TLSMODE_MAPD_REFRESH_H
@@ -30,8 +30,8 @@ void refresh_set(struct refresh *r, const char *domain, int64_t at);
 void refresh_done(struct refresh *r);
 size_t refresh_count(const struct refresh *r);
 
-/* The date for the policy of F: facts_refresh_at(), brought forward by DOMAIN's share but never to less than FACTS_REFRESH_MIN after
- * the last fetch, nor into a hold-off. Pure. */
+/* The date for the policy of F: facts_refresh_at(), brought forward by DOMAIN's share but never to less than
+ * FACTS_REFRESH_MIN after the last fetch, nor into a hold-off. Pure. */
 int64_t refresh_date(const struct facts *f);
 
 #endif

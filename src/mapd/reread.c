@@ -43,8 +43,8 @@ static struct reread *find(const struct rereads *r, const struct nexthop *n)
 	return NULL;
 }
 
-static void on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane, size_t dane_count,
-    void *arg)
+static void on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
+		    size_t dane_count, void *arg)
 {
 	struct reread *one = arg;
 	struct rereads *r = one->all;

@@ -1,8 +1,9 @@
 /*
- * reread.h - facts that changed in Redis are read again at once: before another node finds anew what an operator made us forget.
+ * reread.h - facts that changed in Redis are read again at once: before another node finds anew what an operator made
+ * us forget.
  *
- * One read per next hop at a time; a change while it is on its way makes it begin anew. Our own writes may be heard too (Redis tells
- * of what a script wrote even with NOLOOP): what is read then says nothing new. Called by resolve.c.
+ * One read per next hop at a time; a change while it is on its way makes it begin anew. Our own writes may be heard too
+ * (Redis tells of what a script wrote even with NOLOOP): what is read then says nothing new. Called by resolve.c.
  */
 #ifndef TLSMODE_MAPD_REREAD_H
 #define TLSMODE_MAPD_REREAD_H
@@ -15,8 +16,8 @@
 #define REREADS_MAX 500 /* on their way at once */
 
 /* MARKS: all that reread_start() was given. Otherwise as fact_read_fn. */
-typedef void reread_fn(const struct nexthop *nexthop, unsigned marks, bool served, const struct text_field *sts, size_t sts_count,
-    const struct text_field *dane, size_t dane_count, void *arg);
+typedef void reread_fn(const struct nexthop *nexthop, unsigned marks, bool served, const struct text_field *sts,
+		       size_t sts_count, const struct text_field *dane, size_t dane_count, void *arg);
 
 struct rereads;
 struct rereads *rereads_new(struct event_base *base, struct redis *redis, reread_fn *fn, void *arg);

@@ -1,8 +1,9 @@
 /*
  * resolve.c - who waits for which job, and what happens when one is ready, over, or in the way.
  *
- * Not here: the table of jobs (jobs.c), a job's rounds and deadlines (job.c), what is kept, shared and logged (ledger.c), whose turn a fetch is (fetch_turn.c),
- * when a policy is fetched anew (refresh.c). Called by mapd's server and maps.
+ * Not here: the table of jobs (jobs.c), a job's rounds and deadlines (job.c), what is kept, shared and logged
+ * (ledger.c), whose turn a fetch is (fetch_turn.c), when a policy is fetched anew (refresh.c). Called by mapd's server
+ * and maps.
  */
 #include "mapd/resolve.h"
 
@@ -87,7 +88,7 @@ static void tell_waiters(struct job *j)
 
 	TAILQ_CONCAT(&now, &j->waits, entry); /* who asks from now on waits for the next turn */
 	TAILQ_FOREACH(w, &now, entry)
-		w->list = &now;
+	w->list = &now;
 	while ((w = TAILQ_FIRST(&now)) != NULL) {
 		struct resolve_wait told = *w;
 
@@ -133,8 +134,8 @@ static void on_over(struct job *j, void *arg)
 	finish(arg, j);
 }
 
-static void on_shared(struct job *j, bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-    size_t dane_count, void *arg)
+static void on_shared(struct job *j, bool served, const struct text_field *sts, size_t sts_count,
+		      const struct text_field *dane, size_t dane_count, void *arg)
 {
 	struct resolver *r = arg;
 
@@ -306,8 +307,8 @@ static void is_stale(struct resolver *r, const struct nexthop *n, unsigned marks
 	r->on_facts(n->key, NULL, r->arg);
 }
 
-static void on_reread(const struct nexthop *n, unsigned marks, bool served, const struct text_field *sts, size_t sts_count,
-    const struct text_field *dane, size_t dane_count, void *arg)
+static void on_reread(const struct nexthop *n, unsigned marks, bool served, const struct text_field *sts,
+		      size_t sts_count, const struct text_field *dane, size_t dane_count, void *arg)
 {
 	struct resolver *r = arg;
 
@@ -366,9 +367,17 @@ struct resolver *resolver_new(const struct resolver_env *env)
 	r->mono = due_queue_new(env->base, tick_mono_ms);
 	r->wall = due_queue_new(env->base, tick_wall_ms);
 	r->backends = backends_new(env->dns, env->https);
-	r->owner = (struct job_owner){.base = env->base, .redis = env->redis, .mono = r->mono,
-	    .turns = fetch_turns_new(env->base, env->redis, r->mono), .on_ready = on_ready, .on_over = on_over,
-	    .on_shared = on_shared, .on_other_fetch = on_other_fetch, .on_policy = on_policy, .on_late = on_late, .arg = r};
+	r->owner = (struct job_owner){.base = env->base,
+				      .redis = env->redis,
+				      .mono = r->mono,
+				      .turns = fetch_turns_new(env->base, env->redis, r->mono),
+				      .on_ready = on_ready,
+				      .on_over = on_over,
+				      .on_shared = on_shared,
+				      .on_other_fetch = on_other_fetch,
+				      .on_policy = on_policy,
+				      .on_late = on_late,
+				      .arg = r};
 	ledger_init(&r->ledger, env->redis, env->conf->mapd.cache_entries);
 	r->ledger.refresh = refresh_new(r->wall, start_refresh, r);
 	r->jobs = jobs_new();
@@ -417,9 +426,19 @@ void resolver_counts(const struct resolver *r, struct resolver_counts *out)
 	struct known_facts_counts known;
 
 	known_facts_counts(r->ledger.known, &known);
-	*out = (struct resolver_counts){.jobs = jobs_count(r->jobs), .known = known.domains, .fetches = fetch_turns_count(r->owner.turns),
-	    .policies = known.with_policy, .policies_dated = refresh_count(r->ledger.refresh), .known_octets = known.octets,
-	    .started = r->started, .refused = r->refused, .given_up = r->given_up, .evicted = known.evicted,
-	    .policies_evicted = known.policies_evicted, .timeouts = r->ledger.timeouts, .fetch_ok = r->ledger.fetch_ok,
-	    .fetch_failed = r->ledger.fetch_failed, .refreshed = r->ledger.refreshed};
+	*out = (struct resolver_counts){.jobs = jobs_count(r->jobs),
+					.known = known.domains,
+					.fetches = fetch_turns_count(r->owner.turns),
+					.policies = known.with_policy,
+					.policies_dated = refresh_count(r->ledger.refresh),
+					.known_octets = known.octets,
+					.started = r->started,
+					.refused = r->refused,
+					.given_up = r->given_up,
+					.evicted = known.evicted,
+					.policies_evicted = known.policies_evicted,
+					.timeouts = r->ledger.timeouts,
+					.fetch_ok = r->ledger.fetch_ok,
+					.fetch_failed = r->ledger.fetch_failed,
+					.refreshed = r->ledger.refreshed};
 }

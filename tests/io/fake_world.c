@@ -120,8 +120,8 @@ static struct script *script_of(const char *name, enum rr_type type)
 	struct script *s;
 
 	LIST_FOREACH(s, &scripts, entry)
-		if (s->type == type && strcmp(s->name, name) == 0)
-			return s;
+	if (s->type == type && strcmp(s->name, name) == 0)
+		return s;
 	s = xcalloc(1, sizeof *s);
 	snprintf(s->name, sizeof s->name, "%s", name);
 	s->type = type;
@@ -202,7 +202,8 @@ void world_dns_status(const char *name, enum rr_type type, enum rr_status status
 	struct script *s = script_of(name, type);
 
 	s->silent = false;
-	s->answer = (struct rr_answer){.status = status, .secure = status != RR_ERROR && status != RR_BOGUS, .ttl = 300};
+	s->answer =
+	    (struct rr_answer){.status = status, .secure = status != RR_ERROR && status != RR_BOGUS, .ttl = 300};
 }
 
 void world_dns_silent(const char *name, enum rr_type type)
@@ -221,7 +222,7 @@ size_t world_dns_open(void)
 	size_t count = 0;
 
 	LIST_FOREACH(q, &queries, entry)
-		count++;
+	count++;
 	return count;
 }
 
@@ -307,8 +308,8 @@ static struct site *site_of(const char *host)
 	struct site *s;
 
 	LIST_FOREACH(s, &sites, entry)
-		if (strcmp(s->host, host) == 0)
-			return s;
+	if (strcmp(s->host, host) == 0)
+		return s;
 	s = xcalloc(1, sizeof *s);
 	snprintf(s->host, sizeof s->host, "%s", host);
 	s->result = (struct policy_result){.failure = FETCH_FAILED, .why = "connection refused"};
@@ -321,8 +322,8 @@ void world_policy(const char *host, const char *mode, unsigned max_age, const ch
 	struct site *s = site_of(host);
 
 	s->result = (struct policy_result){.body = s->body};
-	s->result.len = (size_t)snprintf(
-	    s->body, sizeof s->body, "version: STSv1\nmode: %s\nmax_age: %u\nmx: %s\n", mode, max_age, mx);
+	s->result.len = (size_t)snprintf(s->body, sizeof s->body, "version: STSv1\nmode: %s\nmax_age: %u\nmx: %s\n",
+					 mode, max_age, mx);
 }
 
 void world_policy_fails(const char *host, enum fetch_failure failure, const char *why)
@@ -346,7 +347,7 @@ size_t world_fetches_open(void)
 	size_t count = 0;
 
 	LIST_FOREACH(f, &fetches, entry)
-		count++;
+	count++;
 	return count;
 }
 
@@ -374,11 +375,12 @@ void world_release(const char *host)
 
 	s->held = false;
 	LIST_FOREACH(f, &fetches, entry)
-		if (f->site == s && f->call.event == NULL)
-			call_soon(&f->call, answer_fetch, f);
+	if (f->site == s && f->call.event == NULL)
+		call_soon(&f->call, answer_fetch, f);
 }
 
-struct https_fetch *https_fetch(struct https *h, const char *host, const char *const *addresses, size_t count, https_result_fn *fn, void *arg)
+struct https_fetch *https_fetch(struct https *h, const char *host, const char *const *addresses, size_t count,
+				https_result_fn *fn, void *arg)
 {
 	struct https_fetch *f = xcalloc(1, sizeof *f);
 
@@ -476,8 +478,8 @@ static struct hash *hash_of(const char *key)
 	struct hash *h;
 
 	LIST_FOREACH(h, &hashes, entry)
-		if (strcmp(h->key, key) == 0)
-			return h;
+	if (strcmp(h->key, key) == 0)
+		return h;
 	return NULL;
 }
 
@@ -570,11 +572,12 @@ static void answer_read(evutil_socket_t fd, short what, void *arg)
 	if (world_redis_away)
 		told.fn(false, NULL, 0, NULL, 0, told.arg);
 	else
-		told.fn(true, sts != NULL ? sts->field : NULL, sts != NULL ? sts->count : 0, dane != NULL ? dane->field : NULL,
-		    dane != NULL ? dane->count : 0, told.arg);
+		told.fn(true, sts != NULL ? sts->field : NULL, sts != NULL ? sts->count : 0,
+			dane != NULL ? dane->field : NULL, dane != NULL ? dane->count : 0, told.arg);
 }
 
-struct fact_read *fact_store_read(struct redis *r, struct event_base *b, const struct nexthop *nexthop, fact_read_fn *fn, void *arg)
+struct fact_read *fact_store_read(struct redis *r, struct event_base *b, const struct nexthop *nexthop,
+				  fact_read_fn *fn, void *arg)
 {
 	struct fact_read *read = xcalloc(1, sizeof *read);
 
@@ -626,8 +629,8 @@ static struct other_lock *other_of(const char *domain)
 	struct other_lock *o;
 
 	LIST_FOREACH(o, &others, entry)
-		if (strcmp(o->domain, domain) == 0)
-			return o;
+	if (strcmp(o->domain, domain) == 0)
+		return o;
 	return NULL;
 }
 
@@ -650,8 +653,8 @@ bool world_lock_is_ours(const char *domain)
 	struct fact_lock *l;
 
 	LIST_FOREACH(l, &locks, entry)
-		if (l->got && strcmp(l->domain, domain) == 0)
-			return true;
+	if (l->got && strcmp(l->domain, domain) == 0)
+		return true;
 	return false;
 }
 
@@ -671,7 +674,8 @@ static void answer_lock(evutil_socket_t fd, short what, void *arg)
 	l->fn(l->got, l->arg);
 }
 
-struct fact_lock *fact_store_lock(struct redis *r, struct event_base *b, const char *domain, unsigned ttl_s, fact_lock_fn *fn, void *arg)
+struct fact_lock *fact_store_lock(struct redis *r, struct event_base *b, const char *domain, unsigned ttl_s,
+				  fact_lock_fn *fn, void *arg)
 {
 	struct fact_lock *l = xcalloc(1, sizeof *l);
 
@@ -705,11 +709,11 @@ struct event_base *world_begin(void)
 	return base;
 }
 
-#define FREE_ALL(list)                                                                                                   \
-	while (!LIST_EMPTY(list)) {                                                                                       \
-		void *first = LIST_FIRST(list);                                                                            \
-		LIST_REMOVE(LIST_FIRST(list), entry);                                                                      \
-		free(first);                                                                                               \
+#define FREE_ALL(list)                                                                                                 \
+	while (!LIST_EMPTY(list)) {                                                                                    \
+		void *first = LIST_FIRST(list);                                                                        \
+		LIST_REMOVE(LIST_FIRST(list), entry);                                                                  \
+		free(first);                                                                                           \
 	}
 
 void world_end(void)

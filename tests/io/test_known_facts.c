@@ -234,8 +234,10 @@ static void test_what_a_domain_costs(void **state)
 		known_facts_put(k, f, NOW, true);
 	}
 	known_facts_counts(k, &c);
-	print_message("# %d domains with two hosts: %.0f octets each in blocks, %.0f with malloc and the table; %.1f us to keep one\n", MANY,
-	    (double)c.octets / MANY, (double)((size_t)mallinfo2().uordblks - before) / MANY, (seconds() - begin) * 1e6 / MANY);
+	print_message("# %d domains with two hosts: %.0f octets each in blocks, %.0f with malloc and the table; %.1f "
+		      "us to keep one\n",
+		      MANY, (double)c.octets / MANY, (double)((size_t)mallinfo2().uordblks - before) / MANY,
+		      (seconds() - begin) * 1e6 / MANY);
 	begin = seconds();
 	for (i = 0; i < MANY; i++) {
 		snprintf(g->nexthop.domain, sizeof g->nexthop.domain, "customer-%d.example", (int)(i * 7919L % MANY));

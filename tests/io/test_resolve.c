@@ -50,14 +50,18 @@ static void on_line(enum log_level level, const char *line)
 
 static int begin(void **state)
 {
-	struct resolver_env env = {.base = world_begin(), .conf = &conf, .dns = world_dns(), .https = world_https(),
-	    .redis = world_redis(), .on_facts = on_facts};
+	struct resolver_env env = {.base = world_begin(),
+				   .conf = &conf,
+				   .dns = world_dns(),
+				   .https = world_https(),
+				   .redis = world_redis(),
+				   .on_facts = on_facts};
 
 	(void)state;
 	memset(&heard, 0, sizeof heard);
 	lines_failed = lines_timeout = 0;
-	conf = (struct conf){.dns.timeout_s = 6, .sts.timeout_s = 5,
-	    .mapd = {.deadline_s = 10, .cache_entries = 1000, .max_jobs = 100}};
+	conf = (struct conf){
+	    .dns.timeout_s = 6, .sts.timeout_s = 5, .mapd = {.deadline_s = 10, .cache_entries = 1000, .max_jobs = 100}};
 	log_capture(on_line);
 	resolver = resolver_new(&env);
 	return 0;
@@ -563,8 +567,8 @@ static void other_node_fetched(const char *key, const char *mode)
 
 	snprintf(at, sizeof at, "%lld", (long long)world_now());
 	snprintf(until, sizeof until, "%lld", (long long)world_now() + 300);
-	world_hash(key, (const char *[]){"txt", "record", "txt_id", "1", "txt_until", until, "mode", mode, "max_age", "86400", "mx",
-	    "mx.a.example", "id", "1", "fetched_at", at, NULL});
+	world_hash(key, (const char *[]){"txt", "record", "txt_id", "1", "txt_until", until, "mode", mode, "max_age",
+					 "86400", "mx", "mx.a.example", "id", "1", "fetched_at", at, NULL});
 }
 
 static void test_other_node_has_the_lock(void **state)
@@ -599,7 +603,8 @@ static void test_other_node_failed(void **state)
 	ask(&a, "a.example");
 	world_pass(1000);
 	snprintf(at, sizeof at, "%lld", (long long)world_now());
-	world_hash("sts:a.example", (const char *[]){"failure", "sts-webpki-invalid", "fail_id", "1", "fail_at", at, "fail_why", "bad", NULL});
+	world_hash("sts:a.example", (const char *[]){"failure", "sts-webpki-invalid", "fail_id", "1", "fail_at", at,
+						     "fail_why", "bad", NULL});
 	resolve_fact_changed(resolver, RKEY_STS, "a.example");
 	world_run();
 	assert_int_equal(a.answers, 1);
@@ -678,7 +683,8 @@ static void test_what_is_in_redis_is_not_asked(void **state)
 	(void)state;
 	other_node_fetched("sts:a.example", "enforce");
 	snprintf(until, sizeof until, "%lld", (long long)world_now() + 300);
-	world_hash("dane:a.example", (const char *[]){"mx", "insecure", "kind", "null", "until", until, "truncated", "0", "hosts", "", NULL});
+	world_hash("dane:a.example", (const char *[]){"mx", "insecure", "kind", "null", "until", until, "truncated",
+						      "0", "hosts", "", NULL});
 	a = answer("a.example");
 	assert_true(a.enforce);
 	assert_int_equal(a.mx, MX_INSECURE);
@@ -957,8 +963,8 @@ static void test_operator_asks_for_a_fetch(void **state)
 	snprintf(at, sizeof at, "%lld", (long long)world_now());
 	world_pass(100 * 1000);
 	snprintf(asked, sizeof asked, "%lld", (long long)world_now());
-	world_hash("sts:a.example", (const char *[]){"mode", "enforce", "max_age", "604800", "mx", "mx.a.example", "id", "1", "fetched_at",
-	    at, "refresh", asked, NULL});
+	world_hash("sts:a.example", (const char *[]){"mode", "enforce", "max_age", "604800", "mx", "mx.a.example", "id",
+						     "1", "fetched_at", at, "refresh", asked, NULL});
 	resolve_fact_changed(resolver, RKEY_STS, "a.example");
 	world_run();
 	assert_int_equal(world_fetches(NULL), 2);

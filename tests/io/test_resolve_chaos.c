@@ -1,9 +1,11 @@
 /*
- * test_resolve_chaos.c - the resolver while everything around it fails at random: what must hold at any time, and that it ends.
+ * test_resolve_chaos.c - the resolver while everything around it fails at random: what must hold at any time, and that
+ * it ends.
  *
  * Deterministic: a failing run names its seed, and "test_resolve_chaos SEED" plays it again. What must hold:
- * every asker is answered exactly once, or aborted and never; no answer later than the deadline; while policies are in force
- * and nobody makes us forget them, every answer has them (RFC 8461 s5.1); when the world calms down no job is left.
+ * every asker is answered exactly once, or aborted and never; no answer later than the deadline; while policies are in
+ * force and nobody makes us forget them, every answer has them (RFC 8461 s5.1); when the world calms down no job is
+ * left.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,9 +298,9 @@ static const struct {
 	unsigned weight;
 	void (*fn)(void);
 } happenings[] = {
-    {40, do_ask},       {6, do_abort},      {10, do_known},     {4, do_prefetch}, {14, do_pass},        {10, do_run}, {8, do_break_dns},
-    {8, do_mend_dns},   {6, do_break_https}, {6, do_mend_https}, {3, do_redis},    {2, do_slow_redis},   {6, do_change_fact},
-    {4, do_lock},       {1, do_reload},
+    {40, do_ask},  {6, do_abort},      {10, do_known},	    {4, do_prefetch},	 {14, do_pass},
+    {10, do_run},  {8, do_break_dns},  {8, do_mend_dns},    {6, do_break_https}, {6, do_mend_https},
+    {3, do_redis}, {2, do_slow_redis}, {6, do_change_fact}, {4, do_lock},	 {1, do_reload},
 };
 
 static void happen(void)
@@ -318,12 +320,16 @@ static void happen(void)
 
 static void begin(void)
 {
-	struct resolver_env env = {.base = world_begin(), .conf = &conf, .dns = world_dns(), .https = world_https(),
-	    .redis = world_redis(), .on_facts = on_facts};
+	struct resolver_env env = {.base = world_begin(),
+				   .conf = &conf,
+				   .dns = world_dns(),
+				   .https = world_https(),
+				   .redis = world_redis(),
+				   .on_facts = on_facts};
 	size_t i;
 
-	conf = (struct conf){.dns.timeout_s = 6, .sts.timeout_s = 5,
-	    .mapd = {.deadline_s = 10, .cache_entries = 30, .max_jobs = 30}};
+	conf = (struct conf){
+	    .dns.timeout_s = 6, .sts.timeout_s = 5, .mapd = {.deadline_s = 10, .cache_entries = 30, .max_jobs = 30}};
 	world_redis_policy = "volatile-ttl";
 	memset(askers, 0, sizeof askers);
 	now_ms = 0;
@@ -431,9 +437,10 @@ int main(int argc, char **argv)
 		for (i = 1; i <= SEEDS; i++)
 			play(i);
 	}
-	printf("# jobs %lu refused %lu given up %lu timeouts %lu fetched %lu failed %lu refreshed %lu evicted %lu with policies %lu\n",
-	    sum.started, sum.refused, sum.given_up, sum.timeouts, sum.fetch_ok, sum.fetch_failed, sum.refreshed, sum.evicted,
-	    sum.policies_evicted);
+	printf("# jobs %lu refused %lu given up %lu timeouts %lu fetched %lu failed %lu refreshed %lu evicted %lu with "
+	       "policies %lu\n",
+	       sum.started, sum.refused, sum.given_up, sum.timeouts, sum.fetch_ok, sum.fetch_failed, sum.refreshed,
+	       sum.evicted, sum.policies_evicted);
 	printf("ok 1 - %d seeds of %d happenings\n1..1\n", SEEDS, STEPS);
 	return 0;
 }
