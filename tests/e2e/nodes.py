@@ -209,4 +209,5 @@ def test(tap):
                 b.program.stop()
 
 
-main(test)
+if __name__ == "__main__":
+    main(test)
