@@ -17,7 +17,7 @@ static void on_policy_evicted(const char *domain, void *arg)
 	unsigned long unsaid;
 
 	refresh_set(l->refresh, domain, INT64_MAX);
-	if (rate_pass(&l->say_evicted, wall_s(), &unsaid))
+	if (ratelimit_ok(&l->say_evicted, tick_mono_ms(), &unsaid))
 		log_warn("event=policy_evicted domain=%s reason=cache_entries_too_small unsaid=%lu", domain, unsaid);
 }
 
@@ -77,7 +77,7 @@ static void say_failed(struct ledger *l, const struct job *j)
 	unsigned long unsaid = 0;
 	char why[3 * sizeof s->fail_why];
 
-	if (!alert && !rate_pass(&l->say_failed, wall_s(), &unsaid))
+	if (!alert && !ratelimit_ok(&l->say_failed, tick_mono_ms(), &unsaid))
 		return;
 	log_quote(why, sizeof why, s->fail_why, strlen(s->fail_why));
 	(alert ? log_warn : log_info)(
@@ -108,7 +108,7 @@ void ledger_late(struct ledger *l, const struct job *j, enum job_limit limit)
 	unsigned long unsaid;
 
 	l->timeouts++;
-	if (rate_pass(&l->say_late, wall_s(), &unsaid))
+	if (ratelimit_ok(&l->say_late, tick_mono_ms(), &unsaid))
 		log_info("event=resolve_timeout nexthop=%s limit=%s ms=%lld unsaid=%lu", j->facts.nexthop.key,
 			 limit == JOB_LATE_DNS ? "dns.timeout" : "mapd.deadline",
 			 (long long)(tick_mono_ms() - j->started_ms), unsaid);

@@ -13,7 +13,7 @@
 #include "io/redis.h"
 #include "mapd/job.h"
 #include "mapd/known_facts.h"
-#include "mapd/rate.h"
+#include "mapd/ratelimit.h"
 #include "mapd/refresh.h"
 
 /* A field of the sts hash that says: an operator wants all nodes to forget (`tlsmode cache forget`). Without it a
@@ -24,7 +24,7 @@ struct ledger {
 	struct redis *redis;
 	struct known_facts *known;
 	struct refresh *refresh;
-	struct rate say_late, say_failed, say_evicted;
+	struct ratelimit say_late, say_failed, say_evicted;
 	unsigned long timeouts, fetch_ok, fetch_failed, refreshed;
 };
 

@@ -62,10 +62,8 @@ static void on_fact(int rkey_kind, const char *name, void *arg)
 	struct mapd *m = arg;
 
 	if (m->resolver)
-		resolve_fact_changed(m->resolver, rkey_kind, name);
-	if (name)
-		verdict_cache_drop(m->cache, name);
-	else
+		resolve_fact_changed(m->resolver, rkey_kind, name); /* on_facts() follows where something differs */
+	if (!name)
 		verdict_cache_drop_all(m->cache);
 }
 

@@ -5,7 +5,7 @@
  * Keeps the facts it found (packed, at most cache_entries domains, least recently used go first), so that a changed
  * setting is decided anew without a question; fetches every policy it holds anew before its time (refresh.h). No policy
  * is decided here and no line is rendered. One thread; no function is called from inside a call but on_facts from
- * resolve_fact_changed().
+ * resolve_fact_changed() and, where a background fetch gives way to a new job, from resolve_ask().
  *
  * A job's life: asked -> rounds of plan.h -> ready: all waiters are answered (from the event loop, never from inside
  * resolve_ask()) -> perhaps a policy fetch goes on without waiters -> over: on_facts, facts written to Redis. At the

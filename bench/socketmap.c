@@ -2,8 +2,7 @@
  * bench_socketmap - requests a second of a socketmap server, and of the simplest server there can be, for comparison.
  *
  *     bench_socketmap load PATH CONNECTIONS PIPELINED SECONDS MAP KEY...   keys in turn; prints the rate and the delays
- *     bench_socketmap echo PATH                                            an epoll loop that sends every netstring
- * back
+ *     bench_socketmap echo PATH         an epoll loop that sends every netstring back
  *
  * Measures and prints; never a test that passes or fails.
  */
