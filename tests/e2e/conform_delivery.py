@@ -158,6 +158,9 @@ def deliveries(tap, w):
               "STS-63 DANE-04 DANE-06 STS-68 no receiver ever saw a message that had to wait")
     bounced = [line for line in w.postfix.lines() if "sender non-delivery notification" in line]
     tap.equal(bounced, [], "STS-63 STS-66 nothing is bounced for what the destination publishes, whatever the sender's mode")
+    plain, tlsrpt = (w.ask("opportunistic" + form, "second.test") for form in ("", "-tlsrpt"))
+    tap.ok("match=mx2.second.test servername=hostname" in plain and "mx_host_pattern=mx2.second.test" in tlsrpt,
+           "STS-61 the answer names the MX hosts, the TLSRPT map the patterns", plain, tlsrpt)
     names = [e["sni"] for e in w.sinks.events if e["event"] == "tls" and e["sink"] == "mx2.second.test"]
     tap.ok(names and set(names) == {"mx2.second.test"}, "STS-62 the receiver is asked for by its own name", names)
 

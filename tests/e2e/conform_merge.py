@@ -18,6 +18,7 @@ ONLY, ENCRYPT, VERIFY = "OK dane-only" + TLS, "OK encrypt" + TLS, "OK verify mat
 MATCH = "OK secure match=a.bank.test:.b.bank.test servername=hostname" + TLS
 MODES = ("opportunistic", "enforced", "verified")
 USABLE = "3 1 1 " + "ab" * 32
+IDN = "xn--bcher-kva.test"
 
 
 def policy(name):
@@ -54,6 +55,8 @@ SETTINGS = (
 
 def publish(w):
     w.destination("plain.test")
+    for name in ("good.test", IDN):
+        w.destination(name, sts="enforce")
     w.destination("sts.test", sts="enforce")
     w.destination("both.test", signed=True, tlsa=USABLE, sts="enforce")
     w.destination("failing.test", signed=True, sts="enforce")
@@ -75,6 +78,21 @@ def becomes(tap, question, want, what, seconds=15):
         return tap.ok(True, what)
     except Late:
         return tap.equal(question(), want, what)
+
+
+def names(tap, w):
+    """One canonical form for the reply, the policy and the key in Redis, however the name arrives."""
+    for canonical, forms in (("good.test", ("good.test", "GOOD.Test", "good.test.", "Good.TEST.")), (
+            IDN, (IDN, "b\u00fccher.test", "B\u00dcCHER.Test.", IDN.upper(), "bu\u0308cher.test"))):
+        for form in forms:
+            tap.equal(w.ask("opportunistic", form), policy(canonical), "IDN-01 IDN-03 one policy for %s" % ascii(form))
+    for kind in ("sts", "dane"):
+        wait_for("facts in Redis", lambda k=kind: len(w.redis.cli("KEYS", "tlsmode:%s:*" % k)) >= 2)
+    keys = sorted(w.redis.cli("KEYS", "tlsmode:*:*"))
+    tap.equal(keys, sorted("tlsmode:%s:%s" % (kind, name) for kind in ("sts", "dane") for name in ("good.test", IDN)),
+              "IDN-03 one key in Redis for all of them")
+    told = w.ask("opportunistic-tlsrpt", "b\u00fccher.test")
+    tap.ok(told.isascii() and "policy_domain=%s " % IDN in told, "IDN-06 TLSRPT attributes of an internationalised domain are A-labels", told)
 
 
 def settings(tap, w):
@@ -196,7 +214,7 @@ def test(tap):
     with World("e2e-conform-merge") as w:
         publish(w)
         w.start(postfix=False, milter=False)
-        for part in (settings, bad_states, nonsense, poisoned, later_wins, two_nodes):
+        for part in (names, settings, bad_states, nonsense, poisoned, later_wins, two_nodes):
             part(tap, w)
 
 

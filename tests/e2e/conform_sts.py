@@ -8,6 +8,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from world import certs  # noqa: E402
+from world.policy_host import write_host  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
@@ -116,6 +117,10 @@ def publish(w):
 
 
 def without_cache(tap, w):
+    wrong = pair(w, "default", "name")
+    write_host(w.policies, "_default", cert=wrong.cert, key=wrong.key)
+    tap.equal((w.ask("opportunistic", "good.test"), w.policy_host.connections[-1]), (secure("good.test"), "mta-sts.good.test"),
+              "STS-34 the default certificate is another's: the server name chose the right one")
     slowest = 0
     for i, (row, label, _, failure) in enumerate(FAILURES):
         name = "new%d.test" % i
