@@ -11,7 +11,7 @@ from world import certs  # noqa: E402
 from world.policy_host import write_host  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
-from world.world import World  # noqa: E402
+from world.world import POLICY_ADDRESS, World  # noqa: E402
 
 NONE = "NOTFOUND "
 TARGET = [["Location", "https://mta-sts.target.test/.well-known/mta-sts.txt"]]
@@ -112,8 +112,19 @@ def publish(w):
         breaks(w, "new%d.test" % i, how, "1")
     for i, (_, _, txt) in enumerate(TXT):
         domain(w, "txt%d.test" % i, faulty=isinstance(txt, str))
-    for name in ("target.test", "good.test"):
-        domain(w, name)
+    for name in ("target.test", "good.test", "hosted.test", "zone.test"):
+        domain(w, name, **({"signed": True} if name == "zone.test" else {}))
+    # Both names are a provider's, who serves many policy hosts; its zone is signed, so the aliases leave and enter DNSSEC.
+    w.zone("provider.test").set("txt", "TXT", '"v=STSv1; id=1;"').set("web", "A", POLICY_ADDRESS)
+    w.zones["hosted.test"].set("_mta-sts", "TXT").set("_mta-sts", "CNAME", "txt.provider.test.")
+    w.zones["hosted.test"].set("mta-sts", "A").set("mta-sts", "CNAME", "web.provider.test.")
+    # Below a signed zone: what nobody can prove is not believed.
+    for name, owner, rtype, value in (("_mta-sts.bogus-txt.zone.test", "@", "TXT", '"v=STSv1; id=1;"'),
+                                      ("mta-sts.bogus-host.zone.test", "@", "A", POLICY_ADDRESS)):
+        w.zone(name, ds="wrong").set(owner, rtype, value)
+    for name in ("bogus-txt", "bogus-host"):
+        w.zones["zone.test"].set(name, "MX", "10 mx")
+    w.zones["zone.test"].set("_mta-sts.bogus-host", "TXT", '"v=STSv1; id=1;"')
 
 
 def without_cache(tap, w):
@@ -121,6 +132,11 @@ def without_cache(tap, w):
     write_host(w.policies, "_default", cert=wrong.cert, key=wrong.key)
     tap.equal((w.ask("opportunistic", "good.test"), w.policy_host.connections[-1]), (secure("good.test"), "mta-sts.good.test"),
               "STS-34 the default certificate is another's: the server name chose the right one")
+    tap.equal(w.ask("opportunistic", "hosted.test"), secure("hosted.test"), "STS-09 CNAMEs at _mta-sts and at the policy host")
+    tap.ok("Host: mta-sts.hosted.test" in w.policy_host.requests[-1]["headers"], "STS-09 the policy host is asked by its own name")
+    for name in ("bogus-txt", "bogus-host"):
+        tap.equal((w.ask("opportunistic", name + ".zone.test"), w.policy_host.connections.count("mta-sts.%s.zone.test" % name)), (NONE, 0),
+                  "STS-11 %s: no policy, and nobody is connected to" % name)
     slowest = 0
     for i, (row, label, _, failure) in enumerate(FAILURES):
         name = "new%d.test" % i
