@@ -364,7 +364,7 @@ void redis_reconf(struct redis *r, const struct conf_redis *conf)
 {
 	bool same = same_conf(r->conf, conf);
 
-	r->conf = conf;
+	r->conf = r->setup.conf = conf; /* a pair may be in the making: the old one is gone soon */
 	if (same)
 		return;
 	r->pause_ms = PAUSE_MIN_MS;

@@ -125,6 +125,7 @@ static void do_reconf(char *rest)
 	next->redis.address = xstrdup(rest);
 	mirror_reconf(mirror, next);
 	free(conf->redis.address);
+	explicit_bzero(conf, sizeof(*conf)); /* whoever still reads the old one shall fall */
 	free(conf);
 	conf = next;
 	printf("= ok\n");

@@ -267,4 +267,19 @@ def reconf(w):
     check(p.mode("one.test") == "opportunistic", "read anew")
 
 
+@tap.test("a configuration that is reloaded while the connections are being made")
+def reload_in_the_making(w):
+    r = w.server()
+    c = r.client()
+    r.signal(signal.SIGSTOP)
+    p = w.probe(r)
+    for _ in range(20):  # turns of its loop: both connections are open, and the first command waits for its answer
+        check(p.counts()["up"] == "0", "a Redis that says nothing")
+    p.ask("reconf " + r.address)
+    r.signal(signal.SIGCONT)
+    p.wait_state("live")
+    c.cmd("HSET", "tlsmode:sender:a.test", "mode", "enforced")
+    p.wait_mode("a.test", "enforced")
+
+
 tap.run()
