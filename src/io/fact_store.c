@@ -68,21 +68,21 @@ static void read_free(struct fact_read *f)
 	free(f);
 }
 
-/* A hash that is too large for a fact is none of ours. */
-static void copy_hash(struct hash_copy *out, const redisReply *reply)
+/* False: too large for a fact, none of ours, and no sign that there is none. */
+static bool copy_hash(struct hash_copy *out, const redisReply *reply)
 {
 	size_t total = 0;
 	char *at;
 
 	if (reply->elements / 2 > FIELDS_MAX)
-		return;
+		return false;
 	for (size_t i = 0; i < reply->elements; i++) {
 		if (reply->element[i]->type != REDIS_REPLY_STRING)
-			return;
+			return false;
 		total += reply->element[i]->len + 1;
 	}
 	if (total > BYTES_MAX)
-		return;
+		return false;
 	at = out->bytes = xmalloc(total + 1);
 	for (size_t i = 0; i < reply->elements; i++) {
 		const redisReply *e = reply->element[i];
@@ -96,6 +96,7 @@ static void copy_hash(struct hash_copy *out, const redisReply *reply)
 		at += e->len + 1;
 	}
 	out->count = reply->elements / 2;
+	return true;
 }
 
 static void answer(struct fact_read *f, bool served)
@@ -118,7 +119,7 @@ static void on_hash(const redisReply *reply, void *arg)
 	if (reply == NULL) {
 		f->lost = true;
 	} else if (reply->type == REDIS_REPLY_ARRAY) {
-		copy_hash(slot->into, reply);
+		f->lost = !copy_hash(slot->into, reply) || f->lost;
 	} else if (reply->type == REDIS_REPLY_ERROR) {
 		redis_note_error(f->redis, "reading a fact", reply);
 		f->lost = true; /* nobody said that there is no such key: that would make us forget a policy */

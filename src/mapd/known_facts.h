@@ -35,9 +35,9 @@ size_t known_facts_hops(struct known_facts *k, const char *domain, struct nextho
 
 /* What must be read in Redis again before it is used: */
 enum known_mark {
-	KNOWN_MARK_STS = 1 << 0,  /* the sts hash of this very domain changed: absent there means forgotten */
+	KNOWN_MARK_STS = 1 << 0,  /* the sts hash of this very domain changed */
 	KNOWN_MARK_DANE = 1 << 1, /* a dane hash of this very domain changed: ours is void */
-	KNOWN_MARK_ALL = 1 << 2	  /* anything may have changed: what is absent there is not forgotten, it was lost */
+	KNOWN_MARK_ALL = 1 << 2   /* anything may have changed */
 };
 void known_facts_mark(struct known_facts *k, const char *domain, unsigned marks); /* nothing when DOMAIN is not known */
 void known_facts_mark_all(struct known_facts *k);				  /* takes no time */

@@ -110,19 +110,11 @@ static bool has_field(const struct text_field *field, size_t count, const char *
 	return false;
 }
 
-/* The hash is known to have changed: an operator removed it (or put the mark "forgotten" in its place, which is plain
- * where Redis may evict facts and announces that just like a removal: then a missing policy was lost). */
-static bool was_forgotten(const struct ledger *l, const struct text_field *sts, size_t count)
-{
-	if (count == 0)
-		return strncmp(redis_maxmemory_policy(l->redis), "volatile", 8) != 0;
-	return has_field(sts, count, LEDGER_FORGOTTEN);
-}
-
-/* Takes the hash although F may have its parts already: it is known to have changed. */
+/* Takes the hash although F may have its parts already: it is known to have changed. Absent, it says nothing: Redis
+ * announces a hash that ended or was evicted just like one that somebody removed, and a valid policy outlives both. */
 static void take_changed_sts(struct ledger *l, struct facts *f, const struct text_field *sts, size_t count, int64_t now)
 {
-	bool forgotten = was_forgotten(l, sts, count);
+	bool forgotten = has_field(sts, count, LEDGER_FORGOTTEN);
 
 	if (forgotten)
 		forget_policy(l, f);
@@ -136,12 +128,11 @@ static void take_sts(struct ledger *l, struct job *j, const struct text_field *s
 	struct facts *f = &j->facts;
 	int64_t fetched_at = f->sts.fetched_at;
 
-	if (j->marks & KNOWN_MARK_STS) {
+	j->share_policy = count == 0 && facts_policy(f, now) != NULL;
+	if ((j->marks & KNOWN_MARK_STS) || (j->marks != 0 && has_field(sts, count, LEDGER_FORGOTTEN)))
 		take_changed_sts(l, f, sts, count, now);
-	} else {
-		j->share_policy = count == 0 && facts_policy(f, now) != NULL;
+	else
 		take_sts_hash(f, sts, count, now);
-	}
 	j->policy_news = j->policy_news || f->sts.fetched_at != fetched_at;
 }
 
@@ -273,8 +264,6 @@ bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned mar
 		known_facts_put(l->known, f, now, true);
 		ledger_date(l, f);
 	}
-	if (known && f->sts.refresh) /* an operator asked for it */
-		refresh_set(l->refresh, nexthop->domain, now);
 	if (known && f->sts.refresh) /* tlsmode cache refresh */
 		refresh_set(l->refresh, nexthop->domain, now);
 	known_free(old);

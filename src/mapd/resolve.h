@@ -64,11 +64,10 @@ bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct fac
 void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop);
 
 /* The facts of NAME in Redis were written or removed (mirror.h on_fact), or all may have been (NAME NULL). What is of
- * use of that name is read again at once; only if it says something new, on_facts (FACTS NULL) is called. A removed sts
- * hash is a forgotten policy: it is dropped here too. But one that is missing after NAME NULL (Redis came back empty),
- * or where Redis evicts facts (maxmemory-policy volatile-*), was lost, not forgotten: ours stays in force; after NULL
- * it is shared again. Where facts are evicted, an operator's wish to forget is the field "forgotten" in the sts hash
- * (any value; an EXPIRE of a minute will do): daemons honour it everywhere. */
+ * use of that name is read again at once; only if it says something new, on_facts (FACTS NULL) is called. An sts hash
+ * that is missing says nothing about ours (Redis announces one that ended, was evicted or flushed just like one that
+ * somebody removed): it stays in force, and is shared again when it is next asked for. An operator's wish to forget is
+ * the field "forgotten" in the sts hash (any value; an EXPIRE of a minute will do): daemons honour it everywhere. */
 void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name);
 
 struct resolver_counts {
