@@ -238,6 +238,7 @@ def test(tap):
         w.start(conf={"mapd": {"deadline": 5}, "dns": {"timeout": 2}}, postfix=False, milter=False)
         for part in (rows, questions, changes, liar):
             part(tap, w)
+        tap.equal(w.daemons.mapd.stop(), 0, "a clean end")
 
 
 main(test)

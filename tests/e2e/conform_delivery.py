@@ -201,6 +201,7 @@ def test(tap):
             wait_for("the mode of " + sender, lambda s=sender, t=want: w.ask("transport", "x@" + s) == t)
         for part in (deliveries, own_hop):
             part(tap, w)
+        tap.equal((w.daemons.mapd.stop(), w.daemons.milter.stop()), (0, 0), "a clean end of both daemons")
 
 
 main(test)

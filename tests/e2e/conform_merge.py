@@ -216,6 +216,7 @@ def test(tap):
         w.start(postfix=False, milter=False)
         for part in (names, settings, bad_states, nonsense, poisoned, later_wins, two_nodes):
             part(tap, w)
+        tap.equal(w.daemons.mapd.stop(), 0, "a clean end")
 
 
 main(test)

@@ -203,11 +203,6 @@ def no_dns(tap, w):
     tap.ok(True, "STS-31 NEG-03 DNS is back: the policy is in force within seconds")
 
 
-def clean(w):
-    """What the sanitizers or assertions would have said."""
-    return [line for line in w.daemons.mapd.text().splitlines() if "Sanitizer" in line or "assert" in line.lower()]
-
-
 def test(tap):
     with World("e2e-conform-sts") as w:
         publish(w)
@@ -215,7 +210,7 @@ def test(tap):
                 milter=False)
         for part in (without_cache, with_cache, killed, no_dns):
             part(tap, w)
-        tap.equal(clean(w), [], "nothing strange in the log")
+        tap.equal(w.daemons.mapd.stop(), 0, "a clean end")
 
 
 main(test)

@@ -164,6 +164,7 @@ def test(tap):
             client = w.daemons.client()
             met = {ask_row(tap, client, way, *row) for row in rows}
             tap.equal(met, set(range(1, 16)), "every row of the decision table was met with %s" % way)
+        tap.equal(w.daemons.mapd.stop(), 0, "a clean end")
 
 
 main(test)
