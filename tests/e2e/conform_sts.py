@@ -206,7 +206,7 @@ def no_dns(tap, w):
 def test(tap):
     with World("e2e-conform-sts") as w:
         publish(w)
-        w.start(conf={"sts": {"timeout": 1}, "mapd": {"deadline": 4, "report_failures": True}, "dns": {"timeout": 3}}, postfix=False,
+        w.start(conf={"sts": {"timeout": 1}, "mapd": {"deadline": 4, "report_failures": True}, "dns": {"timeout": 2}}, postfix=False,
                 milter=False)
         for part in (without_cache, with_cache, killed, no_dns):
             part(tap, w)
