@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""DANE and MX rows of the conformance matrix (E, F, H, parts of G; the ids are in the names) with real zones: what is answered, which
-questions are asked of DNS for it and which are not, what a resolver that lies can do, and what happens as records change."""
+"""DANE and MX rows of the conformance matrix (E, F, H, parts of G; the ids are in the names) with real zones: what is
+answered, which questions are asked of DNS for it and which are not, what a resolver that lies can do, and what happens
+as records change."""
 import os
 import socket
 import sys
@@ -16,7 +17,8 @@ TLS = " protocols=>=TLSv1.2"
 ONLY, ENCRYPT, NONE = "OK dane-only" + TLS, "OK encrypt" + TLS, "NOTFOUND "
 VERIFY = "OK verify match=hostname servername=hostname" + TLS
 MODES = ("opportunistic", "enforced", "verified")
-STRICT, UNUSED, PLAIN, PARTLY = (ONLY,) * 3, ("OK dane", ENCRYPT, VERIFY), (NONE, ENCRYPT, VERIFY), ("OK dane", ONLY, ONLY)
+STRICT, PARTLY = (ONLY,) * 3, ("OK dane", ONLY, ONLY)
+UNUSED, PLAIN = ("OK dane", ENCRYPT, VERIFY), (NONE, ENCRYPT, VERIFY)
 LIAR = "127.0.0.9"
 
 # id, label, key, answers. publish() makes the zones.
@@ -62,7 +64,8 @@ ROWS = (
     ("MX-06", "null MX beside a real one", "halfnull.good.test", STRICT),
     ("MX-08", "one host in three spellings", "dup.good.test", STRICT),
 )
-UNUSABLE_FORMS = ("0 1 1 " + "ab" * 32, UNUSABLE, "4 1 1 " + "ab" * 32, "3 2 1 " + "ab" * 32, "3 1 3 " + "ab" * 32, "3 1 1 " + "ab" * 31,
+UNUSABLE_FORMS = ("0 1 1 " + "ab" * 32, UNUSABLE, "4 1 1 " + "ab" * 32, "3 2 1 " + "ab" * 32, "3 1 3 " + "ab" * 32,
+                  "3 1 1 " + "ab" * 31,
                   "3 1 2 " + "ab" * 32)
 
 
@@ -160,13 +163,18 @@ def questions(tap, w):
     for row, name in (("MX-02", "absent.good.test"), ("MX-03", "noaddress.good.test"), ("MX-05", "null.good.test")):
         more = {q for q in asked if q[1] in ("A", "AAAA", "TLSA") and (q[0] == name or q[0].endswith("_tcp." + name))}
         tap.equal(more, set(), "%s no address and no TLSA of %s itself is asked for" % (row, name))
-    tap.ok(not {q for q in asked if q[0] in ("", "_25._tcp") and q[1] in ("A", "AAAA", "TLSA")}, "MX-05 nor of the root")
-    tap.ok(not {q for q in asked if q[0].startswith("127.0.2") or q[0].startswith("[")}, "DANE-16 an address is never asked for as a name")
+    tap.ok(not {q for q in asked if q[0] in ("", "_25._tcp") and q[1] in ("A", "AAAA", "TLSA")},
+           "MX-05 nor of the root")
+    tap.ok(not {q for q in asked if q[0].startswith("127.0.2") or q[0].startswith("[")},
+           "DANE-16 an address is never asked for as a name")
     tap.equal(ask_all(w, "[mx.nx.good.test]:2525"), STRICT, "DANE-14 TLSA at the port of the next hop")
-    tap.ok(("_2525._tcp.mx.nx.good.test", "TLSA") in set(w.unbound.questions()), "DANE-14 that owner name was asked for")
+    tap.ok(("_2525._tcp.mx.nx.good.test", "TLSA") in set(w.unbound.questions()),
+           "DANE-14 that owner name was asked for")
     before = len(w.unbound.questions())
-    odd = ("a" * 64 + ".test", ".".join(["a" * 62] * 4) + ".test", "xn--\u00fc.test", "xn--a.test", "[192.0.2.1]", "[IPv6:2001:db8::1]")
-    tap.equal([w.ask("opportunistic", key) for key in odd], [NONE] * len(odd), "IDN-02 IDN-04 STS-14 names that are none are not found")
+    odd = ("a" * 64 + ".test", ".".join(["a" * 62] * 4) + ".test", "xn--\u00fc.test", "xn--a.test", "[192.0.2.1]",
+           "[IPv6:2001:db8::1]")
+    tap.equal([w.ask("opportunistic", key) for key in odd], [NONE] * len(odd),
+              "IDN-02 IDN-04 STS-14 names that are none are not found")
     tap.equal(w.unbound.questions()[before:], [], "IDN-02 IDN-04 STS-14 and nothing is asked of DNS for them")
     tap.equal(ask_all(w, "full.good.test"), STRICT, "MX-08 fifty hosts, all usable")
 
@@ -182,7 +190,8 @@ def becomes(tap, w, key, want, what, seconds=12):
 def changes(tap, w):
     """TTLs here are 2 seconds: neither our memory nor the resolver's may last longer."""
     zone = w.zones["good.test"]
-    tap.equal((ask_all(w, "roll.good.test"), ask_all(w, "late.good.test"), w.ask("opportunistic", "recover.test")), (STRICT, PLAIN, "OK dane"),
+    tap.equal((ask_all(w, "roll.good.test"), ask_all(w, "late.good.test"), w.ask("opportunistic", "recover.test")),
+              (STRICT, PLAIN, "OK dane"),
               "before the changes")
     w.knot.apply(zone.set("_25._tcp.mx.roll", "TLSA"))
     w.knot.apply(zone.set("_25._tcp.mx.late", "TLSA", USABLE))
@@ -225,10 +234,12 @@ def liar(tap, w):
     lies = Liar()
     w.daemons.write(dns={"forward": [LIAR]})
     w.daemons.start_mapd()
-    tap.equal(ask_all(w, "unsigned.test"), PLAIN, "DANE-02 DANE-23 AD from a resolver is not believed: unsigned stays insecure")
+    tap.equal(ask_all(w, "unsigned.test"), PLAIN,
+              "DANE-02 DANE-23 AD from a resolver is not believed: unsigned stays insecure")
     tap.equal(ask_all(w, "nods.test"), PLAIN, "DANE-02 DANE-23 nor for a zone without DS")
     got = ask_all(w, "a.good.test")
-    tap.ok(got == PARTLY and lies.changed, "DANE-02 DANE-23 changed TLSA data under AD is bogus, not usable", got, lies.changed)
+    tap.ok(got == PARTLY and lies.changed, "DANE-02 DANE-23 changed TLSA data under AD is bogus, not usable", got,
+           lies.changed)
     tap.equal(ask_all(w, "nx.good.test"), PLAIN, "DANE-02 what it passes on unchanged is validated as ever")
 
 

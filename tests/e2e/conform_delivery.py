@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""What the standards demand of a delivery, row by row of the conformance matrix (ids in the names): Debian's Postfix with our wiring sends
-to receivers that break in one way each. A row passes only when Postfix's log and the receiver itself tell the same."""
+"""What the standards demand of a delivery, row by row of the conformance matrix (ids in the names): Debian's Postfix
+with our wiring sends to receivers that break in one way each. A row passes only when Postfix's log and the receiver itself
+tell the same."""
 import os
 import smtplib
 import ssl
@@ -27,12 +28,14 @@ BROKEN = (
     ("an unknown authority", {"cert": "foreign"}, "4.7.5"),
     ("TLS 1.1", OLD, "4.7.5"),
 )
-UNUSABLE = ("0 1 1 " + "ab" * 32, "1 1 1 " + "ab" * 32, "3 2 1 " + "ab" * 32, "3 1 3 " + "ab" * 32, "3 1 1 " + "ab" * 31)
+UNUSABLE = ("0 1 1 " + "ab" * 32, "1 1 1 " + "ab" * 32, "3 2 1 " + "ab" * 32, "3 1 3 " + "ab" * 32,
+            "3 1 1 " + "ab" * 31)
 SENT, WAITS = "sent", "deferred"
 
 # id, sender, destination, label, status, receiver, TLS seen there (True, False)
 ROWS = (
-    ("STS-64", OPEN, "testing-self.test", "policy testing, a self-signed certificate", SENT, "mx.testing-self.test", True),
+    ("STS-64", OPEN, "testing-self.test", "policy testing, a self-signed certificate", SENT, "mx.testing-self.test",
+     True),
     ("STS-64", OPEN, "testing-plain.test", "policy testing, no STARTTLS", SENT, "mx.testing-plain.test", False),
     ("STS-65", OPEN, "none-plain.test", "policy none, no STARTTLS", SENT, "mx.none-plain.test", False),
     ("STS-69", OPEN, "second.test", "only the second MX is in the policy", SENT, "mx2.second.test", True),
@@ -125,8 +128,10 @@ def plan():
             else:
                 yield "DANE-06 3 1 1, %s: %s waits" % (label, sender), sender, "key%d.test" % i, WAITS, code, None, None
         for row, label, domain in (("DANE-06", "another key", "otherkey"), ("DANE-04", "TLSA bogus", "bogus"),
-                                   ("DANE-04", "TLSA SERVFAIL", "servfail"), ("STS-68", "another key, policy enforce", "both"),
-                                   ("STS-68", "TLSA bogus, policy enforce", "bogus-sts"), ("DANE-18", "2 0 1, a name that is neither", "ta-other")):
+                                   ("DANE-04", "TLSA SERVFAIL", "servfail"),
+                                   ("STS-68", "another key, policy enforce", "both"),
+                                   ("STS-68", "TLSA bogus, policy enforce", "bogus-sts"),
+                                   ("DANE-18", "2 0 1, a name that is neither", "ta-other")):
             yield "%s %s: %s waits" % (row, label, sender), sender, domain + ".test", WAITS, "4.7.5", None, None
         for label, domain in (("the MX host's name", "ta-host"), ("the next hop's name", "ta-domain")):
             yield ("DANE-18 2 0 1, %s: %s delivers" % (label, sender), sender, domain + ".test", SENT, None,
@@ -135,7 +140,8 @@ def plan():
         short = form[:6] + "%d octets" % (len(form[6:]) // 2)
         yield ("DANE-07 unusable %s, self-signed: delivered" % short, OPEN, "unusable%d.test" % i, SENT, None,
                "mx.unusable%d.test" % i, True)
-        yield "DANE-07 unusable %s, no STARTTLS: waits" % short, OPEN, "unusable-plain%d.test" % i, WAITS, "4.7.4", None, None
+        yield ("DANE-07 unusable %s, no STARTTLS: waits" % short, OPEN, "unusable-plain%d.test" % i, WAITS, "4.7.4",
+               None, None)
     for row, sender, domain, label, status, receiver, tls in ROWS:
         yield "%s %s" % (row, label), sender, domain, status, None, receiver, tls
 
@@ -157,7 +163,8 @@ def deliveries(tap, w):
     tap.equal([rcpt for row, rcpt, _ in sent if row[3] == WAITS and rcpt in arrived], [],
               "STS-63 DANE-04 DANE-06 STS-68 no receiver ever saw a message that had to wait")
     bounced = [line for line in w.postfix.lines() if "sender non-delivery notification" in line]
-    tap.equal(bounced, [], "STS-63 STS-66 nothing is bounced for what the destination publishes, whatever the sender's mode")
+    tap.equal(bounced, [],
+              "STS-63 STS-66 nothing is bounced for what the destination publishes, whatever the sender's mode")
     plain, tlsrpt = (w.ask("opportunistic" + form, "second.test") for form in ("", "-tlsrpt"))
     tap.ok("match=mx2.second.test servername=hostname" in plain and "mx_host_pattern=mx2.second.test" in tlsrpt,
            "STS-61 the answer names the MX hosts, the TLSRPT map the patterns", plain, tlsrpt)
@@ -178,23 +185,28 @@ def submit(w, token, tls, headers):
         client.rcpt("%s@key.test" % token)
         code, text = client.data("%sSubject: %s\r\n\r\nHello.\r\n" % (headers, token))
     qid = text.decode().rpartition(" ")[2]
+    told = qid + ": event=tagged"
     return wait_for("the milter's line of " + token, lambda: next(
-        (line.partition(qid + ": ")[2] for line in w.daemons.milter.text().splitlines() if qid + ": event=tagged" in line), None))
+        (line[line.index("event="):] for line in w.daemons.milter.text().splitlines() if told in line), None))
 
 
 def own_hop(tap, w):
     """MLT-05: how this hop or an earlier one came has no say in the sender's mode."""
-    forged = "Received: from x.test by y.test with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384) id 1; Sun, 1 Nov 2026 00:00:00 +0000\r\n"
+    forged = ("Received: from x.test by y.test with ESMTPS (TLSv1.3 TLS_AES_256_GCM_SHA384) id 1;\r\n"
+              "\tSun, 1 Nov 2026 00:00:00 +0000\r\n")
     want = "event=tagged mode=enforced domain=closed.test by=envelope removed=0"
-    for what, tls, headers in (("in the clear", False, ""), ("over TLS", True, ""), ("in the clear, Received lines that claim TLS", False, forged)):
-        tap.equal(submit(w, "hop%d" % (len(headers) + tls), tls, headers), want, "MLT-05 submitted %s: the same tag" % what)
+    for what, tls, headers in (("in the clear", False, ""), ("over TLS", True, ""),
+                               ("in the clear, Received lines that claim TLS", False, forged)):
+        tap.equal(submit(w, "hop%d" % (len(headers) + tls), tls, headers), want,
+                  "MLT-05 submitted %s: the same tag" % what)
 
 
 def test(tap):
     with World("e2e-conform-delivery") as w:
         publish(w)
         pair = w.ca.issue("submission", dns=["mail.sender.test"])
-        w.start(own_root=True, smtpd_tls_cert_file=pair.cert, smtpd_tls_key_file=pair.key, smtpd_tls_security_level="may")
+        w.start(own_root=True, smtpd_tls_cert_file=pair.cert, smtpd_tls_key_file=pair.key,
+                smtpd_tls_security_level="may")
         w.mode(CLOSED, "enforced")
         w.mode(PROVEN, "verified")
         for sender, want in ((CLOSED, "OK smtp-enforced:"), (PROVEN, "OK smtp-verified:")):

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Merging what destinations publish with what the operator wrote, and Redis in every bad state (conformance matrix M; ids in the names):
-real zones, real policies, a real Redis that is away, slow, read-only, out of memory or full of nonsense, and two nodes on it."""
+"""Merging what destinations publish with what the operator wrote, and Redis in every bad state (conformance matrix M;
+ids in the names): real zones, real policies, a real Redis that is away, slow, read-only, out of memory or full of nonsense,
+and two nodes on it."""
 import json
 import os
 import signal
@@ -32,23 +33,33 @@ SETTINGS = (
     ("nothing set", None, (), "plain.test", (NONE, ENCRYPT, VERIFY)),
     ("nothing set, DANE and policy: DANE goes first", None, (), "both.test", (ONLY,) * 3),
     ("nothing set, DANE fails: never the policy", None, (), "failing.test", (ONLY,) * 3),
-    ("at least enforced, nothing published", "rcpt:plain.test", ("mode", "enforced"), "plain.test", (ENCRYPT, ENCRYPT, VERIFY)),
+    ("at least enforced, nothing published", "rcpt:plain.test", ("mode", "enforced"), "plain.test",
+     (ENCRYPT, ENCRYPT, VERIFY)),
     ("at least verified, nothing published", "rcpt:plain.test", ("mode", "verified"), "plain.test", (VERIFY,) * 3),
-    ("opportunistic does not weaken the sender's mode", "rcpt:plain.test", ("mode", "opportunistic"), "plain.test", (NONE, ENCRYPT, VERIFY)),
+    ("opportunistic does not weaken the sender's mode", "rcpt:plain.test", ("mode", "opportunistic"), "plain.test",
+     (NONE, ENCRYPT, VERIFY)),
     ("opportunistic does not weaken DANE", "rcpt:both.test", ("mode", "opportunistic"), "both.test", (ONLY,) * 3),
     ("opportunistic does not weaken a policy", "rcpt:sts.test", ("mode", "opportunistic"), "sts.test", (STS,) * 3),
     ("a setting for all raises it, too", "rcpt:*", ("mode", "enforced"), "plain.test", (ENCRYPT, ENCRYPT, VERIFY)),
-    ("of all subdomains, not of the domain itself", "rcpt:.plain.test", ("mode", "enforced"), "plain.test", (NONE, ENCRYPT, VERIFY)),
-    ("a mode nobody understands is enforced", "rcpt:plain.test", ("mode", "strict!"), "plain.test", (ENCRYPT, ENCRYPT, VERIFY)),
+    ("of all subdomains, not of the domain itself", "rcpt:.plain.test", ("mode", "enforced"), "plain.test",
+     (NONE, ENCRYPT, VERIFY)),
+    ("a mode nobody understands is enforced", "rcpt:plain.test", ("mode", "strict!"), "plain.test",
+     (ENCRYPT, ENCRYPT, VERIFY)),
     ("names to match", "rcpt:plain.test", ("match", "a.bank.test:.b.bank.test"), "plain.test", (MATCH,) * 3),
     ("names to match never replace DANE", "rcpt:both.test", ("match", "a.bank.test"), "both.test", (ONLY,) * 3),
-    ("an exception from DANE alone leaves the policy", "except:both.test", ("dane", "ignore"), "both.test", (BOTH, ONLY, ONLY)),
-    ("an exception from DANE for all leaves the policy", "except:both.test", ("dane", "ignore", "for", "all"), "both.test", (BOTH,) * 3),
-    ("an exception from a failing DANE", "except:failing.test", ("dane", "ignore", "sts", "ignore"), "failing.test", (MAY, ONLY, ONLY)),
+    ("an exception from DANE alone leaves the policy", "except:both.test", ("dane", "ignore"), "both.test",
+     (BOTH, ONLY, ONLY)),
+    ("an exception from DANE for all leaves the policy", "except:both.test", ("dane", "ignore", "for", "all"),
+     "both.test", (BOTH,) * 3),
+    ("an exception from a failing DANE", "except:failing.test", ("dane", "ignore", "sts", "ignore"), "failing.test",
+     (MAY, ONLY, ONLY)),
     ("an exception from the policy", "except:sts.test", ("sts", "ignore"), "sts.test", (NONE, STS, STS)),
-    ("an exception from the policy does not touch DANE", "except:both.test", ("sts", "ignore"), "both.test", (ONLY,) * 3),
-    ("plain text is not allowed against a policy", "except:sts.test", ("plaintext", "allow", "for", "all"), "sts.test", (STS,) * 3),
-    ("plain text is not allowed against DANE", "except:both.test", ("plaintext", "allow", "for", "all"), "both.test", (ONLY,) * 3),
+    ("an exception from the policy does not touch DANE", "except:both.test", ("sts", "ignore"), "both.test",
+     (ONLY,) * 3),
+    ("plain text is not allowed against a policy", "except:sts.test", ("plaintext", "allow", "for", "all"), "sts.test",
+     (STS,) * 3),
+    ("plain text is not allowed against DANE", "except:both.test", ("plaintext", "allow", "for", "all"), "both.test",
+     (ONLY,) * 3),
     ("an exception nobody understands is none", "except:sts.test", ("sts", "ignroe"), "sts.test", (STS,) * 3),
 )
 
@@ -92,7 +103,8 @@ def names(tap, w):
     tap.equal(keys, sorted("tlsmode:%s:%s" % (kind, name) for kind in ("sts", "dane") for name in ("good.test", IDN)),
               "IDN-03 one key in Redis for all of them")
     told = w.ask("opportunistic-tlsrpt", "b\u00fccher.test")
-    tap.ok(told.isascii() and "policy_domain=%s " % IDN in told, "IDN-06 TLSRPT attributes of an internationalised domain are A-labels", told)
+    tap.ok(told.isascii() and "policy_domain=%s " % IDN in told,
+           "IDN-06 TLSRPT attributes of an internationalised domain are A-labels", told)
 
 
 def settings(tap, w):
@@ -114,14 +126,15 @@ WAYS = ["OK smtp-enforced:", NONE]
 
 
 def bad_states(tap, w):
-    """Redis in a state in which it takes no writes, or does not answer: known settings hold, cold domains are resolved."""
+    """Redis takes no writes, or does not answer: known settings hold, cold domains are resolved."""
     w.mode("closed.test", "enforced")
     becomes(tap, lambda: ways(w), WAYS, "MRG-02 a setting is in force")
     redis, cold = w.redis, iter("cold%d.test" % i for i in range(12))
 
     def holds(what):
         name = next(cold)
-        tap.equal((ways(w), w.ask("opportunistic", name)), (WAYS, policy(name)), "MRG-02 Redis %s: settings hold, a cold domain is resolved" % what)
+        tap.equal((ways(w), w.ask("opportunistic", name)), (WAYS, policy(name)),
+                  "MRG-02 Redis %s: settings hold, a cold domain is resolved" % what)
 
     redis.cli("CONFIG", "SET", "maxmemory", "1")
     holds("out of memory")
@@ -141,7 +154,8 @@ def bad_states(tap, w):
     holds("away")
     redis.start()
     redis.cli("HSET", "tlsmode:sender:closed.test", "mode", "verified")
-    becomes(tap, lambda: ways(w), ["OK smtp-verified:", NONE], "MRG-02 Redis is back: a new setting is taken without a restart")
+    becomes(tap, lambda: ways(w), ["OK smtp-verified:", NONE],
+            "MRG-02 Redis is back: a new setting is taken without a restart")
     w.mode("closed.test", "enforced")
     becomes(tap, lambda: ways(w), WAYS, "MRG-02 and another")
 
@@ -149,14 +163,17 @@ def bad_states(tap, w):
 def nonsense(tap, w):
     """Keys and values nobody meant: no answer changes, nothing of them is repeated to Postfix."""
     redis = w.redis.cli
-    for key in ("tlsmode:sender:a\nb.test", "tlsmode:sender:", "tlsmode:sender:" + "x" * 5000, b"tlsmode:sender:\xff\xfe.test", "tlsmode:rcpt:\x00",
+    for key in ("tlsmode:sender:a\nb.test", "tlsmode:sender:", "tlsmode:sender:" + "x" * 5000,
+                b"tlsmode:sender:\xff\xfe.test", "tlsmode:rcpt:\x00",
                 "tlsmode:except:*.*", "tlsmode:nothing:x.test"):
         redis("HSET", key, "mode", "verified", b"\xff\x00", "y" * 100000)
     redis("SET", "tlsmode:sender:open.test", "a string")
-    becomes(tap, lambda: ways(w), ["OK smtp-enforced:", "OK smtp-enforced:"], "MRG-02 MRG-03 a string where a hash should be is read strictly")
+    becomes(tap, lambda: ways(w), ["OK smtp-enforced:", "OK smtp-enforced:"],
+            "MRG-02 MRG-03 a string where a hash should be is read strictly")
     redis("DEL", "tlsmode:sender:open.test")
     redis("HSET", "tlsmode:sender:open.test", "mode", b"\xff\n\x00", "via", "smtp:[evil.test]\nX")
-    becomes(tap, lambda: ways(w), ["OK smtp-enforced:", "OK smtp-enforced:"], "MRG-02 MRG-03 a value of strange octets reads as enforced")
+    becomes(tap, lambda: ways(w), ["OK smtp-enforced:", "OK smtp-enforced:"],
+            "MRG-02 MRG-03 a value of strange octets reads as enforced")
     redis("DEL", "tlsmode:sender:open.test")
     becomes(tap, lambda: ways(w), WAYS, "MRG-02 strange keys beside it change nothing")
     tap.ok(w.daemons.mapd.alive(), "MRG-02 the daemon lives")
@@ -165,21 +182,25 @@ def nonsense(tap, w):
 def poisoned(tap, w):
     """Facts in Redis that are malformed are not taken, and never reach a reply."""
     cold, now = ["cold%d.test" % i for i in range(6, 12)], int(w.redis.cli("TIME")[0])
-    good = {"txt": "record", "txt_id": "1", "txt_until": now + 300, "mode": "enforce", "max_age": 86400, "id": "1", "fetched_at": now}
+    good = {"txt": "record", "txt_id": "1", "txt_until": now + 300, "mode": "enforce", "max_age": 86400, "id": "1",
+            "fetched_at": now}
     for name, mx in zip(cold, ("evil.test ciphers=null", "evil.test:nexthop", "evil.test,none", "hostname", "*")):
         fields = [str(x) for pair in {**good, "mx": mx}.items() for x in pair]
         w.redis.cli("HSET", "tlsmode:sts:" + name, *fields)
     w.redis.cli("SET", "tlsmode:sts:" + cold[5], "x")
-    w.redis.cli("HSET", "tlsmode:dane:" + cold[5], "mx", "secure", "kind", "records", "until", str(now + 300), "hosts", "mx usable")
+    w.redis.cli("HSET", "tlsmode:dane:" + cold[5], "mx", "secure", "kind", "records", "until", str(now + 300), "hosts",
+                "mx usable")
     got = [w.ask("opportunistic", name) for name in cold]
     # A policy may name an MX host "hostname"; as a keyword of Postfix it must not be let through, so nothing fits.
-    tap.ok(got[3].startswith("TEMP ") and "hostname" not in got[3], "MRG-02 STS-47 nor does a keyword of Postfix get through", got[3])
+    tap.ok(got[3].startswith("TEMP ") and "hostname" not in got[3],
+           "MRG-02 STS-47 nor does a keyword of Postfix get through", got[3])
     del got[3], cold[3]
-    tap.equal(got, [policy(name) for name in cold], "MRG-02 STS-47 malformed facts in Redis are not taken, the real ones are found")
+    tap.equal(got, [policy(name) for name in cold],
+              "MRG-02 STS-47 malformed facts in Redis are not taken, the real ones are found")
 
 
 def later_wins(tap, w):
-    """An older policy written over a newer one is not taken by a node that knows better, and the newer one comes back."""
+    """An older policy written over a newer one is not taken by a node that knows better."""
     w.sts("newer.test", ttl=1, id="2", mx=["two.newer.test"])
     w.publish(w.zones["newer.test"])
     want = policy("newer.test").replace("mx.newer", "two.newer")
@@ -199,7 +220,8 @@ def two_nodes(tap, w):
         for i in range(2, 6):
             w.sts("older.test", ttl=1, id=str(i), mx=["m%d.older.test" % i])
             w.publish(w.zones["older.test"])
-            wait_for("the policy %d at either node" % i, lambda: "m%d." % i in w.ask("opportunistic", "older.test") + b.ask(
+            wait_for("the policy %d at either node" % i,
+                     lambda: "m%d." % i in w.ask("opportunistic", "older.test") + b.ask(
                 "opportunistic", "older.test"), 15, 0.02)
         want = policy("older.test").replace("mx.older", "m5.older")
         becomes(tap, lambda: (w.ask("opportunistic", "older.test"), b.ask("opportunistic", "older.test"),

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""The life of a cached MTA-STS policy (conformance matrix A, B, D; ids in the names): it serves through every kind of live failure,
-through a killed daemon and a dead resolver; without one, the same failures mean no policy, and the TLSRPT maps say why."""
+"""The life of a cached MTA-STS policy (conformance matrix A, B, D; ids in the names): it serves through every kind of
+live failure, through a killed daemon and a dead resolver; without one, the same failures mean no policy, and the TLSRPT maps
+say why."""
 import os
 import signal
 import sys
@@ -57,8 +58,10 @@ FAILURES = (
     ("CERT-04", "the address as IP name", {"cert": "ip"}, WEBPKI),
     ("STS-41", "no version", {"body": "mode: enforce\nmx: mx.x.test\nmax_age: 86400\n"}, INVALID),
     ("STS-42", "no mx", {"body": "version: STSv1\nmode: enforce\nmax_age: 86400\n"}, INVALID),
-    ("STS-45", "max_age of 11 digits", {"body": "version: STSv1\nmode: enforce\nmx: mx.x.test\nmax_age: 00000086400\n"}, INVALID),
-    ("STS-47", "attributes in an mx", {"body": "version: STSv1\nmode: enforce\nmx: x.test ciphers=null\nmax_age: 86400\n"}, INVALID),
+    ("STS-45", "max_age of 11 digits",
+     {"body": "version: STSv1\nmode: enforce\nmx: mx.x.test\nmax_age: 00000086400\n"}, INVALID),
+    ("STS-47", "attributes in an mx",
+     {"body": "version: STSv1\nmode: enforce\nmx: x.test ciphers=null\nmax_age: 86400\n"}, INVALID),
 )
 # id, label, TXT records when it fails; with them nothing is fetched
 TXT = (
@@ -114,7 +117,7 @@ def publish(w):
         domain(w, "txt%d.test" % i, faulty=isinstance(txt, str))
     for name in ("target.test", "good.test", "hosted.test", "zone.test"):
         domain(w, name, **({"signed": True} if name == "zone.test" else {}))
-    # Both names are a provider's, who serves many policy hosts; its zone is signed, so the aliases leave and enter DNSSEC.
+    # Both names are a provider's, who serves many policy hosts; its zone is signed, hosted.test is not.
     w.zone("provider.test").set("txt", "TXT", '"v=STSv1; id=1;"').set("web", "A", POLICY_ADDRESS)
     w.zones["hosted.test"].set("_mta-sts", "TXT").set("_mta-sts", "CNAME", "txt.provider.test.")
     w.zones["hosted.test"].set("mta-sts", "A").set("mta-sts", "CNAME", "web.provider.test.")
@@ -130,12 +133,16 @@ def publish(w):
 def without_cache(tap, w):
     wrong = pair(w, "default", "name")
     write_host(w.policies, "_default", cert=wrong.cert, key=wrong.key)
-    tap.equal((w.ask("opportunistic", "good.test"), w.policy_host.connections[-1]), (secure("good.test"), "mta-sts.good.test"),
+    tap.equal((w.ask("opportunistic", "good.test"), w.policy_host.connections[-1]),
+              (secure("good.test"), "mta-sts.good.test"),
               "STS-34 the default certificate is another's: the server name chose the right one")
-    tap.equal(w.ask("opportunistic", "hosted.test"), secure("hosted.test"), "STS-09 CNAMEs at _mta-sts and at the policy host")
-    tap.ok("Host: mta-sts.hosted.test" in w.policy_host.requests[-1]["headers"], "STS-09 the policy host is asked by its own name")
+    tap.equal(w.ask("opportunistic", "hosted.test"), secure("hosted.test"),
+              "STS-09 CNAMEs at _mta-sts and at the policy host")
+    tap.ok("Host: mta-sts.hosted.test" in w.policy_host.requests[-1]["headers"],
+           "STS-09 the policy host is asked by its own name")
     for name in ("bogus-txt", "bogus-host"):
-        tap.equal((w.ask("opportunistic", name + ".zone.test"), w.policy_host.connections.count("mta-sts.%s.zone.test" % name)), (NONE, 0),
+        tap.equal((w.ask("opportunistic", name + ".zone.test"),
+                   w.policy_host.connections.count("mta-sts.%s.zone.test" % name)), (NONE, 0),
                   "STS-11 %s: no policy, and nobody is connected to" % name)
     slowest = 0
     for i, (row, label, _, failure) in enumerate(FAILURES):
@@ -145,9 +152,11 @@ def without_cache(tap, w):
         slowest = max(slowest, time.monotonic() - began)
         got.append(w.ask("opportunistic-tlsrpt", name))
         told = "OK may policy_type=sts policy_domain=%s policy_failure=%s" % (name, failure)
-        tap.equal(got, [NONE, told if failure else NONE], "%s STS-30 STS-70 %s, no cache: no policy, and the TLSRPT map says why" % (row, label))
+        tap.equal(got, [NONE, told if failure else NONE],
+                  "%s STS-30 STS-70 %s, no cache: no policy, and the TLSRPT map says why" % (row, label))
     tap.note("measured: the slowest answer with a failing policy host took %.1f s (sts.timeout 1)" % slowest)
-    tap.equal(w.policy_host.connections.count("mta-sts.target.test"), 0, "STS-24 the target of the redirects sees nobody")
+    tap.equal(w.policy_host.connections.count("mta-sts.target.test"), 0,
+              "STS-24 the target of the redirects sees nobody")
 
 
 def all_in_force(w):
@@ -171,12 +180,14 @@ def with_cache(tap, w):
     wait_for("the new ids' failed fetches", lambda: not all_in_force(w) and failed(w), 20, 0.1)
     for row, label, i in [(r, t, "old%d.test" % i) for i, (r, t, _, _) in enumerate(FAILURES)] + [
             (r, "TXT: " + t, "txt%d.test" % i) for i, (r, t, _) in enumerate(TXT)]:
-        tap.equal(w.ask("opportunistic", i), secure(i), "%s STS-31 STS-71 %s, with a cached policy: it stays" % (row, label))
+        tap.equal(w.ask("opportunistic", i), secure(i),
+                  "%s STS-31 STS-71 %s, with a cached policy: it stays" % (row, label))
 
 
 def failed(w):
     """Has every new id been tried? The policy host was asked a second time, where a question can reach it."""
-    return all(w.policy_host.connections.count("mta-sts.old%d.test" % i) >= 2 for i, (_, _, how, _) in enumerate(FAILURES)
+    return all(w.policy_host.connections.count("mta-sts.old%d.test" % i) >= 2 for i,
+               (_, _, how, _) in enumerate(FAILURES)
                if "dns" not in how)
 
 
@@ -196,7 +207,8 @@ def no_dns(tap, w):
     w.redis.cli("EVAL", "for _, k in ipairs(redis.call('KEYS', 'tlsmode:dane:*')) do redis.call('DEL', k) end", "0")
     w.unbound.stop()
     w.daemons.start_mapd()
-    tap.ok(w.ask("opportunistic", "old0.test").startswith("TEMP "), "STS-71 no DNS at all: a policy in force is never answered by less than TEMP",
+    tap.ok(w.ask("opportunistic", "old0.test").startswith("TEMP "),
+           "STS-71 no DNS at all: a policy in force is never answered by less than TEMP",
            w.ask("opportunistic", "old0.test"))
     w.unbound.start()
     wait_for("the policy in force", lambda: w.ask("opportunistic", "old0.test") == secure("old0.test"), 20, 0.1)
@@ -206,7 +218,8 @@ def no_dns(tap, w):
 def test(tap):
     with World("e2e-conform-sts") as w:
         publish(w)
-        w.start(conf={"sts": {"timeout": 1}, "mapd": {"deadline": 4, "report_failures": True}, "dns": {"timeout": 2}}, postfix=False,
+        w.start(conf={"sts": {"timeout": 1}, "mapd": {"deadline": 4, "report_failures": True}, "dns": {"timeout": 2}},
+                postfix=False,
                 milter=False)
         for part in (without_cache, with_cache, killed, no_dns):
             part(tap, w)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The decision table of PRODUCT.md, every combination of facts that real zones can show: MX secure or insecure, every non-empty set of
-host states, policy enforce, testing or none at all; bogus, failing, absent and null MX; through a forwarder and by our own recursion.
-The table below is copied from the contract by hand; for each combination exactly one row may apply, and `explain` must have seen the very
-facts that were published."""
+"""The decision table of PRODUCT.md, every combination of facts that real zones can show: MX secure or insecure, every
+non-empty set of host states, policy enforce, testing or none at all; bogus, failing, absent and null MX; through a
+forwarder and by our own recursion. The table below is copied from the contract by hand; for each combination exactly
+one row may apply, and `explain` must have seen the very facts that were published."""
 import itertools
 import json
 import os
@@ -18,7 +18,8 @@ TLS = " protocols=>=TLSv1.2"
 TEMP, NONE, DANE, ONLY = "TEMP", "NOTFOUND", "OK dane", "OK dane-only" + TLS
 ENCRYPT, VERIFY = "OK encrypt" + TLS, "OK verify match=hostname servername=hostname" + TLS
 SECURE = "OK secure match=mx.policy.test servername=hostname" + TLS
-TEMPS, ONLYS, SECURES, PLAIN, UNUSED = (TEMP,) * 3, (ONLY,) * 3, (SECURE,) * 3, (NONE, ENCRYPT, VERIFY), (DANE, ENCRYPT, VERIFY)
+TEMPS, ONLYS, SECURES, PLAIN, UNUSED = (TEMP,) * 3, (ONLY,) * 3, (SECURE,) * 3, (NONE, ENCRYPT, VERIFY), (DANE,
+        ENCRYPT, VERIFY)
 
 
 def all_usable(s):
@@ -143,7 +144,8 @@ def ask_row(tap, client, way, name, mx, states, policy):
     # The same level, and a report exactly where a policy is in force.
     same = [r.split(" ")[:2] == (g + " ").split(" ")[:2] or r[:4] == g == TEMP for r, g in zip(reports, got)]
     reported = [r.startswith("OK secure ") == ("policy_type" in attributes(r)) for r in reports]
-    tap.ok((got, [v["row"] for v in told["verdicts"]]) == (want, [row] * 3) and facts == (mx, states, enforce) and all(same + reported),
+    tap.ok((got, [v["row"] for v in told["verdicts"]]) == (want, [row] * 3) and facts == (mx, states,
+            enforce) and all(same + reported),
            "row %d: MX %s, hosts %s, policy %s (%s)" % (
                row, mx, "+".join(states.values()) if states else "-", POLICIES[policy], way),
            name, "got %r" % (got,), "want %r" % (want,), facts, reports, json.dumps(told["mx"]))
