@@ -141,6 +141,7 @@ static bool judge(struct mirror *m, struct batch *b)
 		log_warn("event=settings_mass_loss gone=%zu", b->count);
 		if (!m->held)
 			m->exact_at_ms = tick_wall_ms();
+		m->vanished = true;
 		batch_free(b);
 		mirror_load_start(m, "many settings vanished at once");
 		return true;

@@ -111,9 +111,10 @@ static void hold(struct mirror *m, size_t had, size_t gone)
 static void finish(struct mirror *m)
 {
 	size_t had = settings_count(m->table.live), gone = mirror_table_gone(&m->table);
-	bool mass = m->held ? gone > 0 : settings_guard_trips(had, gone, m->conf->settings.guard_percent);
+	bool lost = settings_guard_trips(had, gone, m->conf->settings.guard_percent);
+	bool mass = m->held || m->vanished ? gone > 0 : lost;
 
-	m->loading = false;
+	m->loading = m->vanished = false;
 	atomic_fetch_add(&m->reloads, 1);
 	log_info("event=settings_loaded count=%zu gone=%zu ms=%lld", settings_count(m->table.next), gone,
 		 (long long)(tick_mono_ms() - m->load_started_ms));

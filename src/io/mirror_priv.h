@@ -31,6 +31,7 @@ struct mirror {
 	int64_t load_started_ms;
 	/* the guard */
 	bool held;
+	bool vanished; /* a mass loss was announced: the next reading may find some of it back already */
 	int64_t exact_at_ms; /* wall: when we last were exact, or since when we are not */
 	int64_t accept_ms,
 	    accept_raw; /* of the operator's key; a time in the future counts as when it was first seen */

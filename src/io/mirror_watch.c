@@ -84,17 +84,24 @@ static void key_announced(struct mirror *m, const redisReply *key)
 	}
 }
 
+static void all_changed(struct mirror *m)
+{
+	size_t had = settings_count(m->table.live);
+
+	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
+		m->exact_at_ms = tick_wall_ms();
+	m->vanished = m->vanished || settings_guard_trips(had, had, m->conf->settings.guard_percent);
+	mirror_load_start(m, "Redis was flushed");
+	if (m->ev.on_fact != NULL)
+		m->ev.on_fact(RKEY_OTHER, NULL, m->arg);
+}
+
 static void on_changed(const struct redisReply *const *keys, size_t count, void *arg)
 {
 	struct mirror *m = arg;
 
-	if (count == 0) {
-		if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
-			m->exact_at_ms = tick_wall_ms();
-		mirror_load_start(m, "Redis was flushed");
-		if (m->ev.on_fact != NULL)
-			m->ev.on_fact(RKEY_OTHER, NULL, m->arg);
-	}
+	if (count == 0)
+		all_changed(m);
 	for (size_t i = 0; i < count; i++)
 		key_announced(m, keys[i]);
 }

@@ -74,6 +74,20 @@ def returned(w):
     p.wait_log("how=returned")
 
 
+@tap.test("FLUSHALL is a mass loss although most is written again at once")
+def partly_returned(w):
+    r = w.server()
+    c = r.client()
+    fill(c, 20)
+    p = live(w, r)
+    c.pipeline([("MULTI",), ("FLUSHALL",)] + [("HSET", "tlsmode:sender:d%d.test" % i, "mode", "enforced") for i in range(15)] +
+               [("EXEC",)])
+    p.wait_state("held")
+    check(p.mode("d19.test") == "enforced", "the rest is held")
+    fill(c, 20)
+    p.wait_state("live")
+
+
 @tap.test("one message with a mass loss is held; a smaller one is not; one by one always works")
 def many(w):
     r = w.server()
