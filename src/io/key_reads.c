@@ -198,6 +198,14 @@ static void on_hgetall(const redisReply *reply, void *arg)
 		refused(k, "HGETALL", reply);
 }
 
+/* Redis takes ends that no clock reaches: those are none. */
+static int64_t ends_at_ms(int64_t pttl)
+{
+	int64_t now = tick_wall_ms();
+
+	return pttl < 0 || pttl > INT64_MAX - now ? 0 : now + pttl;
+}
+
 static void on_pttl(const redisReply *reply, void *arg)
 {
 	struct key_reads *k = arg;
@@ -220,7 +228,7 @@ static void on_pttl(const redisReply *reply, void *arg)
 		return;
 	}
 	/* -1: no end; -2: it went between the two replies, and an invalidation is on its way */
-	k->value.ends_at_ms = reply->integer >= 0 ? tick_wall_ms() + reply->integer : 0;
+	k->value.ends_at_ms = ends_at_ms(reply->integer);
 	if (reply->integer == -2)
 		k->result = SETTING_READ_NONE;
 	finish(k, r);

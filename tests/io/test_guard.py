@@ -172,6 +172,20 @@ def away(w):
     check(q.counts()["settings"] == "0", "accepted before")
 
 
+@tap.test("an end that no clock reaches is none")
+def endless(w):
+    r = w.server()
+    c = r.client()
+    p = live(w, r)
+    c.cmd("HSET", "tlsmode:sender:a.test", "mode", "enforced")
+    p.wait_mode("a.test", "enforced")
+    for skew in range(5):  # Redis tells the rest of a time that our clock, a moment later, is past
+        c.cmd("PEXPIREAT", "tlsmode:sender:a.test", (1 << 63) - 1 - skew)
+        c.cmd("HSET", "tlsmode:sender:b%d.test" % skew, "mode", "enforced")
+        p.wait_mode("b%d.test" % skew, "enforced")
+        check(p.mode("a.test") == "enforced", "still there")
+
+
 @tap.test("keys that came to their end are no loss")
 def ended(w):
     r = w.server()
