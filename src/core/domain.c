@@ -145,6 +145,32 @@ bool domain_is_numeric(const char *name)
 	return all_of(last, "0123456789");
 }
 
+/* RAW from DOT on; longer ones leave no room for the dot, or are none. */
+static bool is_parent(char out[DOMAIN_SIZE], const char *dot, size_t len)
+{
+	char name[DOMAIN_SIZE];
+	size_t name_len;
+
+	if (len > DOMAIN_MAX || domain_canon(name, dot + 1, len - 1) != DOMAIN_OK || domain_is_numeric(name))
+		return false;
+	name_len = strlen(name);
+	if (name_len + 1 > DOMAIN_MAX)
+		return false;
+	out[0] = '.';
+	memcpy(out + 1, name, name_len + 1);
+	return true;
+}
+
+void domain_closest_parent(char out[DOMAIN_SIZE], const char *raw, size_t len)
+{
+	const char *end = raw + len;
+
+	out[0] = '\0';
+	for (; raw < end && (raw = memchr(raw, '.', (size_t)(end - raw))) != NULL; raw++)
+		if (is_parent(out, raw, (size_t)(end - raw)))
+			return;
+}
+
 /* The last '@' outside quotes; NULL when there is none or a quote does not end. */
 static const char *last_at(const char *s, size_t len)
 {
@@ -170,6 +196,7 @@ static bool is_null_sender(const char *s, size_t len)
 enum address_status address_domain(char out[DOMAIN_SIZE], const char *raw_address, size_t len)
 {
 	const char *at;
+	size_t domain_len;
 
 	out[0] = '\0';
 	if (is_null_sender(raw_address, len))
@@ -179,8 +206,13 @@ enum address_status address_domain(char out[DOMAIN_SIZE], const char *raw_addres
 		len -= 2;
 	}
 	at = last_at(raw_address, len);
-	if (at == NULL || domain_canon(out, at + 1, len - (size_t)(at + 1 - raw_address)) != DOMAIN_OK)
+	if (at == NULL)
 		return ADDRESS_NONE;
+	domain_len = len - (size_t)(at + 1 - raw_address);
+	if (domain_canon(out, at + 1, domain_len) != DOMAIN_OK) {
+		domain_closest_parent(out, at + 1, domain_len);
+		return ADDRESS_NONE;
+	}
 	if (domain_is_numeric(out)) {
 		out[0] = '\0';
 		return ADDRESS_NONE;

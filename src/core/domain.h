@@ -26,6 +26,9 @@ const char *domain_status_text(enum domain_status status); /* static, for errors
  * "c" -> NULL. A pointer into NAME. */
 const char *domain_parent(const char *name);
 
+/* The closest parent of RAW, which is no domain name, that is one: canonical, with its leading dot. "": there is none. */
+void domain_closest_parent(char out[DOMAIN_SIZE], const char *raw, size_t len);
+
 /* The last label is all digits, or 0x and hex digits: an address in disguise, never a DNS name with a mail host. */
 bool domain_is_numeric(const char *name);
 
@@ -33,12 +36,13 @@ bool domain_is_numeric(const char *name);
 enum address_status {
 	ADDRESS_DOMAIN, /* DOMAIN is canonical */
 	ADDRESS_NULL,   /* the null sender: "<>", "\"<>\"" or nothing at all */
-	ADDRESS_NONE    /* no domain, an address literal, or one that is no domain name: only "*" settings apply */
+	ADDRESS_NONE    /* no domain, an address literal, or one that is no domain name */
 };
 
 /* RAW_ADDRESS may stand in angle brackets, has a local part that may be quoted (with '@' in it) or UTF-8, may have
  * a source route (ignored, RFC 5321 appendix C), and the last '@' outside quotes ends the local part.
- * OUT is "" unless ADDRESS_DOMAIN. */
+ * OUT is "" unless ADDRESS_DOMAIN, but for what is no domain name only because of its first labels ("xn--.example.com",
+ * "a..example.com"): then it is the closest parent with its leading dot, whose settings cover it. */
 enum address_status address_domain(char out[DOMAIN_SIZE], const char *raw_address, size_t len);
 
 #endif

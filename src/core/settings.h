@@ -101,7 +101,8 @@ struct sender_setting {
 	int64_t valid_until_ms;    /* the earliest end of a key that was used; INT64_MAX: none ends */
 };
 
-/* DOMAIN is canonical; "<>" for the null sender (not covered by "*"); "" for an address without a domain (only "*"). */
+/* DOMAIN is canonical; "<>" for the null sender (not covered by "*"); "" for an address without a domain (only "*");
+ * ".parent" for what is no domain name below PARENT. */
 void settings_sender(const struct settings *s, const char *domain, int64_t now_ms, struct sender_setting *out);
 
 struct dest_setting {

@@ -36,7 +36,7 @@ static void read_sender(char out[DOMAIN_SIZE], const char *text, size_t len)
 	if (status == ADDRESS_NULL)
 		strcpy(out, "<>");
 	else if (status == ADDRESS_NONE && !memchr(text, '@', len) && domain_canon(out, text, len) != DOMAIN_OK)
-		out[0] = '\0';
+		domain_closest_parent(out, text, len);
 }
 
 static void read_key(struct explain_key *out, const char *key, size_t len)

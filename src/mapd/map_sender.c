@@ -7,7 +7,8 @@
 #include "mapd/mapd.h"
 #include "mapd/maps.h"
 
-/* The domain as settings_sender() wants it: "<>" the null sender, "" an address without a domain. */
+/* The domain as settings_sender() wants it: "<>" the null sender, "" an address without a domain, ".parent" of what is
+ * no domain name. */
 static void address_of(const struct map_query *q, char out[DOMAIN_SIZE])
 {
 	if (address_domain(out, q->key, q->key_len) == ADDRESS_NULL)
@@ -22,7 +23,7 @@ static void address_or_domain_of(const struct map_query *q, char out[DOMAIN_SIZE
 	if (address)
 		address_of(q, out);
 	else if (domain_canon(out, q->key, q->key_len) != DOMAIN_OK)
-		out[0] = '\0';
+		domain_closest_parent(out, q->key, q->key_len);
 }
 
 /* The setting of DOMAIN, or what settings.when_unknown says in its place. */
