@@ -213,7 +213,7 @@ def main():
         demo.build()
         say("starting knot, unbound, the policy host, Redis, tlsmode-mapd, tlsmode-milter%s" % (
             " and Postfix" if deliveries else ""))
-        w.start(postfix=deliveries, milter=deliveries)
+        w.start(postfix=deliveries)
         say("%d %s" % (len(RECEIVERS) * len(MODES), "messages on their way" if deliveries else "questions"))
         demo.first_round()
         if deliveries:
