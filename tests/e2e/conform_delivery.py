@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What the standards demand of a delivery, row by row of the conformance matrix (ids in the names): Debian's Postfix
-with our wiring sends to receivers that break in one way each. A row passes only when Postfix's log and the receiver itself
-tell the same."""
+with our wiring sends to receivers that break in one way each. A row passes only when Postfix's log and the receiver
+itself tell the same."""
 import os
 import smtplib
 import ssl
@@ -31,6 +31,14 @@ BROKEN = (
 UNUSABLE = ("0 1 1 " + "ab" * 32, "1 1 1 " + "ab" * 32, "3 2 1 " + "ab" * 32, "3 1 3 " + "ab" * 32,
             "3 1 1 " + "ab" * 31)
 SENT, WAITS = "sent", "deferred"
+
+# sender: id, its relayhost, the receiver that takes the mail
+SMART_HOSTS = {
+    "relay1@open.test": ("DANE-14", "[mx.port.test]:2525", "mx.port.test"),
+    "relay2@open.test": ("DANE-14", "[mx.otherport.test]:2525", None),
+    "relay3@open.test": ("STS-13", "[sts-relay.test]", "sts-relay.test"),
+    "relay4@open.test": ("STS-13", "[sts-relay-bad.test]", None),
+}
 
 # id, sender, destination, label, status, receiver, TLS seen there (True, False)
 ROWS = (
@@ -110,6 +118,15 @@ def publish(w):
     for i, form in enumerate(UNUSABLE):
         w.destination("unusable%d.test" % i, signed=True, cert="self", tlsa=form)
         w.destination("unusable-plain%d.test" % i, signed=True, starttls="none", tlsa=form)
+    for name, tlsa in (("port.test", "3 1 1"), ("otherport.test", OTHER_KEY)):
+        host = w.receiver("mx." + name, "self", port=2525)
+        w.zone(name).set("mx", "A", host.address).set(
+            "_2525._tcp.mx", "TLSA", tlsa if tlsa == OTHER_KEY else certs.tlsa(tlsa, host.pair.cert))
+    for name, cert in (("sts-relay.test", "ca"), ("sts-relay-bad.test", "name")):
+        w.zone(name, signed=False).set("@", "A", w.receiver(name, cert).address)
+        w.sts(name, mx=[name])
+    w.destination("xn--bcher-kva.test", sts="enforce")
+    w.destination("xn--dne-qla.test", signed=True, cert="self", tlsa="3 1 1")
     chained(w, "ta-host.test", "mx.ta-host.test")
     chained(w, "ta-domain.test", "ta-domain.test")
     chained(w, "ta-other.test", "other.test")
@@ -201,17 +218,37 @@ def own_hop(tap, w):
                   "MLT-05 submitted %s: the same tag" % what)
 
 
+def smart_hosts(tap, w):
+    """A relayhost is the next hop that counts: its MTA-STS policy, its TLSA records at its own port."""
+    for sender, (row, relay, receiver) in SMART_HOSTS.items():
+        rcpt = sender.partition("@")[0] + "@nowhere.test"
+        got = w.postfix.outcome(w.postfix.send(sender, rcpt), rcpt)
+        came = w.sinks.await_event(lambda e, r=rcpt: e["event"] == "message" and r in e["rcpts"], 5 if receiver else 0)
+        tap.equal((got.status, came and came["sink"], got.trust),
+                  (SENT, receiver, "Verified") if receiver else (WAITS, None, ""),
+                  "%s relayhost %s: %s" % (row, relay, "delivered, verified" if receiver else "waits"), got)
+
+
+def u_labels(tap, w):
+    """Postfix asks with the U-label; the answer names the MX host in A-labels, as the certificate does."""
+    for number, domain in enumerate(("b\u00fccher.test", "d\u00e4ne.test")):
+        rcpt = "x%d@%s" % (number, domain)
+        got = w.postfix.outcome(w.postfix.send("u%d@%s" % (number, OPEN), rcpt), rcpt)
+        tap.equal((got.status, got.trust), (SENT, "Verified"), "IDN-01 mail to %s: delivered, verified" % ascii(domain), got)
+
+
 def test(tap):
     with World("e2e-conform-delivery") as w:
         publish(w)
         pair = w.ca.issue("submission", dns=["mail.sender.test"])
+        relays = "inline:{ %s }" % ", ".join("{ %s = %s }" % (s, relay) for s, (_, relay, _) in SMART_HOSTS.items())
         w.start(own_root=True, smtpd_tls_cert_file=pair.cert, smtpd_tls_key_file=pair.key,
-                smtpd_tls_security_level="may")
+                smtpd_tls_security_level="may", sender_dependent_relayhost_maps=relays)
         w.mode(CLOSED, "enforced")
         w.mode(PROVEN, "verified")
         for sender, want in ((CLOSED, "OK smtp-enforced:"), (PROVEN, "OK smtp-verified:")):
             wait_for("the mode of " + sender, lambda s=sender, t=want: w.ask("transport", "x@" + s) == t)
-        for part in (deliveries, own_hop):
+        for part in (deliveries, own_hop, u_labels, smart_hosts):
             part(tap, w)
         tap.equal((w.daemons.mapd.stop(), w.daemons.milter.stop()), (0, 0), "a clean end of both daemons")
 
