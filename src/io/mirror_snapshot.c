@@ -23,16 +23,20 @@ void mirror_touch(struct mirror *m)
 	mirror_timer_ms(m->snapshot_timer, SNAPSHOT_MS);
 }
 
-static void on_snapshot(evutil_socket_t fd, short what, void *arg)
+static void ask(struct mirror *m)
 {
-	struct mirror *m = arg;
 	bool exact = (enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE;
 	const struct snapshot_info info = {exact ? tick_wall_ms() : m->exact_at_ms, m->held};
 
-	(void)fd, (void)what;
 	m->snapshot_due = false;
-	if (m->table.known)
+	if (m->table.known && m->writer != NULL) /* a reload may have taken the file away */
 		snapshot_writer_ask(m->writer, &info);
+}
+
+static void on_snapshot(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	ask(arg);
 }
 
 static void put_known(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
@@ -113,8 +117,13 @@ void mirror_snapshot_reconf(struct mirror *m)
 	mirror_touch(m);
 }
 
+/* Redis may be away when we are started again: what has just changed must be found then. */
 void mirror_snapshot_end(struct mirror *m)
 {
+	if (m->snapshot_due)
+		ask(m);
+	if (m->writer != NULL)
+		snapshot_writer_finish(&m->writer);
 	stop_writer(m);
 	event_free(m->snapshot_timer);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -22,7 +23,7 @@ struct snapshot_writer {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	bool asked, stop; /* under the mutex, like info */
+	bool asked, last, stop; /* under the mutex, like info; last: nothing more will be asked */
 	struct snapshot_info info;
 	int logged_errno; /* the thread's own from here on */
 	/* the slice */
@@ -117,7 +118,8 @@ static void write_snapshot(struct snapshot_writer *w, const struct snapshot_info
 	char *temp = xasprintf("%s.XXXXXX", w->file);
 	int64_t start = tick_mono_ms();
 	int fd = mkostemp(temp, O_CLOEXEC);
-	bool ok = fd >= 0 && write_all(w, fd, info) && rename(temp, w->file) == 0;
+	/* a listener may be opened just now, with another umask */
+	bool ok = fd >= 0 && fchmod(fd, S_IRUSR | S_IWUSR) == 0 && write_all(w, fd, info) && rename(temp, w->file) == 0;
 	int err = errno;
 
 	if (!ok && fd >= 0)
@@ -139,7 +141,7 @@ static void *run(void *arg)
 	struct snapshot_info info;
 
 	pthread_mutex_lock(&w->mutex);
-	while (!w->stop) {
+	while (!w->stop && (w->asked || !w->last)) {
 		if (!w->asked) {
 			pthread_cond_wait(&w->cond, &w->mutex);
 			continue;
@@ -167,7 +169,7 @@ struct snapshot_writer *snapshot_writer_new(const char *file, struct mirror_tabl
 	return w;
 }
 
-void snapshot_writer_free(struct snapshot_writer **writer)
+static void end(struct snapshot_writer **writer, bool at_once)
 {
 	struct snapshot_writer *w = *writer;
 
@@ -175,7 +177,8 @@ void snapshot_writer_free(struct snapshot_writer **writer)
 	if (w == NULL)
 		return;
 	pthread_mutex_lock(&w->mutex);
-	w->stop = true;
+	w->last = true;
+	w->stop = at_once;
 	pthread_cond_signal(&w->cond);
 	pthread_mutex_unlock(&w->mutex);
 	pthread_join(w->thread, NULL);
@@ -184,6 +187,16 @@ void snapshot_writer_free(struct snapshot_writer **writer)
 	free(w->buf);
 	free(w->file);
 	free(w);
+}
+
+void snapshot_writer_finish(struct snapshot_writer **w)
+{
+	end(w, false);
+}
+
+void snapshot_writer_free(struct snapshot_writer **w)
+{
+	end(w, true);
 }
 
 void snapshot_writer_ask(struct snapshot_writer *w, const struct snapshot_info *info)

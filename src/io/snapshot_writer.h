@@ -15,6 +15,8 @@ struct snapshot_writer;
 
 /* TABLE must live as long. */
 struct snapshot_writer *snapshot_writer_new(const char *file, struct mirror_table *table);
+/* Writes what was asked for and ends. */
+void snapshot_writer_finish(struct snapshot_writer **w);
 /* Stops at once; a snapshot under way is given up, the last one stays. */
 void snapshot_writer_free(struct snapshot_writer **w);
 /* Asks for a snapshot; several requests before it begins are one. */

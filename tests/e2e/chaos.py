@@ -327,13 +327,15 @@ class Storm:
             "metrics": {"listen": self.random.choice(("inet:127.0.0.1:9461", "inet:127.0.0.1:9462", ""))},
             "dns": {"timeout": self.random.choice((2, 1))},
         }))
-        for _ in range(self.random.choice((1, 1, 2, 5))):
-            good = self.random.random() < 0.7
-            self.w.space.write("tlsmode.conf", confuse(conf) + ("" if good else self.random.choice((
-                "nonsense = 1\n", "mapd { deadline = 0 }\n", "{", "redis { address = \"no\" }\n"))))
+        for _ in range(self.random.choice((0, 1, 1, 5))):
+            text = confuse(merged(conf, {"settings": {"snapshot": ""}}) if self.random.random() < 0.3 else conf)
+            if self.random.random() < 0.3:
+                text += self.random.choice(("nonsense = 1\n", "mapd { deadline = 0 }\n", "{", "redis { address = \"no\" }\n"))
+            self.w.space.write("tlsmode.conf", text)
             self.w.daemons.mapd.send(signal.SIGHUP)
             time.sleep(self.random.random() * 0.05)
         self.w.space.write("tlsmode.conf", confuse(conf))
+        self.w.daemons.mapd.send(signal.SIGHUP)
 
     def reload_while_redis_comes(self):
         """The configuration changes while the connection to Redis is being made."""

@@ -233,6 +233,21 @@ def snapshot(w):
     r.start()
 
 
+@tap.test("snapshot: what changed just before the end is in it")
+def ended_in_time(w):
+    r = w.server()
+    c = r.client()
+    snap = w.file("snap")
+    p = live(w, r, snapshot=snap)
+    c.cmd("HSET", "tlsmode:sender:a.test", "mode", "enforced")
+    p.wait_mode("a.test", "enforced")
+    p.quit()
+    r.stop()
+    q = w.probe(r, snapshot=snap)
+    q.wait_event("settled")
+    check(q.mode("a.test") == "enforced", "kept")
+
+
 @tap.test("a damaged snapshot is an alarm and is not used")
 def damage(w):
     r = w.server()
