@@ -8,6 +8,8 @@
 
 Addresses: 127.0.0.1 resolver and Postfix, .2-.4 knot, .5 the failing DNS server, 127.0.1.1 policy host, 127.0.2.x receivers.
 """
+import os
+import signal
 import subprocess
 
 from . import certs
@@ -192,7 +194,21 @@ class World:
         return self
 
     def __exit__(self, kind, value, trace):
+        """A clean stop is part of a run that went well; after a fault or an interruption everything just ends."""
         try:
-            self.stop()
+            if kind is None:
+                self.stop()
+            elif inside():
+                os.kill(-1, signal.SIGKILL)  # all of this room but its first process, which we are
+            else:
+                self.stop_what_runs()
         finally:
             self.space.remove()
+
+    def stop_what_runs(self):
+        for part in (self.daemons, self.unbound, self.knot, self.redis):
+            try:
+                if part:
+                    part.stop()
+            except (OSError, RuntimeError, AttributeError):
+                continue  # it had not started, or had ended
