@@ -14,8 +14,10 @@
 #define PORT_SMTP 25
 #define LITERAL_MAX 64 /* octets of the longest address text, with a generous tail */
 
+/* As in services(5), with their aliases: an unknown one would leave the next hop's policy unasked for. */
 static const struct name_code services[] = {
-    {"smtp", PORT_SMTP}, {"submission", 587}, {"submissions", 465}, {"smtps", 465}, {NULL, 0},
+    {"smtp", PORT_SMTP}, {"mail", PORT_SMTP}, {"submission", 587}, {"submissions", 465},
+    {"ssmtp", 465}, {"smtps", 465}, {"urd", 465}, {NULL, 0},
 };
 
 /* port = 1*5DIGIT / service name; 0 when it is neither. */
