@@ -205,12 +205,18 @@ def few_descriptors(tap):
             s.sendall(request("enforced", HIT))
             clients.append(s)
         room.logged("event=accept_failed")
+        scraper = socket.create_connection(("127.0.0.1", room.metrics_port), 10)
+        room.logged("event=accept_failed listener=inet:127.0.0.1:%d" % room.metrics_port)
         got = netstrings(clients[0].recv(1000))[0]
         tap.equal(got, [STRICT], "without a free descriptor the open connections are served")
         for s in clients[:100]:
             s.close()
         got = [netstrings(s.recv(1000))[0] for s in clients[100:]]
         tap.equal(got, [[STRICT]] * 50, "and the others as soon as there are some")
+        scraper.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        tap.ok(b" 200 " in scraper.recv(1000), "so are the metrics")
+        scraper.close()
+        tap.equal(room.log().count("Error from accept"), 0, "and nothing turned without end meanwhile")
         for s in clients[100:]:
             s.close()
         tap.equal(room.stop(), 0, "a clean end")
