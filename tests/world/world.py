@@ -8,6 +8,7 @@
 
 Addresses: 127.0.0.1 resolver and Postfix, .2-.4 knot, .5 the failing DNS server, 127.0.1.1 policy host, 127.0.2.x receivers.
 """
+import contextlib
 import os
 import signal
 import subprocess
@@ -199,7 +200,8 @@ class World:
             if kind is None:
                 self.stop()
             elif inside():
-                os.kill(-1, signal.SIGKILL)  # all of this room but its first process, which we are
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(-1, signal.SIGKILL)  # all of this room but its first process, which we are
             else:
                 self.stop_what_runs()
         finally:
@@ -207,8 +209,5 @@ class World:
 
     def stop_what_runs(self):
         for part in (self.daemons, self.unbound, self.knot, self.redis):
-            try:
-                if part:
-                    part.stop()
-            except (OSError, RuntimeError, AttributeError):
-                continue  # it had not started, or had ended
+            with contextlib.suppress(OSError, RuntimeError, AttributeError):  # it had not started, or had ended
+                part.stop()
