@@ -196,6 +196,8 @@ class World:
 
     def __exit__(self, kind, value, trace):
         """A clean stop is part of a run that went well; after a fault or an interruption everything just ends."""
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # a second word must not interrupt the clearing up
         try:
             if kind is None:
                 self.stop()
