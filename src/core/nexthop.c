@@ -20,7 +20,7 @@ static const struct name_code services[] = {
     {"ssmtp", 465}, {"smtps", 465}, {"urd", 465}, {NULL, 0},
 };
 
-/* port = 1*5DIGIT / service name; 0 when it is neither. */
+/* port = *5DIGIT / service name; 0 when it is neither. An empty one is Postfix's default ("[host]:" is valid there). */
 static uint16_t read_port(const char *s, size_t len)
 {
 	unsigned long port = 0;
@@ -28,7 +28,9 @@ static uint16_t read_port(const char *s, size_t len)
 
 	if (named > 0)
 		return (uint16_t)named;
-	if (len == 0 || len > 5)
+	if (len == 0)
+		return PORT_SMTP;
+	if (len > 5)
 		return 0;
 	for (size_t i = 0; i < len; i++) {
 		if (s[i] < '0' || s[i] > '9')

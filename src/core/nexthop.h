@@ -30,8 +30,8 @@ struct nexthop {
 	char key[NEXTHOP_SIZE];  /* canonical text; OTHER: "" */
 };
 
-/* Reads RAW; whatever cannot be a next hop is NEXTHOP_OTHER. Known service names (smtp, submission, submissions,
- * smtps) are ports too. Never fails: every key a client can send has an answer. */
+/* Reads RAW; whatever cannot be a next hop is NEXTHOP_OTHER. The service names of mail in services(5) are ports too (smtp,
+ * mail, submission, submissions, smtps, ssmtp, urd); an empty port is 25. Never fails: every key has an answer. */
 void nexthop_parse(struct nexthop *out, const char *raw, size_t len);
 
 #endif

@@ -38,6 +38,7 @@ SMART_HOSTS = {
     "relay2@open.test": ("DANE-14", "[mx.otherport.test]:2525", None),
     "relay3@open.test": ("STS-13", "[sts-relay.test]", "sts-relay.test"),
     "relay4@open.test": ("STS-13", "[sts-relay-bad.test]", None),
+    "relay5@open.test": ("STS-13", "[sts-relay-bad.test]:", None),  # Postfix reads an empty port as its default
 }
 
 # id, sender, destination, label, status, receiver, TLS seen there (True, False)

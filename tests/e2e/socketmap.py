@@ -124,7 +124,7 @@ def vectors(tap, w):
 
 def variants(tap, w):
     for key in ("good.test", "GOOD.Test", "good.test.", "[good.test]", "[GOOD.test]", "[good.test]:25", "good.test:25", "good.test:smtp",
-                "good.test:587", "[good.test]:submission"):
+                "good.test:587", "[good.test]:submission", "good.test:", "[good.test]:"):
         tap.equal(w.ask("enforced", key), GOOD, "SM-08 %s" % key)
     for key in ("xn--bcher-kva.test", "b\u00fccher.test", "B\u00dcCHER.test", "XN--BCHER-KVA.TEST"):
         tap.equal(w.ask("opportunistic", key), IDN, "SM-08 %s" % key)
