@@ -10,6 +10,25 @@
 #define WATCH_S 2
 #define CLEAR_SCREEN "\033[H\033[2J"
 
+static bool all_zero(const json_t *counts)
+{
+	const char *name;
+	json_t *count;
+
+	json_object_foreach((json_t *)(uintptr_t)counts, name, count) if (json_integer_value(count) != 0) return false;
+	return true;
+}
+
+/* Maps that nobody has asked are no news for people. */
+static void drop_unasked(json_t *requests)
+{
+	const char *map;
+	json_t *counts;
+	void *next;
+
+	json_object_foreach_safe(requests, next, map, counts) if (all_zero(counts)) json_object_del(requests, map);
+}
+
 static int show(struct ctl *ctl)
 {
 	int code;
@@ -23,6 +42,7 @@ static int show(struct ctl *ctl)
 	}
 	if (ctl->watch && isatty(STDOUT_FILENO))
 		fputs(CLEAR_SCREEN, stdout);
+	drop_unasked(json_object_get(root, "requests"));
 	json_tree_print(root, 0);
 	json_decref(root);
 	return EX_OK;

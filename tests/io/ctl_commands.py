@@ -73,6 +73,7 @@ ROWS = (
     (["cache", "show", "[192.0.2.1]"], 65, "", "no domain or next hop"),
     (["cache", "forget", "facts.test"], 1, "", "no facts of facts.test"),
     (["status"], 0, r"program +tlsmode-mapd", ""),
+    (["status"], 0, r"requests +\n(?!(.*\n)+  transport +\n)", ""),  # nobody has asked it
     (["settings", "accept"], 0, "accepted", ""),
 )
 
