@@ -171,6 +171,26 @@ const struct sts_policy *facts_policy(const struct facts *f, int64_t now)
 	return &f->sts.policy;
 }
 
+void facts_take_later_policy(struct facts *to, struct facts *from, int64_t now)
+{
+	struct sts_fact *s = &to->sts;
+
+	if (facts_policy(from, now) == NULL || (s->have_policy && s->fetched_at >= from->sts.fetched_at))
+		return;
+	sts_policy_fini(&s->policy);
+	s->policy = from->sts.policy;
+	s->have_policy = true;
+	s->fetched_at = from->sts.fetched_at;
+	memcpy(s->policy_id, from->sts.policy_id, sizeof s->policy_id);
+	memset(&from->sts.policy, 0, sizeof from->sts.policy);
+	from->sts.have_policy = false;
+	if (s->fail_at > s->fetched_at)
+		return;
+	s->failure = FETCH_OK;
+	s->fail_id[0] = s->fail_why[0] = '\0';
+	s->fail_at = 0;
+}
+
 int64_t facts_policy_end(const struct facts *f)
 {
 	return f->sts.have_policy ? policy_last(&f->sts) + 1 : INT64_MAX;

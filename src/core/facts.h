@@ -135,6 +135,8 @@ void facts_begin(struct facts *f, int64_t now);
 
 /* The policy in force at NOW: fetched, not past max_age. NULL otherwise. */
 const struct sts_policy *facts_policy(const struct facts *f, int64_t now);
+/* The policy of FROM becomes TO's when it is the later one and in force at NOW; FROM has none then. */
+void facts_take_later_policy(struct facts *to, struct facts *from, int64_t now);
 /* The first second in which the policy is no longer in force; INT64_MAX without one. A policy of max_age 0 still serves the
  * question it was fetched for: it lives a second. */
 int64_t facts_policy_end(const struct facts *f);

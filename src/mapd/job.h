@@ -70,6 +70,7 @@ struct job {
 	bool news;		    /* facts changed since they were given or kept */
 	bool policy_news;	    /* also those of the domain's other next hops */
 	bool dane_asked, sts_asked; /* by us, not read somewhere: worth sharing */
+	bool forgot;		    /* an operator made us forget the policy */
 	bool share_policy;	    /* Redis has lost our policy: share it again */
 	int64_t ends_by;	    /* prefetch: what ends by then (wall seconds) counts as ended */
 

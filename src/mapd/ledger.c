@@ -149,6 +149,7 @@ void ledger_keep(struct ledger *l, struct job *j)
 	const char *domain = j->facts.nexthop.domain;
 	int64_t now = wall_s();
 
+	ledger_take_later(l, j);
 	known_facts_put(l->known, &j->facts, now, hop_is_good(j));
 	date_job(l, j, now);
 	known_facts_mark(l->known, domain, j->stale | j->unread);

@@ -53,6 +53,8 @@ bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned mar
 void ledger_date(struct ledger *l, const struct facts *f);
 /* A policy of NEXTHOP's domain is known and in force; if it has ended, it loses its privilege (known_facts.h). */
 bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop);
+/* Another job of JOB's domain may have been kept with a later policy than JOB has: it is JOB's, too. */
+void ledger_take_later(struct ledger *l, struct job *j);
 /* JOB's facts are kept, shared if they are ours, and their policy is dated. */
 void ledger_keep(struct ledger *l, struct job *j);
 

@@ -128,8 +128,9 @@ static void take_sts(struct ledger *l, struct job *j, const struct text_field *s
 	struct facts *f = &j->facts;
 	int64_t fetched_at = f->sts.fetched_at;
 
+	j->forgot = has_field(sts, count, LEDGER_FORGOTTEN);
 	j->share_policy = count == 0 && facts_policy(f, now) != NULL;
-	if ((j->marks & KNOWN_MARK_STS) || (j->marks != 0 && has_field(sts, count, LEDGER_FORGOTTEN)))
+	if ((j->marks & KNOWN_MARK_STS) || (j->marks != 0 && j->forgot))
 		take_changed_sts(l, f, sts, count, now);
 	else
 		take_sts_hash(f, sts, count, now);
@@ -218,6 +219,16 @@ static void known_free(struct facts *f)
 {
 	facts_fini(f);
 	free(f);
+}
+
+void ledger_take_later(struct ledger *l, struct job *j)
+{
+	bool known;
+	struct facts *f = known_new(l, &j->facts.nexthop, &known);
+
+	if (!j->forgot)
+		facts_take_later_policy(&j->facts, f, wall_s());
+	known_free(f);
 }
 
 bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop)

@@ -763,6 +763,30 @@ static void test_newer_policy_of_another_node(void **state)
 	assert_int_equal(world_fetches(NULL), 1);
 }
 
+/* Redis is emptied between the readings of two of a domain's jobs: the one that found nothing ends last, and takes nothing away. */
+static void test_other_job_without_the_policy(void **state)
+{
+	struct asker a, b;
+
+	(void)state;
+	plain("a.example", 300);
+	world_dns_silent("a.example", RR_MX);
+	other_node_fetched("sts:a.example", "enforce");
+	ask(&a, "a.example");
+	world_pass(1000);
+	world_hash("sts:a.example", NULL);
+	resolve_fact_changed(resolver, RKEY_STS, NULL);
+	ask(&b, "a.example:587");
+	world_pass(5500);
+	assert_int_equal(a.answers, 1);
+	assert_int_equal(b.answers, 0);
+	assert_true(a.enforce);
+	world_pass(1000);
+	assert_int_equal(b.answers, 1);
+	assert_true(b.enforce);
+	assert_true(answer("a.example").enforce);
+}
+
 /* The fact changes while the job that read the old one is still under way. */
 static void test_changed_under_way(void **state)
 {
@@ -1284,6 +1308,7 @@ int main(void)
 	    T(test_changed_under_way),
 	    T(test_own_writes_change_nothing),
 	    T(test_ended_hash_is_not_forgotten),
+	    T(test_other_job_without_the_policy),
 	    T(test_many_changes),
 	    T(test_malformed_fact_is_ignored),
 	    T(test_refresh_without_a_query),
