@@ -126,6 +126,7 @@ class Storm:
         wait_for("a written setting in force", lambda: self.w.daemons.mapd.insist() and self.way(name) == WAYS["enforced"], seconds)
         wait_for("settings live or held", lambda: self.state() in ("live", "held"), seconds)
         self.w.redis.cli("DEL", SENDER + name)
+        self.oracle.unknown = False
         self.senders.all_sure(time.monotonic() + GRACE)
 
     def way(self, domain):
@@ -305,10 +306,15 @@ class Storm:
         self.w.daemons.mapd.stop(number=signal.SIGKILL if self.random.random() < 0.6 else signal.SIGTERM, seconds=30)
         self.oracle.forget_policies(kept)
         if not whole:
-            self.senders.reset(self.snapshot_modes() or {})
+            self.start_from(self.snapshot_modes())
         self.w.daemons.conf = merged(self.w.daemons.conf, CONF)
         self.w.daemons.start_mapd()
         span[1] = time.monotonic()
+
+    def start_from(self, modes):
+        """Of the settings the daemon will know MODES, the snapshot's, or nothing."""
+        self.oracle.unknown = modes is None
+        self.senders.reset(modes or {})
 
     def policy_shared(self, domain):
         try:
