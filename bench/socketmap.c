@@ -192,9 +192,9 @@ static void load(const char *path, int connections, struct load *l, double secon
 	}
 	qsort(l->delay_us, l->delay_count, sizeof(*l->delay_us), by_size);
 	printf("%d connections x %d: %.0f/s, p50 %u us, p99 %u us, p99.9 %u us, max %u us\n", connections, l->pipelined,
-	    (double)l->done * 1e9 / (double)(now_ns() - begun), l->delay_us[l->delay_count / 2],
-	    l->delay_us[l->delay_count * 99 / 100], l->delay_us[l->delay_count * 999 / 1000],
-	    l->delay_us[l->delay_count - 1]);
+	       (double)l->done * 1e9 / (double)(now_ns() - begun), l->delay_us[l->delay_count / 2],
+	       l->delay_us[l->delay_count * 99 / 100], l->delay_us[l->delay_count * 999 / 1000],
+	       l->delay_us[l->delay_count - 1]);
 }
 
 int main(int argc, char **argv)
@@ -204,8 +204,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "echo") == 0)
 		echo(argv[2]);
 	if (argc < 8 || strcmp(argv[1], "load") != 0 || atoi(argv[4]) < 1 || atoi(argv[4]) > 64) {
-		fputs(
-		    "usage: bench_socketmap load PATH CONNECTIONS PIPELINED SECONDS MAP KEY... | echo PATH\n", stderr);
+		fputs("usage: bench_socketmap load PATH CONNECTIONS PIPELINED SECONDS MAP KEY... | echo PATH\n",
+		      stderr);
 		return 64;
 	}
 	l.pipelined = atoi(argv[4]);
@@ -214,7 +214,7 @@ int main(int argc, char **argv)
 	l.delay_us = calloc(DELAYS, sizeof(*l.delay_us));
 	for (int i = 0; i < l.key_count; i++)
 		snprintf(l.wire[i], sizeof(l.wire[i]), "%zu:%s %s,", strlen(argv[6]) + 1 + strlen(argv[7 + i]), argv[6],
-		    argv[7 + i]);
+			 argv[7 + i]);
 	load(argv[2], atoi(argv[3]), &l, atof(argv[5]));
 	return 0;
 }

@@ -27,12 +27,12 @@ static inline int cur_peek(const struct cur *c) /* next octet or -1 */
 {
 	return c->p < c->end ? *c->p : -1;
 }
-int cur_next(struct cur *c);					      /* takes one octet, or -1 */
-bool cur_char(struct cur *c, int ch);				      /* takes CH if it is next */
-bool cur_text(struct cur *c, const char *text);			      /* takes TEXT if it is next, to the letter */
+int cur_next(struct cur *c);                                          /* takes one octet, or -1 */
+bool cur_char(struct cur *c, int ch);                                 /* takes CH if it is next */
+bool cur_text(struct cur *c, const char *text);                       /* takes TEXT if it is next, to the letter */
 size_t cur_span(struct cur *c, bool (*is)(int), const char **start);  /* takes the longest run of IS */
-size_t cur_skip_wsp(struct cur *c);				      /* takes SP and HTAB; how many */
-bool cur_u16(struct cur *c, uint16_t *out);			      /* network order; fails the cursor when short */
+size_t cur_skip_wsp(struct cur *c);                                   /* takes SP and HTAB; how many */
+bool cur_u16(struct cur *c, uint16_t *out);                           /* network order; fails the cursor when short */
 bool cur_bytes(struct cur *c, size_t len, const unsigned char **out); /* fails the cursor when short */
 
 #endif

@@ -247,7 +247,8 @@ bool hmap_drain(struct hmap *m, size_t *at, size_t buckets, void (*fn)(struct hm
 	return *at < size;
 }
 
-bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets, void (*fn)(const struct hmap_node *node, void *arg), void *arg)
+bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets,
+	       void (*fn)(const struct hmap_node *node, void *arg), void *arg)
 {
 	if (w->shape != m->size[0])
 		*w = (struct hmap_walk){0, m->size[0]};

@@ -19,9 +19,9 @@ struct hmap_node {
 
 struct hmap {
 	struct hmap_node **table[2]; /* [1] only while growing */
-	size_t size[2];		     /* buckets, a power of two; 0: none */
-	size_t moved;		     /* buckets of table[0] already moved to table[1] */
-	size_t count;		     /* nodes */
+	size_t size[2];              /* buckets, a power of two; 0: none */
+	size_t moved;                /* buckets of table[0] already moved to table[1] */
+	size_t count;                /* nodes */
 	uint64_t key[2];
 };
 
@@ -31,10 +31,10 @@ struct hmap {
 void hmap_init(struct hmap *m, size_t expected);
 void hmap_fini(struct hmap *m); /* frees the tables; the nodes are the caller's */
 uint64_t hmap_hash(const struct hmap *m, const void *bytes, size_t len);
-struct hmap_node *hmap_first(const struct hmap *m, uint64_t hash);	 /* first node with that hash, or NULL */
-struct hmap_node *hmap_next(const struct hmap_node *node);		 /* next node with the same hash, or NULL */
+struct hmap_node *hmap_first(const struct hmap *m, uint64_t hash);       /* first node with that hash, or NULL */
+struct hmap_node *hmap_next(const struct hmap_node *node);               /* next node with the same hash, or NULL */
 void hmap_insert(struct hmap *m, struct hmap_node *node, uint64_t hash); /* does not look for equals */
-void hmap_remove(struct hmap *m, struct hmap_node *node);		 /* NODE must be in M */
+void hmap_remove(struct hmap *m, struct hmap_node *node);                /* NODE must be in M */
 
 /* Calls FN for every node, in no order. FN may remove or free the node it is given, and no other; nothing may be
  * inserted. Ends a growth first, so it is a change of M, not a mere reading. */
@@ -42,17 +42,19 @@ void hmap_each(struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), vo
 /* The same for readers: changes nothing, and FN must not change the table either. */
 void hmap_read_each(const struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), void *arg);
 
-/* Takes the nodes of about BUCKETS buckets out of M, for FN to free; true while there are more. Nothing else may be done with M
- * from the first call on, until it is empty. *AT is 0 at first. */
+/* Takes the nodes of about BUCKETS buckets out of M, for FN to free; true while there are more. Nothing else may be
+ * done with M from the first call on, until it is empty. *AT is 0 at first. */
 bool hmap_drain(struct hmap *m, size_t *at, size_t buckets, void (*fn)(struct hmap_node *node, void *arg), void *arg);
 
-/* A walk in pieces, while the table may change in between: calls FN for the nodes of about BUCKETS buckets and returns true
- * while there are more. A node that stays in M throughout is met at least once; more than once when M grows. *W is zero at first. */
+/* A walk in pieces, while the table may change in between: calls FN for the nodes of about BUCKETS buckets and returns
+ * true while there are more. A node that stays in M throughout is met at least once; more than once when M grows. *W
+ * is zero at first. */
 struct hmap_walk {
 	size_t at;
 	size_t shape; /* size of the table walked through: another one means from the start */
 };
-bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets, void (*fn)(const struct hmap_node *node, void *arg), void *arg);
+bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets,
+	       void (*fn)(const struct hmap_node *node, void *arg), void *arg);
 
 /* SipHash-1-3 of BYTES with KEY. Public for the tests' reference values. */
 uint64_t siphash13(const uint64_t key[2], const void *bytes, size_t len);

@@ -23,7 +23,7 @@ struct answer_options {
  * and LEVEL_TEMP when nothing can match. A -tlsrpt line that would be over the protocol's size is given without those
  * attributes. */
 enum sockmap_status answer_format(struct sbuf *out, struct verdict *v, const struct facts *f, int64_t now,
-    const struct dest_setting *dest, const struct answer_options *options);
+				  const struct dest_setting *dest, const struct answer_options *options);
 
 /* FEATURE(`sts') of Sendmail: MTA-STS only. "secure match=a:.b servername=hostname" or NOTFOUND. */
 enum sockmap_status answer_sts(struct sbuf *out, const struct facts *f, int64_t now, const struct dest_setting *dest);

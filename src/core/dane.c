@@ -10,7 +10,7 @@
 
 const struct name_code tlsa_state_names[] = {
     {"unknown", TLSA_UNKNOWN}, {"usable", TLSA_USABLE}, {"unusable", TLSA_UNUSABLE},
-    {"none", TLSA_NONE},       {"error", TLSA_ERROR},	{NULL, 0},
+    {"none", TLSA_NONE},       {"error", TLSA_ERROR},   {NULL, 0},
 };
 
 enum { USAGE_DANE_TA = 2, USAGE_DANE_EE = 3 };

@@ -9,9 +9,9 @@
 #define R(reason) (1u << REASON_##reason)
 
 const struct name_code level_names[] = {
-    {"notfound", LEVEL_NOTFOUND}, {"temp", LEVEL_TEMP}, {"may", LEVEL_MAY},
-    {"encrypt", LEVEL_ENCRYPT}, {"dane", LEVEL_DANE}, {"dane-only", LEVEL_DANE_ONLY},
-    {"verify", LEVEL_VERIFY}, {"secure", LEVEL_SECURE}, {NULL, 0},
+    {"notfound", LEVEL_NOTFOUND}, {"temp", LEVEL_TEMP},     {"may", LEVEL_MAY},
+    {"encrypt", LEVEL_ENCRYPT},   {"dane", LEVEL_DANE},     {"dane-only", LEVEL_DANE_ONLY},
+    {"verify", LEVEL_VERIFY},     {"secure", LEVEL_SECURE}, {NULL, 0},
 };
 
 #define N LEVEL_NOTFOUND
@@ -24,21 +24,21 @@ const struct name_code level_names[] = {
 
 /* PRODUCT.md's table; the columns are the modes. Row 0 does not exist. */
 static const enum level table[][MODE_COUNT] = {
-    [1] = {T, T, T},       /* MX bogus */
-    [2] = {T, T, T},       /* MX error, STS enforce */
-    [3] = {D, T, T},       /* MX error */
-    [4] = {DO, DO, DO},    /* secure, all usable */
-    [5] = {D, DO, DO},     /* secure, some usable or error */
-    [6] = {DO, DO, DO},    /* secure, some usable or error, STS enforce */
-    [7] = {D, E, V},       /* secure, unusable at most */
-    [8] = {S, S, S},       /* secure, unusable at most, STS enforce */
-    [9] = {N, E, V},       /* secure, all none */
-    [10] = {S, S, S},      /* secure, all none, STS enforce */
-    [11] = {D, E, V},      /* insecure, some usable */
-    [12] = {N, E, V},      /* insecure, none usable */
-    [13] = {S, S, S},      /* insecure, STS enforce */
-    [14] = {N, E, V},      /* NXDOMAIN or null MX */
-    [15] = {S, S, S},      /* NXDOMAIN or null MX, STS enforce */
+    [1] = {T, T, T},    /* MX bogus */
+    [2] = {T, T, T},    /* MX error, STS enforce */
+    [3] = {D, T, T},    /* MX error */
+    [4] = {DO, DO, DO}, /* secure, all usable */
+    [5] = {D, DO, DO},  /* secure, some usable or error */
+    [6] = {DO, DO, DO}, /* secure, some usable or error, STS enforce */
+    [7] = {D, E, V},    /* secure, unusable at most */
+    [8] = {S, S, S},    /* secure, unusable at most, STS enforce */
+    [9] = {N, E, V},    /* secure, all none */
+    [10] = {S, S, S},   /* secure, all none, STS enforce */
+    [11] = {D, E, V},   /* insecure, some usable */
+    [12] = {N, E, V},   /* insecure, none usable */
+    [13] = {S, S, S},   /* insecure, STS enforce */
+    [14] = {N, E, V},   /* NXDOMAIN or null MX */
+    [15] = {S, S, S},   /* NXDOMAIN or null MX, STS enforce */
 };
 
 #undef N

@@ -21,15 +21,15 @@ struct decide_facts {
 	enum mx_column mx;
 	bool usable, unusable, none, error; /* some host has that TLSA state; all false without hosts */
 	bool sts_enforce;                   /* an unexpired enforce policy */
-	bool literal;                       /* address literal or a key that is never asked of DNS: row 9, verified needs a match */
+	bool literal; /* address literal or a key that is never asked of DNS: row 9, verified needs a match */
 };
 
 struct decide_settings {
-	enum mode mode;  /* of the map that was asked */
+	enum mode mode; /* of the map that was asked */
 	enum mode rcpt_mode;
-	bool match;      /* rcpt match is set */
+	bool match; /* rcpt match is set */
 	bool dane_ignore, sts_ignore, plaintext_allow, for_all;
-	bool dane;       /* conf mapd.dane: Postfix has a DNSSEC resolver */
+	bool dane; /* conf mapd.dane: Postfix has a DNSSEC resolver */
 };
 
 enum level {
@@ -39,13 +39,13 @@ enum level {
 	LEVEL_ENCRYPT,
 	LEVEL_DANE,
 	LEVEL_DANE_ONLY,
-	LEVEL_VERIFY,      /* verify match=hostname servername=hostname */
-	LEVEL_SECURE,      /* secure with the policy's patterns, the setting's names, or what is in both */
+	LEVEL_VERIFY, /* verify match=hostname servername=hostname */
+	LEVEL_SECURE, /* secure with the policy's patterns, the setting's names, or what is in both */
 };
 extern const struct name_code level_names[]; /* notfound temp may encrypt dane dane-only verify secure */
 
 struct verdict {
-	int row;          /* 1..15 of PRODUCT.md's table, on the facts after exceptions */
+	int row; /* 1..15 of PRODUCT.md's table, on the facts after exceptions */
 	enum level level;
 	bool use_policy;  /* LEVEL_SECURE: the policy's patterns bind */
 	bool use_match;   /* LEVEL_SECURE: the setting's names bind (with use_policy: both must hold) */
@@ -56,6 +56,7 @@ void decide_table(const struct decide_facts *facts, const struct decide_settings
 
 /* The same from the whole facts and merged settings. */
 void decide_summary(const struct facts *f, int64_t now, struct decide_facts *out);
-void decide(const struct facts *f, int64_t now, enum mode map_mode, const struct dest_setting *dest, bool dane, struct verdict *out);
+void decide(const struct facts *f, int64_t now, enum mode map_mode, const struct dest_setting *dest, bool dane,
+	    struct verdict *out);
 
 #endif

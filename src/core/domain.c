@@ -9,7 +9,8 @@
 #include <idn2.h>
 
 #define LABEL_MAX 63
-#define RAW_MAX 1024 /* octets of a name before conversion: UTF-8 is longer than its A-labels only by a small factor   \
+#define RAW_MAX                                                                                                        \
+	1024 /* octets of a name before conversion: UTF-8 is longer than its A-labels only by a small factor   \
 		      */
 
 static bool is_name_char(unsigned char c)

@@ -26,7 +26,8 @@ const char *domain_status_text(enum domain_status status); /* static, for errors
  * "c" -> NULL. A pointer into NAME. */
 const char *domain_parent(const char *name);
 
-/* The closest parent of RAW, which is no domain name, that is one: canonical, with its leading dot. "": there is none. */
+/* The closest parent of RAW, which is no domain name, that is one: canonical, with its leading dot. "": there is none.
+ * */
 void domain_closest_parent(char out[DOMAIN_SIZE], const char *raw, size_t len);
 
 /* The last label is all digits, or 0x and hex digits: an address in disguise, never a DNS name with a mail host. */

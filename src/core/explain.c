@@ -18,7 +18,7 @@
 #define SHOWN_ANSWER 2000  /* octets of an answer's text */
 
 static const struct name_code nexthop_kind_names[] = {
-    {"domain", NEXTHOP_DOMAIN}, {"host", NEXTHOP_HOST}, {"literal", NEXTHOP_LITERAL},
+    {"domain", NEXTHOP_DOMAIN}, {"host", NEXTHOP_HOST},   {"literal", NEXTHOP_LITERAL},
     {"parent", NEXTHOP_PARENT}, {"other", NEXTHOP_OTHER}, {NULL, 0},
 };
 
@@ -29,7 +29,8 @@ static const char *const postfix_does[] = {
     [LEVEL_TEMP] = "Postfix defers the mail and asks again later",
     [LEVEL_MAY] = "Postfix encrypts where the receiver can, else delivers in the clear",
     [LEVEL_ENCRYPT] = "Postfix delivers over TLS or not at all; the certificate does not matter",
-    [LEVEL_DANE] = "Postfix goes by each host's TLSA: authenticated if usable, encrypted if not, skipped on failure, else as may",
+    [LEVEL_DANE] =
+	"Postfix goes by each host's TLSA: authenticated if usable, encrypted if not, skipped on failure, else as may",
     [LEVEL_DANE_ONLY] = "Postfix delivers only to hosts whose certificate their TLSA records authenticate",
     [LEVEL_VERIFY] = "Postfix delivers only where a public authority vouches for the MX host's name, or not at all",
     [LEVEL_SECURE] =

@@ -14,18 +14,19 @@
 
 struct explain_input {
 	const struct facts *facts;
-	int64_t now;                        /* wall seconds */
+	int64_t now; /* wall seconds */
 	const struct dest_setting *dest;
-	const char *sender;                 /* canonical domain, "<>" or NULL when only a domain was asked about */
+	const char *sender; /* canonical domain, "<>" or NULL when only a domain was asked about */
 	const struct sender_setting *sender_setting; /* with sender */
-	enum mode mode;                     /* asked about */
-	bool all_modes;                     /* tell the verdict of all three modes, not only of MODE */
+	enum mode mode;                              /* asked about */
+	bool all_modes;                              /* tell the verdict of all three modes, not only of MODE */
 	bool dane;
 	struct answer_options options;
-	bool settings_known;                /* false: the mirror has never been filled */
+	bool settings_known; /* false: the mirror has never been filled */
 };
 
-/* Heap string without newline, at most SOCKMAP_REPLY_MAX - 3 octets (long lists are cut and said to be). The caller frees it. */
+/* Heap string without newline, at most SOCKMAP_REPLY_MAX - 3 octets (long lists are cut and said to be). The caller
+ * frees it. */
 char *explain_json(const struct explain_input *in);
 
 #endif

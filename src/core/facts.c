@@ -16,7 +16,7 @@ const struct name_code mx_state_names[] = {
 
 const struct name_code mx_kind_names[] = {
     {"records", MX_RECORDS},   {"implicit", MX_IMPLICIT}, {"null", MX_NULL},
-    {"nxdomain", MX_NXDOMAIN}, {"none", MX_NONE}, {NULL, 0},
+    {"nxdomain", MX_NXDOMAIN}, {"none", MX_NONE},         {NULL, 0},
 };
 
 const struct name_code txt_state_names[] = {

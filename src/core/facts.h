@@ -1,8 +1,8 @@
 /*
  * facts.h - what is known of one next hop: its mail hosts with their TLSA states, and its domain's MTA-STS policy.
  *
- * Every part has its own state and end. Parts that are unknown, or whose end has come, are asked for by plan.h; answers are
- * taken here, in any order. All times are wall-clock seconds. Pure.
+ * Every part has its own state and end. Parts that are unknown, or whose end has come, are asked for by plan.h;
+ * answers are taken here, in any order. All times are wall-clock seconds. Pure.
  */
 #ifndef TLSMODE_CORE_FACTS_H
 #define TLSMODE_CORE_FACTS_H
@@ -17,22 +17,16 @@
 #include "core/sts_policy.h"
 #include "core/sts_record.h"
 
-#define FACTS_HOSTS_MAX 50    /* MX hosts looked at; more: mx_truncated, and not all hosts count as usable */
-#define FACTS_TTL_MIN 1       /* seconds a fact lives at least */
-#define FACTS_TTL_MAX 86400   /* and at most */
-#define FACTS_ERROR_TTL 5     /* seconds until an error is asked again (RFC 9520: 1 s to 5 min) */
-#define FACTS_TXT_TTL_MAX 300 /* the TXT id is looked at again at least this often */
-#define FACTS_HOLDOFF 300     /* a failed fetch is not repeated for so long for the same id */
+#define FACTS_HOSTS_MAX 50      /* MX hosts looked at; more: mx_truncated, and not all hosts count as usable */
+#define FACTS_TTL_MIN 1         /* seconds a fact lives at least */
+#define FACTS_TTL_MAX 86400     /* and at most */
+#define FACTS_ERROR_TTL 5       /* seconds until an error is asked again (RFC 9520: 1 s to 5 min) */
+#define FACTS_TXT_TTL_MAX 300   /* the TXT id is looked at again at least this often */
+#define FACTS_HOLDOFF 300       /* a failed fetch is not repeated for so long for the same id */
 #define FACTS_REFRESH_MAX 86400 /* a policy is fetched anew at the smaller of this and max_age / 2 ... */
-#define FACTS_REFRESH_MIN 60  /* ... by itself never more often than this */
+#define FACTS_REFRESH_MIN 60    /* ... by itself never more often than this */
 
-enum mx_state {
-	MX_UNKNOWN,
-	MX_SECURE,
-	MX_INSECURE,
-	MX_BOGUS,
-	MX_ERROR
-};
+enum mx_state { MX_UNKNOWN, MX_SECURE, MX_INSECURE, MX_BOGUS, MX_ERROR };
 extern const struct name_code mx_state_names[]; /* unknown secure insecure bogus error */
 
 enum mx_kind {
@@ -40,7 +34,7 @@ enum mx_kind {
 	MX_IMPLICIT, /* no MX record: the domain is its own host (RFC 5321 s5.1) */
 	MX_NULL,     /* "0 ." alone (RFC 7505) */
 	MX_NXDOMAIN,
-	MX_NONE      /* bracketed or literal: there is no MX to ask for */
+	MX_NONE /* bracketed or literal: there is no MX to ask for */
 };
 extern const struct name_code mx_kind_names[]; /* records implicit null nxdomain none */
 
@@ -48,8 +42,8 @@ extern const struct name_code mx_kind_names[]; /* records implicit null nxdomain
  * address was an all-secure alias, then TLSA at the name itself. */
 enum host_step {
 	HOST_ASK_A,
-	HOST_ASK_AAAA,      /* only when there was no A */
-	HOST_ASK_CNAME,     /* an insecure address behind an alias: is the alias itself secure? */
+	HOST_ASK_AAAA,  /* only when there was no A */
+	HOST_ASK_CNAME, /* an insecure address behind an alias: is the alias itself secure? */
 	HOST_ASK_TLSA_EXPANDED,
 	HOST_ASK_TLSA,
 	HOST_DONE
@@ -60,24 +54,24 @@ struct host_fact {
 	char expanded[DOMAIN_SIZE]; /* after the alias, when TLSA is asked there; "" otherwise */
 	enum tlsa_state tlsa;
 	enum host_step step;
-	bool waiting;  /* the question of STEP is on its way */
-	int64_t until; /* min of all TTLs used */
+	bool waiting;    /* the question of STEP is on its way */
+	int64_t until;   /* min of all TTLs used */
 	const char *why; /* static reason of ERROR or of NONE, or NULL */
 };
 
 enum txt_state {
 	TXT_UNKNOWN,
-	TXT_NONE,    /* absent, several, or no valid record */
-	TXT_RECORD,  /* ID is the policy's version */
-	TXT_ERROR    /* no live answer: not a sign of absence */
+	TXT_NONE,   /* absent, several, or no valid record */
+	TXT_RECORD, /* ID is the policy's version */
+	TXT_ERROR   /* no live answer: not a sign of absence */
 };
 extern const struct name_code txt_state_names[]; /* unknown none record error */
 
 enum fetch_failure {
 	FETCH_OK,
-	FETCH_FAILED,      /* no address, connection, timeout, HTTP status, media type, size */
-	FETCH_WEBPKI,      /* the policy host's certificate */
-	FETCH_INVALID      /* the body is no policy */
+	FETCH_FAILED, /* no address, connection, timeout, HTTP status, media type, size */
+	FETCH_WEBPKI, /* the policy host's certificate */
+	FETCH_INVALID /* the body is no policy */
 };
 /* names as Postfix's policy_failure has them: "" sts-policy-fetch-error sts-webpki-invalid sts-policy-invalid */
 extern const struct name_code fetch_failure_names[];
@@ -85,12 +79,12 @@ extern const struct name_code fetch_failure_names[];
 struct sts_fact {
 	enum txt_state txt;
 	char txt_id[STS_ID_SIZE];
-	int64_t txt_until;  /* look at the TXT record again then */
+	int64_t txt_until; /* look at the TXT record again then */
 
-	bool have_policy;   /* a policy was fetched once; whether it is in force depends on the time */
+	bool have_policy; /* a policy was fetched once; whether it is in force depends on the time */
 	struct sts_policy policy;
 	char policy_id[STS_ID_SIZE]; /* TXT id it was fetched for; "" when refreshed without a live TXT */
-	int64_t fetched_at; /* last successful fetch */
+	int64_t fetched_at;          /* last successful fetch */
 
 	enum fetch_failure failure; /* of the last fetch; FETCH_OK: it succeeded or there was none */
 	char fail_id[STS_ID_SIZE];
@@ -98,17 +92,17 @@ struct sts_fact {
 	char fail_why[120]; /* for people */
 
 	enum { STS_FETCH_IDLE, STS_FETCH_ADDRESS, STS_FETCH_BODY } fetch;
-	char fetch_id[STS_ID_SIZE]; /* the TXT id the fetch under way is for */
+	char fetch_id[STS_ID_SIZE];                          /* the TXT id the fetch under way is for */
 	bool fetch_wait_a, fetch_wait_aaaa, fetch_wait_body; /* on their way */
-	bool overdue;       /* nobody waits for this fetch any more (sts.timeout): it goes on, the answer does not */
-	bool refresh;       /* asked by the refresher: fetch although the id is the same */
+	bool overdue; /* nobody waits for this fetch any more (sts.timeout): it goes on, the answer does not */
+	bool refresh; /* asked by the refresher: fetch although the id is the same */
 	size_t address_count;
 	char address[8][46]; /* of the policy host, as text */
 };
 
 struct facts {
 	struct nexthop nexthop;
-	bool shared_known;    /* Redis was asked (or is away) */
+	bool shared_known; /* Redis was asked (or is away) */
 	bool shared_waiting;
 
 	enum mx_state mx;
@@ -116,7 +110,7 @@ struct facts {
 	bool mx_waiting;
 	bool mx_truncated;
 	int64_t mx_until;
-	const char *mx_why;   /* static, for people; or NULL */
+	const char *mx_why; /* static, for people; or NULL */
 	size_t host_count;
 	struct host_fact host[FACTS_HOSTS_MAX]; /* lowest preference first, no name twice */
 
@@ -129,20 +123,21 @@ void facts_fini(struct facts *f);
 /* For plan.h and facts_text.h: a host at its first step. The caller minds FACTS_HOSTS_MAX and names used twice. */
 struct host_fact *facts_add_host(struct facts *f, const char *name);
 
-/* Makes F ready for a new round at NOW: parts whose end has come (by NOW) are unknown again; a valid policy stays. Times a
- * clock set back has left in the future are cut. */
+/* Makes F ready for a new round at NOW: parts whose end has come (by NOW) are unknown again; a valid policy stays.
+ * Times a clock set back has left in the future are cut. */
 void facts_begin(struct facts *f, int64_t now);
 
 /* The policy in force at NOW: fetched, not past max_age. NULL otherwise. */
 const struct sts_policy *facts_policy(const struct facts *f, int64_t now);
 /* The policy of FROM becomes TO's when it is the later one and in force at NOW; FROM has none then. */
 void facts_take_later_policy(struct facts *to, struct facts *from, int64_t now);
-/* The first second in which the policy is no longer in force; INT64_MAX without one. A policy of max_age 0 still serves the
- * question it was fetched for: it lives a second. */
+/* The first second in which the policy is no longer in force; INT64_MAX without one. A policy of max_age 0 still
+ * serves the question it was fetched for: it lives a second. */
 int64_t facts_policy_end(const struct facts *f);
 /* End of the hold-off after a failed fetch for the live TXT id; 0 when there is none. */
 int64_t facts_holdoff_end(const struct facts *f);
-/* Everything the verdict waits for is known. A due fetch is waited for until facts_policy_overdue(), a refresh never. */
+/* Everything the verdict waits for is known. A due fetch is waited for until facts_policy_overdue(), a refresh never.
+ * */
 bool facts_ready(const struct facts *f, int64_t now);
 /* A fetch is due: TXT id new or no valid policy, and no hold-off for this id; or refresh asked. */
 bool facts_fetch_due(const struct facts *f, int64_t now);

@@ -13,9 +13,10 @@
 #include "base/cur.h"
 #include "base/sbuf.h"
 
-bool hdr_skip_cfws(struct cur *c);                     /* [CFWS], nested comments; false: an unterminated comment */
+bool hdr_skip_cfws(struct cur *c);                       /* [CFWS], nested comments; false: an unterminated comment */
 bool hdr_quoted_string(struct cur *c, struct sbuf *out); /* its content, unescaped; OUT may be NULL */
-bool hdr_dot_atom(struct cur *c, struct sbuf *out);      /* atom *("." atom) with obs CFWS around the dots; UTF-8 allowed (RFC 6532) */
+bool hdr_dot_atom(struct cur *c,
+		  struct sbuf *out); /* atom *("." atom) with obs CFWS around the dots; UTF-8 allowed (RFC 6532) */
 bool hdr_domain_literal(struct cur *c, struct sbuf *out);
 
 #endif

@@ -17,7 +17,7 @@
 /* As in services(5), with their aliases: an unknown one would leave the next hop's policy unasked for. */
 static const struct name_code services[] = {
     {"smtp", PORT_SMTP}, {"mail", PORT_SMTP}, {"submission", 587}, {"submissions", 465},
-    {"ssmtp", 465}, {"smtps", 465}, {"urd", 465}, {NULL, 0},
+    {"ssmtp", 465},      {"smtps", 465},      {"urd", 465},        {NULL, 0},
 };
 
 /* port = *5DIGIT / service name; 0 when it is neither. An empty one is Postfix's default ("[host]:" is valid there). */

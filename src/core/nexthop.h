@@ -25,13 +25,14 @@ enum nexthop_kind {
 
 struct nexthop {
 	enum nexthop_kind kind;
-	uint16_t port;           /* 25 when not given */
+	uint16_t port;            /* 25 when not given */
 	char domain[DOMAIN_SIZE]; /* DOMAIN and HOST: the name; PARENT: with its leading dot; else "" */
-	char key[NEXTHOP_SIZE];  /* canonical text; OTHER: "" */
+	char key[NEXTHOP_SIZE];   /* canonical text; OTHER: "" */
 };
 
-/* Reads RAW; whatever cannot be a next hop is NEXTHOP_OTHER. The service names of mail in services(5) are ports too (smtp,
- * mail, submission, submissions, smtps, ssmtp, urd); an empty port is 25. Never fails: every key has an answer. */
+/* Reads RAW; whatever cannot be a next hop is NEXTHOP_OTHER. The service names of mail in services(5) are ports too
+ * (smtp, mail, submission, submissions, smtps, ssmtp, urd); an empty port is 25. Never fails: every key has an answer.
+ * */
 void nexthop_parse(struct nexthop *out, const char *raw, size_t len);
 
 #endif

@@ -14,10 +14,10 @@
 #include "core/plan_host.h"
 
 const struct name_code ask_kind_names[] = {
-    {"shared", ASK_SHARED}, {"mx", ASK_MX},
-    {"txt", ASK_TXT}, {"host", ASK_HOST},
+    {"shared", ASK_SHARED},     {"mx", ASK_MX},
+    {"txt", ASK_TXT},           {"host", ASK_HOST},
     {"policy-a", ASK_POLICY_A}, {"policy-aaaa", ASK_POLICY_AAAA},
-    {"policy", ASK_POLICY}, {NULL, 0},
+    {"policy", ASK_POLICY},     {NULL, 0},
 };
 
 static struct ask *add(struct plan *p, enum ask_kind kind)

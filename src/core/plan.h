@@ -2,11 +2,11 @@
  * plan.h - the pure planner: what is still to ask before a verdict, and what to do with an answer.
  *
  * Driver's loop, whatever the driver (event loop, blocking, script):
- *     plan_next(f, now, &p): start every ask in p; when p.ready, the facts decide; when nothing is on its way, the job is done.
+ *     plan_next(f, now, &p): start every ask in p; when p.ready, the facts decide; when p.idle, the job is over.
  *     each answer: plan_take_*(f, ask, answer, now), then plan_next() again. The order of arrival does not matter.
- * Rounds: shared facts (Redis); MX and _mta-sts TXT; A of the MX hosts and, when a fetch is due, the addresses of mta-sts.DOMAIN;
- * TLSA, and the policy. Hosts behind an insecure MX RRset are still asked: row 11 of the decision table wants to know
- * (RFC 7672 s2.2.1 leaves it optional).
+ * Rounds: shared facts (Redis); MX and _mta-sts TXT; A of the MX hosts and, when a fetch is due, the addresses of
+ * mta-sts.DOMAIN; TLSA, and the policy. Hosts behind an insecure MX RRset are still asked: row 11 of the decision
+ * table wants to know (RFC 7672 s2.2.1 leaves it optional).
  */
 #ifndef TLSMODE_CORE_PLAN_H
 #define TLSMODE_CORE_PLAN_H
@@ -18,21 +18,21 @@
 #include "core/facts.h"
 
 enum ask_kind {
-	ASK_SHARED,      /* both hashes of Redis: plan_take_shared() */
-	ASK_MX,          /* DNS: plan_take_answer() */
-	ASK_TXT,         /* DNS, _mta-sts.<policy domain> */
-	ASK_HOST,        /* DNS, one step of host[HOST] */
-	ASK_POLICY_A,    /* DNS, mta-sts.<policy domain> */
+	ASK_SHARED,   /* both hashes of Redis: plan_take_shared() */
+	ASK_MX,       /* DNS: plan_take_answer() */
+	ASK_TXT,      /* DNS, _mta-sts.<policy domain> */
+	ASK_HOST,     /* DNS, one step of host[HOST] */
+	ASK_POLICY_A, /* DNS, mta-sts.<policy domain> */
 	ASK_POLICY_AAAA,
-	ASK_POLICY       /* HTTPS from facts->sts.address[]: plan_take_policy() */
+	ASK_POLICY /* HTTPS from facts->sts.address[]: plan_take_policy() */
 };
 extern const struct name_code ask_kind_names[];
 
 struct ask {
 	enum ask_kind kind;
-	size_t host;             /* ASK_HOST: index */
-	enum rr_type type;       /* DNS asks */
-	char name[DOMAIN_SIZE];  /* DNS: owner name; ASK_POLICY: the policy host, mta-sts.<policy domain> */
+	size_t host;            /* ASK_HOST: index */
+	enum rr_type type;      /* DNS asks */
+	char name[DOMAIN_SIZE]; /* DNS: owner name; ASK_POLICY: the policy host, mta-sts.<policy domain> */
 };
 
 #define PLAN_ASKS_MAX (FACTS_HOSTS_MAX + 6)
@@ -44,8 +44,8 @@ struct plan {
 	struct ask ask[PLAN_ASKS_MAX]; /* to be started now, each exactly once */
 };
 
-/* What to ask at NOW (wall seconds). Marks what it gives out as on its way. Names longer than DNS allows are answered here:
- * an _mta-sts name of over 253 octets is "no MTA-STS", a TLSA name "none". */
+/* What to ask at NOW (wall seconds). Marks what it gives out as on its way. Names longer than DNS allows are answered
+ * here: an _mta-sts name of over 253 octets is "no MTA-STS", a TLSA name "none". */
 void plan_next(struct facts *f, int64_t now, struct plan *out);
 
 /* The answer to a DNS ask. */
@@ -62,7 +62,8 @@ struct policy_result {
 };
 void plan_take_policy(struct facts *f, const struct policy_result *result, int64_t now);
 
-/* The fetch under way ends without a result of ours: another node made it, and facts_text_take_sts() took what it found. */
+/* The fetch under way ends without a result of ours: another node made it, and facts_text_take_sts() took what it
+ * found. */
 void plan_policy_elsewhere(struct facts *f);
 
 #endif

@@ -10,8 +10,8 @@
 #include "base/sbuf.h"
 
 const struct name_code rr_status_names[] = {
-    {"ok", RR_OK},	 {"nodata", RR_NODATA}, {"nxdomain", RR_NXDOMAIN},
-    {"error", RR_ERROR}, {"bogus", RR_BOGUS},	{NULL, 0},
+    {"ok", RR_OK},       {"nodata", RR_NODATA}, {"nxdomain", RR_NXDOMAIN},
+    {"error", RR_ERROR}, {"bogus", RR_BOGUS},   {NULL, 0},
 };
 
 const struct name_code rr_type_names[] = {

@@ -31,8 +31,8 @@ struct rr_rdata {
 
 struct rr_answer {
 	enum rr_status status;
-	bool secure;   /* the whole chain, or the proof of absence, validated */
-	uint32_t ttl;  /* seconds; for absence the negative TTL (RFC 2308 s5); 0 for ERROR and BOGUS */
+	bool secure;             /* the whole chain, or the proof of absence, validated */
+	uint32_t ttl;            /* seconds; for absence the negative TTL (RFC 2308 s5); 0 for ERROR and BOGUS */
 	char canon[DOMAIN_SIZE]; /* owner after all CNAMEs, canonical; "" when there was no CNAME */
 	size_t count;
 	const struct rr_rdata *rdata;
@@ -43,8 +43,9 @@ extern const struct name_code rr_status_names[]; /* ok nodata nxdomain error bog
 extern const struct name_code rr_type_names[];
 
 /* Each reads one RDATA; false when it is malformed. */
-bool rr_mx(const struct rr_rdata *rd, uint16_t *pref, char host[DOMAIN_SIZE]); /* host "" for the root: null MX, RFC 7505 */
-bool rr_name(const struct rr_rdata *rd, char name[DOMAIN_SIZE]);               /* CNAME and other single names */
+bool rr_mx(const struct rr_rdata *rd, uint16_t *pref,
+	   char host[DOMAIN_SIZE]);                              /* host "" for the root: null MX, RFC 7505 */
+bool rr_name(const struct rr_rdata *rd, char name[DOMAIN_SIZE]); /* CNAME and other single names */
 bool rr_address(const struct rr_rdata *rd, enum rr_type type, char *out, size_t size); /* A, AAAA as text */
 /* TXT: its character-strings joined without space (RFC 7208 s3.3, RFC 8461 s3.1). Length, or -1 when malformed or
  * longer than SIZE - 1; OUT is terminated but may contain NUL octets of the record. */

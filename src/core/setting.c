@@ -139,7 +139,7 @@ static bool read_note(struct setting *s, const char *value, size_t len)
 static const struct field {
 	const char *name;
 	unsigned kinds; /* that have it */
-	unsigned has;	/* enum setting_has */
+	unsigned has;   /* enum setting_has */
 	bool (*read)(struct setting *s, const char *value, size_t len);
 	const char *expect;  /* "is not ..." */
 	const char *read_as; /* what a bad value means */

@@ -181,7 +181,8 @@ void settings_each(const struct settings *s,
 }
 
 bool settings_walk(const struct settings *s, struct settings_walk *w, size_t count,
-    void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg), void *arg)
+		   void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg),
+		   void *arg)
 {
 	struct each e = {(enum setting_kind)w->kind, fn, arg};
 	struct hmap_walk at = {w->at, w->shape};

@@ -22,7 +22,7 @@ enum setting_kind { SETTING_SENDER, SETTING_RCPT, SETTING_EXCEPT };
 extern const struct name_code setting_kind_names[]; /* sender rcpt except */
 
 #define SETTING_NAME_SIZE NEXTHOP_SIZE
-#define SETTING_VIA_MAX 63    /* octets of a transport family */
+#define SETTING_VIA_MAX 63     /* octets of a transport family */
 #define SETTING_MATCH_MAX 1000 /* octets of a match list */
 #define SETTING_VALUE_MAX 2000 /* octets of any value; a longer one is a bad value */
 
@@ -37,10 +37,10 @@ enum setting_has {
 	SETTING_HAS_NOTE = 1 << 7
 };
 
-/* One key, read. Strict reading of bad values: mode -> enforced; match -> one that nothing satisfies (match = "");
- * an exception's value -> the exception is not made; for -> opportunistic; via -> not there. But for via and note, a bad
- * value is in force in that reading: it hides what a farther key says. Names of fields are lower case; the case of values does
- * not matter, except that via keeps its own, as names in master.cf do. */
+/* One key, read. Strict reading of bad values: mode -> enforced; match -> one that nothing satisfies (match = ""); an
+ * exception's value -> the exception is not made; for -> opportunistic; via -> not there. But for via and note, a bad
+ * value is in force in that reading: it hides what a farther key says. Names of fields are lower case; the case of
+ * values does not matter, except that via keeps its own, as names in master.cf do. */
 struct setting {
 	unsigned has;     /* SETTING_HAS_*: fields with a value in force, strictly read ones too */
 	unsigned bad;     /* SETTING_HAS_*: fields whose value nobody understands */
@@ -48,7 +48,8 @@ struct setting {
 	enum mode mode;
 	bool dane_ignore, sts_ignore, plaintext_allow, for_all;
 	char via[SETTING_VIA_MAX + 1];
-	char match[SETTING_MATCH_MAX + 1]; /* canonical, ':' between names, ".x" for subdomains; "" with HAS_MATCH: nothing matches */
+	char match[SETTING_MATCH_MAX +
+		   1];      /* canonical, ':' between names, ".x" for subdomains; "" with HAS_MATCH: nothing matches */
 	int64_t ends_at_ms; /* wall clock; 0: no end */
 };
 
@@ -57,17 +58,19 @@ void setting_init(struct setting *s);
 /* Takes one field as Redis has it into S. False when it is bad or unknown: then *COMPLAINT (caller's storage of at
  * least 160 octets, a sentence that names the field and the value as read) is filled. S is read strictly either way. */
 bool setting_field(struct setting *s, enum setting_kind kind, const char *field, size_t field_len, const char *value,
-    size_t value_len, char *complaint, size_t complaint_size);
+		   size_t value_len, char *complaint, size_t complaint_size);
 
 /* The canonical name of a key: a domain, ".domain", "*", for senders "<>", for rcpt and except also a next hop.
  * False with a static *REASON when it is none; people get this on `tlsmode domain set`, the mirror logs it. */
-bool setting_name_canon(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len, const char **reason);
+bool setting_name_canon(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len,
+			const char **reason);
 
 /* ---- the table of all settings ---- */
 struct settings;
 struct settings *settings_new(void);
 void settings_free(struct settings **s);
-/* The same in pieces of about COUNT; true while there is more. *AT is 0 at first; nothing else may be done with *S meanwhile. */
+/* The same in pieces of about COUNT; true while there is more. *AT is 0 at first; nothing else may be done with *S
+ * meanwhile. */
 bool settings_free_some(struct settings **s, size_t *at, size_t count);
 
 /* Puts a copy of VALUE under KIND and canonical NAME, replacing what was there. */
@@ -77,28 +80,31 @@ bool settings_get(const struct settings *s, enum setting_kind kind, const char *
 size_t settings_count(const struct settings *s);
 size_t settings_count_kind(const struct settings *s, enum setting_kind kind);
 void settings_each(const struct settings *s,
-    void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg), void *arg);
+		   void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg),
+		   void *arg);
 
-/* The same in pieces of about COUNT, while S may change in between (hmap.h): true while there are more. *W is zero at first, or
- * all zero but for the kind to begin with. */
+/* The same in pieces of about COUNT, while S may change in between (hmap.h): true while there are more. *W is zero at
+ * first, or all zero but for the kind to begin with. */
 struct settings_walk {
 	size_t at, shape;
 	int kind;
 };
 bool settings_walk(const struct settings *s, struct settings_walk *w, size_t count,
-    void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg), void *arg);
+		   void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg),
+		   void *arg);
 
-/* True when GONE of HAD keys is a loss that an operator must confirm: HAD >= 10 and GONE * 100 > HAD * GUARD_PERCENT. */
+/* True when GONE of HAD keys is a loss that an operator must confirm: HAD >= 10 and GONE * 100 > HAD * GUARD_PERCENT.
+ * */
 bool settings_guard_trips(size_t had, size_t gone, unsigned guard_percent);
 
 /* ---- merged answers ---- */
 struct sender_setting {
-	enum mode mode;            /* opportunistic when no key says otherwise */
+	enum mode mode;                   /* opportunistic when no key says otherwise */
 	char mode_key[SETTING_NAME_SIZE]; /* the key it came from, "" for none */
-	bool mode_bad;             /* read strictly from a value nobody understands */
+	bool mode_bad;                    /* read strictly from a value nobody understands */
 	char via[SETTING_VIA_MAX + 1];
 	char via_key[SETTING_NAME_SIZE];
-	int64_t valid_until_ms;    /* the earliest end of a key that was used; INT64_MAX: none ends */
+	int64_t valid_until_ms; /* the earliest end of a key that was used; INT64_MAX: none ends */
 };
 
 /* DOMAIN is canonical; "<>" for the null sender (not covered by "*"); "" for an address without a domain (only "*");
@@ -113,11 +119,12 @@ struct dest_setting {
 	char match_key[SETTING_NAME_SIZE];
 	bool dane_ignore, sts_ignore, plaintext_allow, for_all;
 	char except_key[SETTING_NAME_SIZE]; /* the closest except key that was used, "" for none */
-	bool named;                /* some rcpt or except key other than "*" applies (matters for keys that begin with a dot) */
+	bool named; /* some rcpt or except key other than "*" applies (matters for keys that begin with a dot) */
 	int64_t valid_until_ms;
 };
 
-/* The order for DEST: its key, without the port, its bare name, then ".parent"..., then "*". Literals: key, without port, "*". */
+/* The order for DEST: its key, without the port, its bare name, then ".parent"..., then "*". Literals: key, without
+ * port, "*". */
 void settings_dest(const struct settings *s, const struct nexthop *dest, int64_t now_ms, struct dest_setting *out);
 
 #endif

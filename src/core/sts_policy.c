@@ -13,7 +13,7 @@
 #include "base/xalloc.h"
 #include "core/sts_mx.h"
 
-#define MX_LINE_MIN 5	  /* octets of the shortest mx line: "mx:a" and its end */
+#define MX_LINE_MIN 5     /* octets of the shortest mx line: "mx:a" and its end */
 #define MAX_AGE_DIGITS 10 /* RFC 8461 s3.2: 1*10DIGIT */
 
 const struct name_code sts_mode_names[] = {

@@ -22,7 +22,8 @@ struct sts_policy {
 	enum sts_mode mode;
 	uint32_t max_age; /* seconds */
 	size_t mx_count;
-	char *mx;      /* mx_count patterns one after the other, each NUL-terminated: "mx.a.example" or "*.b.example", canonical,
+	char *
+	    mx; /* mx_count patterns one after the other, each NUL-terminated: "mx.a.example" or "*.b.example", canonical,
 	                  no duplicates, in the order published. Heap; NULL when there are none */
 	size_t mx_len; /* octets of mx, with the NULs */
 };
@@ -40,7 +41,8 @@ void sts_policy_copy(struct sts_policy *to, const struct sts_policy *from);
 /* Next pattern after LAST (NULL: the first), or NULL at the end. */
 const char *sts_policy_mx(const struct sts_policy *p, const char *last);
 
-/* RAW is a valid pattern (a name, or "*." and a name; not an address). Writes its canonical form. SIZE >= DOMAIN_SIZE + 2. */
+/* RAW is a valid pattern (a name, or "*." and a name; not an address). Writes its canonical form. SIZE >= DOMAIN_SIZE
+ * + 2. */
 bool sts_pattern_canon(char *out, size_t size, const char *raw, size_t len);
 /* "*" stands for exactly one left-most label. Both canonical. */
 bool sts_pattern_matches(const char *pattern, const char *host);

@@ -21,13 +21,13 @@ struct ctl {
 	const char *conf_file;
 	struct conf *conf; /* read before a command runs */
 	bool json;
-	enum mode as;		/* --as */
-	bool tlsrpt;		/* --tlsrpt */
+	enum mode as;           /* --as */
+	bool tlsrpt;            /* --tlsrpt */
 	enum setting_kind kind; /* sender, or --rcpt, --except */
-	int64_t ttl_ms;		/* --ttl; 0: not given */
-	bool no_ttl;		/* --no-ttl */
-	bool watch;		/* --watch */
-	redisContext *redis;	/* ctl_redis() */
+	int64_t ttl_ms;         /* --ttl; 0: not given */
+	bool no_ttl;            /* --no-ttl */
+	bool watch;             /* --watch */
+	redisContext *redis;    /* ctl_redis() */
 };
 
 /* Prints "tlsmode: ..." to standard error and returns CODE. */

@@ -25,7 +25,7 @@ enum option_bit {
 
 static const struct command {
 	const char *word, *second; /* second NULL: the command is one word */
-	int min, max;		   /* words behind them */
+	int min, max;              /* words behind them */
 	unsigned options;
 	int (*run)(struct ctl *ctl, int argc, char **args);
 	const char *usage, *help;

@@ -15,10 +15,10 @@ struct setting_key {
 	char name[SETTING_NAME_SIZE]; /* as it stands in the key */
 	char key[RKEY_SIZE];
 	bool exists;
-	json_t *fields;			  /* object of strings, as written */
-	struct setting read;		  /* as the daemons read it */
+	json_t *fields;                   /* object of strings, as written */
+	struct setting read;              /* as the daemons read it */
 	char complaints[COMPLAINTS_SIZE]; /* what nobody understands, "; " between; "" for nothing */
-	int64_t ttl_ms;			  /* -1: no end */
+	int64_t ttl_ms;                   /* -1: no end */
 };
 
 /* Reads the key NAME (as in Redis) of the kind asked for. False: no answer from Redis (printed). End it with

@@ -27,7 +27,7 @@ struct loader {
 	char *error;
 	size_t size;
 	bool failed;
-	bool in_file;	       /* past the defaults */
+	bool in_file;          /* past the defaults */
 	int line[MAX_OPTIONS]; /* where an option was given last; 0: it was not */
 };
 

@@ -87,11 +87,11 @@ struct conf {
 
 /* Whose files, accounts and groups must be there. The milter must not fail because it cannot read mapd's CA file. */
 enum conf_use {
-	CONF_USE_USER = 1 << 0,	  /* the account exists (only asked when we are root) */
+	CONF_USE_USER = 1 << 0,   /* the account exists (only asked when we are root) */
 	CONF_USE_REDIS = 1 << 1,  /* password_file and TLS files; without it redis.password is "" */
-	CONF_USE_DNS = 1 << 2,	  /* trust_anchor, root_hints */
-	CONF_USE_STS = 1 << 3,	  /* ca_file */
-	CONF_USE_MAPD = 1 << 4,	  /* mapd.socket_group, when mapd listens on a unix socket */
+	CONF_USE_DNS = 1 << 2,    /* trust_anchor, root_hints */
+	CONF_USE_STS = 1 << 3,    /* ca_file */
+	CONF_USE_MAPD = 1 << 4,   /* mapd.socket_group, when mapd listens on a unix socket */
 	CONF_USE_MILTER = 1 << 5, /* milter.socket_group, when the milter listens on a unix socket */
 	CONF_FOR_MAPD = CONF_USE_USER | CONF_USE_REDIS | CONF_USE_DNS | CONF_USE_STS | CONF_USE_MAPD,
 	CONF_FOR_MILTER = CONF_USE_USER | CONF_USE_REDIS | CONF_USE_MILTER

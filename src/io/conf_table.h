@@ -37,7 +37,7 @@ struct conf_option {
 	/* Is TEXT (each item of a list) a value? False: REASON says what is expected. NULL: anything goes. */
 	bool (*check)(const char *text, char *reason, size_t size);
 	enum conf_outside outside;
-	unsigned use;	  /* enum conf_use: who needs what is outside */
+	unsigned use;     /* enum conf_use: who needs what is outside */
 	const char *hint; /* what to do when it is not there, or NULL */
 	const char *help; /* one line */
 };

@@ -52,9 +52,9 @@ static const struct option {
     {"qname-minimisation:", "yes"},
 };
 
-/* libunbound counts a forwarder's timeouts for all names together. At a timeout of 12 s (or the maximum set, if lower) it holds the
- * forwarder itself for dead and refuses everybody's questions; doubling 376 ms, a few silent names bring it there within
- * 11.6 s without any answer. So it must forget sooner. */
+/* libunbound counts a forwarder's timeouts for all names together. At a timeout of 12 s (or the maximum set, if lower)
+ * it holds the forwarder itself for dead and refuses everybody's questions; doubling 376 ms, a few silent names bring
+ * it there within 11.6 s without any answer. So it must forget sooner. */
 static const struct option forward_options[] = {
     {"infra-cache-max-rtt:", "120000"},
     {"infra-host-ttl:", "10"},

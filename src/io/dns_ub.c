@@ -27,7 +27,7 @@ struct dns_query {
 	TAILQ_ENTRY(dns_query) link;
 	struct dns *dns;
 	struct event timer; /* the deadline; unused without a base */
-	int id;		    /* libunbound's */
+	int id;             /* libunbound's */
 	const char *failed; /* it could not even be asked: why */
 	dns_answer_fn *fn;
 	void *arg;
@@ -40,7 +40,7 @@ struct dns {
 	struct timeval timeout;
 	const struct timeval
 	    *common_timeout; /* libevent's: all deadlines are of one length, so a queue serves for a heap */
-	char late[64];	     /* why of a passed deadline */
+	char late[64];       /* why of a passed deadline */
 	TAILQ_HEAD(, dns_query) queries;
 	size_t pending;
 	bool processing; /* inside ub_process(): its callbacks may free us */

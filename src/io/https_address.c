@@ -40,10 +40,10 @@ struct prefix6 {
 
 /* Within 2000::/3, all that IANA has given out; nothing outside it is public. */
 static const struct prefix6 special6[] = {
-    {{0x20, 0x01, 0x00}, 23},	    /* IETF protocol assignments: Teredo, ORCHID, benchmarks */
+    {{0x20, 0x01, 0x00}, 23},       /* IETF protocol assignments: Teredo, ORCHID, benchmarks */
     {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation */
-    {{0x20, 0x02}, 16},		    /* 6to4 */
-    {{0x3f, 0xff, 0x00}, 20},	    /* documentation */
+    {{0x20, 0x02}, 16},             /* 6to4 */
+    {{0x3f, 0xff, 0x00}, 20},       /* documentation */
 };
 
 static const uint8_t nat64[12] = {0x00, 0x64, 0xff,

@@ -36,7 +36,7 @@ struct https_transfer {
 	X509_STORE *roots; /* borrowed */
 	char curl_error[CURL_ERROR_SIZE];
 	const char *refused; /* why the response was given up in the middle, or NULL */
-	bool encoded;	     /* a Content-Encoding, which we never asked for: what came is not text */
+	bool encoded;        /* a Content-Encoding, which we never asked for: what came is not text */
 	bool chunked;
 	bool notified; /* the server said close_notify */
 	size_t headers;

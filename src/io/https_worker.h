@@ -15,16 +15,16 @@
 
 /* In whose hands a job is; changes under the worker's lock. */
 enum https_job_state {
-	HTTPS_JOB_NEW,	   /* the caller's: not yet started, or taken back */
+	HTTPS_JOB_NEW,     /* the caller's: not yet started, or taken back */
 	HTTPS_JOB_QUEUED,  /* waits for its turn */
 	HTTPS_JOB_RUNNING, /* the fetch thread's */
-	HTTPS_JOB_DONE	   /* judged, to be taken */
+	HTTPS_JOB_DONE     /* judged, to be taken */
 };
 
 struct https_job {
 	struct https_transfer t; /* the caller fills target and limit_s */
 	/* the worker's */
-	TAILQ_ENTRY(https_job) queue;	/* in START, DROP or DONE */
+	TAILQ_ENTRY(https_job) queue;   /* in START, DROP or DONE */
 	TAILQ_ENTRY(https_job) running; /* in a lane */
 	enum https_job_state state;
 	bool dropped; /* in DROP */
@@ -45,7 +45,7 @@ void https_worker_pass(struct https_worker *w, struct https_job *j);
 /* Nobody wants J any more. True: it is the caller's again; false: it will be, by https_worker_take(). */
 bool https_worker_drop(struct https_worker *w, struct https_job *j);
 
-int https_worker_fd(const struct https_worker *w);	     /* readable: https_worker_take() has something */
+int https_worker_fd(const struct https_worker *w);           /* readable: https_worker_take() has something */
 struct https_job *https_worker_take(struct https_worker *w); /* a judged job, or NULL */
 
 #endif

@@ -18,7 +18,7 @@
 #include "io/setting_read.h"
 
 #define IN_FLIGHT_MAX 500 /* keys: Redis answers them in a millisecond or two */
-#define DISCARD_MAX 3	  /* times an overtaken answer is thrown away */
+#define DISCARD_MAX 3     /* times an overtaken answer is thrown away */
 
 /* queued -> in flight -> answered (gone, or queued again when overtaken) */
 struct key_read {
@@ -29,7 +29,7 @@ struct key_read {
 	bool urgent; /* waits in that queue */
 	bool in_flight;
 	bool overtaken; /* wanted again since it was sent */
-	bool dead;	/* given up while in flight: its replies are still to come */
+	bool dead;      /* given up while in flight: its replies are still to come */
 	unsigned discarded;
 };
 TAILQ_HEAD(read_queue, key_read);

@@ -37,8 +37,8 @@ void key_reads_free(struct key_reads **k);
 bool key_reads_want(struct key_reads *k, enum setting_kind kind, const char *name, bool bulk, struct batch *batch);
 /* Gives all up; nothing more is heard of them, nor of their batches. */
 void key_reads_abort(struct key_reads *k);
-size_t key_reads_waiting(const struct key_reads *k);	/* wishes not sent yet */
-size_t key_reads_bulk(const struct key_reads *k);	/* wishes made with BULK and not fulfilled */
+size_t key_reads_waiting(const struct key_reads *k);    /* wishes not sent yet */
+size_t key_reads_bulk(const struct key_reads *k);       /* wishes made with BULK and not fulfilled */
 unsigned long key_reads_bad(const struct key_reads *k); /* values read strictly so far */
 /* Takes a raw key name (complains about faulty ones); true: OUT is the canonical name. */
 bool key_reads_name(struct key_reads *k, char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw,

@@ -15,7 +15,7 @@
 struct listen_address {
 	struct sockaddr_storage addr;
 	socklen_t len;
-	bool local;	/* a unix socket */
+	bool local;     /* a unix socket */
 	char text[128]; /* as configured */
 };
 

@@ -24,9 +24,9 @@ struct mirror;
 
 enum mirror_state {
 	MIRROR_UNKNOWN, /* never filled: neither Redis nor a snapshot */
-	MIRROR_LIVE,	/* exact */
-	MIRROR_STALE,	/* last known; Redis is away or being re-read */
-	MIRROR_HELD	/* last known; a mass loss waits for the operator */
+	MIRROR_LIVE,    /* exact */
+	MIRROR_STALE,   /* last known; Redis is away or being re-read */
+	MIRROR_HELD     /* last known; a mass loss waits for the operator */
 };
 extern const struct name_code mirror_state_names[]; /* unknown live stale held */
 
@@ -60,10 +60,10 @@ const struct settings *mirror_read(struct mirror *m);
 void mirror_done(struct mirror *m);
 
 struct mirror_counts {
-	size_t settings, held;	  /* keys in force; of them only held by the guard */
+	size_t settings, held;    /* keys in force; of them only held by the guard */
 	unsigned long bad_values; /* values read strictly, seen so far */
-	unsigned long reloads;	  /* full re-reads */
-	int64_t loaded_at_ms;	  /* wall: last exact state; now, while LIVE */
+	unsigned long reloads;    /* full re-reads */
+	int64_t loaded_at_ms;     /* wall: last exact state; now, while LIVE */
 	size_t exceptions_without_end;
 };
 void mirror_counts(struct mirror *m, struct mirror_counts *out);

@@ -31,7 +31,7 @@ struct mirror {
 	int64_t load_started_ms;
 	/* the guard */
 	bool held;
-	bool vanished; /* a mass loss was announced: the next reading may find some of it back already */
+	bool vanished;       /* a mass loss was announced: the next reading may find some of it back already */
 	int64_t exact_at_ms; /* wall: when we last were exact, or since when we are not */
 	int64_t accept_ms,
 	    accept_raw; /* of the operator's key; a time in the future counts as when it was first seen */
@@ -42,7 +42,7 @@ struct mirror {
 	struct event *batch_timer;
 
 	struct event *ends_timer, *settle_timer, *daily_timer;
-	int64_t armed_ms;	 /* the end that ends_timer waits for */
+	int64_t armed_ms;        /* the end that ends_timer waits for */
 	int64_t clock_offset_ms; /* wall - mono: a step of the clock shows here */
 	struct snapshot_writer *writer;
 	char *snapshot;

@@ -12,7 +12,7 @@
 #include "base/xalloc.h"
 #include "io/mirror_priv.h"
 
-#define SETTLE_MS 2000	 /* with a snapshot at hand nobody waits longer for Redis */
+#define SETTLE_MS 2000   /* with a snapshot at hand nobody waits longer for Redis */
 #define SNAPSHOT_MS 5000 /* changes in so long are written at once */
 
 void mirror_touch(struct mirror *m)

@@ -11,7 +11,7 @@
 
 #include "base/xalloc.h"
 
-#define FREE_SLICE 256	/* hash buckets */
+#define FREE_SLICE 256  /* hash buckets */
 #define FREE_ASIDE 5000 /* keys; freeing a larger table would be felt in the loop */
 
 /* Not all at once: what one thread frees in a rush, malloc() of the others has to sort. */

@@ -17,13 +17,13 @@
 
 struct mirror_table {
 	pthread_rwlock_t lock;
-	struct settings *live;	  /* never NULL */
-	struct settings *next;	  /* or NULL: LIVE is all there is */
-	bool known;		  /* LIVE was filled once */
-	size_t common;		  /* keys in both */
+	struct settings *live;    /* never NULL */
+	struct settings *next;    /* or NULL: LIVE is all there is */
+	bool known;               /* LIVE was filled once */
+	size_t common;            /* keys in both */
 	unsigned long generation; /* how often LIVE was exchanged */
-	struct ends ends;	  /* of keys in either */
-	struct key_set endless;	  /* exceptions without an end */
+	struct ends ends;         /* of keys in either */
+	struct key_set endless;   /* exceptions without an end */
 };
 
 void mirror_table_init(struct mirror_table *t);
@@ -39,7 +39,7 @@ void mirror_table_remove_next(struct mirror_table *t, enum setting_kind kind, co
 bool mirror_table_has(const struct mirror_table *t, enum setting_kind kind, const char *name);
 
 void mirror_table_begin(struct mirror_table *t);    /* a new, empty NEXT */
-void mirror_table_drop(struct mirror_table *t);	    /* no NEXT */
+void mirror_table_drop(struct mirror_table *t);     /* no NEXT */
 void mirror_table_exchange(struct mirror_table *t); /* NEXT becomes LIVE */
 /* Keys of LIVE that NEXT lacks; 0 without a NEXT. */
 size_t mirror_table_gone(const struct mirror_table *t);

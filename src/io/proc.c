@@ -150,8 +150,8 @@ void proc_print_version(const char *program)
 	    " without TLS",
 #endif
 	    ub_version(), curl->version, LIBCURL_VERSION, OpenSSL_version(OPENSSL_VERSION));
-	printf("libidn2 %s (built with %s), jansson %s, libconfuse %s\n", idn2_check_version(NULL), IDN2_VERSION, JANSSON_VERSION,
-	       confuse_version);
+	printf("libidn2 %s (built with %s), jansson %s, libconfuse %s\n", idn2_check_version(NULL), IDN2_VERSION,
+	       JANSSON_VERSION, confuse_version);
 }
 
 size_t proc_files(size_t want)

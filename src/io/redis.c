@@ -24,8 +24,8 @@
 #define STEADY_MS 5000 /* up for so long: the next pause is the short one again */
 #define TICK_MS 500
 #define TICK_LATE_MS 1500 /* our own loop stood still: judge the peer at the next tick */
-#define IDLE_MS 1000	  /* nothing heard for so long: PING */
-#define DEAD_MS 2000	  /* an answer is owed for so long: a hung Redis gives no error */
+#define IDLE_MS 1000      /* nothing heard for so long: PING */
+#define DEAD_MS 2000      /* an answer is owed for so long: a hung Redis gives no error */
 #define NOTE_MS 60000
 
 struct refused {

@@ -17,7 +17,7 @@
 #include "io/redis_tls.h"
 
 #define RING_MIN 64
-#define TLS_READS 32	   /* reads per turn: bytes may wait inside the TLS layer, where poll() does not see them */
+#define TLS_READS 32       /* reads per turn: bytes may wait inside the TLS layer, where poll() does not see them */
 #define TLS_RETRY_US 10000 /* a TLS write that made no way may wait for a byte to read: look again */
 
 struct waiter {

@@ -24,7 +24,7 @@ static const struct {
 } fields[] = {
     {SETTING_HAS_MODE, "mode"}, {SETTING_HAS_VIA, "via"},   {SETTING_HAS_MATCH, "match"},
     {SETTING_HAS_DANE, "dane"}, {SETTING_HAS_STS, "sts"},   {SETTING_HAS_PLAINTEXT, "plaintext"},
-    {SETTING_HAS_FOR, "for"},	{SETTING_HAS_NOTE, "note"},
+    {SETTING_HAS_FOR, "for"},   {SETTING_HAS_NOTE, "note"},
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 

@@ -19,7 +19,7 @@ struct snapshot_info {
 
 enum snapshot_status {
 	SNAPSHOT_OK,
-	SNAPSHOT_NONE,	 /* no such file */
+	SNAPSHOT_NONE,   /* no such file */
 	SNAPSHOT_DAMAGED /* cannot be read, or is not what was written: WHY */
 };
 

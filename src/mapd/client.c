@@ -18,7 +18,7 @@
 #include "core/netstring.h"
 #include "core/sockmap.h"
 
-#define READS_PER_TURN 4  /* then others have their turn */
+#define READS_PER_TURN 4 /* then others have their turn */
 #define OUTPUT_FIRST 512
 #define OUTPUT_KEPT 16384 /* a larger output buffer is given back when it is empty */
 
@@ -188,7 +188,7 @@ void client_log_dropped(struct client *c, const char *reason, int64_t now_ms)
 
 	if (ratelimit_ok(&c->server->malformed_lines, now_ms, &suppressed))
 		log_warn("event=client_dropped reason=\"%s\" fd=%d requests=%lu suppressed=%lu", reason, c->fd,
-		    c->requests, suppressed);
+			 c->requests, suppressed);
 }
 
 void client_reject(struct client *c, const char *reason)

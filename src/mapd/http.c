@@ -102,7 +102,8 @@ static void on_accept_failed(struct evconnlistener *listener, void *arg)
 
 	(void)arg;
 	if (ratelimit_ok(&h->lines, tick_mono_ms(), &suppressed))
-		log_error("event=accept_failed listener=%s reason=\"%s\" suppressed=%lu", h->listen, strerror(error), suppressed);
+		log_error("event=accept_failed listener=%s reason=\"%s\" suppressed=%lu", h->listen, strerror(error),
+			  suppressed);
 	evconnlistener_disable(listener);
 	event_add(h->pause, &pause);
 }

@@ -53,26 +53,26 @@ struct job_owner {
 };
 
 struct job {
-	struct hmap_node node;	/* the owner's, by next hop key */
+	struct hmap_node node;  /* the owner's, by next hop key */
 	TAILQ_ENTRY(job) entry; /* the owner's, of jobs in the background */
 	struct job_waits waits; /* the owner's */
 	const struct job_owner *owner;
 	struct facts facts;
 
 	/* The owner's notes. */
-	unsigned marks;	 /* known_facts.h: what was to be read again when the job began */
-	unsigned stale;	 /* the same: what another node changed since */
+	unsigned marks;  /* known_facts.h: what was to be read again when the job began */
+	unsigned stale;  /* the same: what another node changed since */
 	unsigned unread; /* the same: Redis was away when it was to be read */
 	bool prefetch, refresh;
 	bool in_background;
-	bool told;		    /* on_ready was called for this round */
-	bool answered;		    /* somebody was given the facts */
-	bool news;		    /* facts changed since they were given or kept */
-	bool policy_news;	    /* also those of the domain's other next hops */
+	bool told;                  /* on_ready was called for this round */
+	bool answered;              /* somebody was given the facts */
+	bool news;                  /* facts changed since they were given or kept */
+	bool policy_news;           /* also those of the domain's other next hops */
 	bool dane_asked, sts_asked; /* by us, not read somewhere: worth sharing */
-	bool forgot;		    /* an operator made us forget the policy */
-	bool share_policy;	    /* Redis has lost our policy: share it again */
-	int64_t ends_by;	    /* prefetch: what ends by then (wall seconds) counts as ended */
+	bool forgot;                /* an operator made us forget the policy */
+	bool share_policy;          /* Redis has lost our policy: share it again */
+	int64_t ends_by;            /* prefetch: what ends by then (wall seconds) counts as ended */
 
 	/* job.c's own. */
 	struct backend *backend;
@@ -83,7 +83,7 @@ struct job {
 	bool kicked;
 	enum job_limit late;
 	int64_t started_ms, dns_by_ms, answer_by_ms; /* monotonic */
-	char was_id[STS_ID_SIZE];		     /* of the policy before the fetch; "" */
+	char was_id[STS_ID_SIZE];                    /* of the policy before the fetch; "" */
 	int64_t fetch_ms, sts_by_ms, fetch_by_ms;    /* when the fetch began (0: none), and its limits */
 };
 

@@ -17,7 +17,7 @@ struct block {
 	struct hmap_node node;
 	struct block *newer, *older;
 	uint32_t generation; /* of the last known_facts_mark_all() it has outlived */
-	uint32_t size;	     /* of all */
+	uint32_t size;       /* of all */
 	uint32_t sts_len;
 	uint8_t hops;
 	uint8_t marks;

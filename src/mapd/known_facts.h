@@ -40,7 +40,7 @@ enum known_mark {
 	KNOWN_MARK_ALL = 1 << 2   /* anything may have changed */
 };
 void known_facts_mark(struct known_facts *k, const char *domain, unsigned marks); /* nothing when DOMAIN is not known */
-void known_facts_mark_all(struct known_facts *k);				  /* takes no time */
+void known_facts_mark_all(struct known_facts *k);                                 /* takes no time */
 unsigned known_facts_marks(struct known_facts *k, const char *domain);
 void known_facts_unmark(struct known_facts *k, const char *domain);
 

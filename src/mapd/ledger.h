@@ -16,8 +16,8 @@
 #include "mapd/ratelimit.h"
 #include "mapd/refresh.h"
 
-/* A field of the sts hash that says: an operator wants all nodes to forget (`tlsmode cache forget`). A missing hash does
- * not say so. */
+/* A field of the sts hash that says: an operator wants all nodes to forget (`tlsmode cache forget`). A missing hash
+ * does not say so. */
 #define LEDGER_FORGOTTEN "forgotten"
 
 struct ledger {

@@ -75,8 +75,8 @@ static void listener_free(struct listener *li)
 	free(li);
 }
 
-static struct listener *listener_new(
-    struct listeners *l, const struct listen_address *a, const struct conf_mapd *conf, char *error, size_t size)
+static struct listener *listener_new(struct listeners *l, const struct listen_address *a, const struct conf_mapd *conf,
+				     char *error, size_t size)
 {
 	struct listener *li;
 	struct stat st;
@@ -182,7 +182,7 @@ static void take_pause(struct listener *li, int error)
 
 	if (ratelimit_ok(&li->set->lines, tick_wall_ms(), &suppressed))
 		log_error("event=accept_failed listener=%s reason=\"%s\" suppressed=%lu", li->address.text,
-		    strerror(error), suppressed);
+			  strerror(error), suppressed);
 	event_del(li->event);
 	event_add(li->pause, &pause);
 }

@@ -84,7 +84,7 @@ static void serve(struct mapd *m)
 	m->serving = true;
 	listeners_serve(m->listeners, m->base);
 	log_info("event=serving listeners=%zu settings=%s", listeners_count(m->listeners),
-	    names_name(mirror_state_names, (int)mirror_state(m->mirror)));
+		 names_name(mirror_state_names, (int)mirror_state(m->mirror)));
 	proc_ready();
 }
 
@@ -236,7 +236,7 @@ static int usage(void)
 {
 	fputs("usage: tlsmode-mapd [-c FILE] [-f] [-t] [-v]\n"
 	      "       tlsmode-mapd -V | --print-sample-config\n",
-	    stderr);
+	      stderr);
 	return EX_USAGE;
 }
 

@@ -66,8 +66,8 @@ void map_explain(struct mapd *m, const struct map_query *q)
 		map_ask_facts(m, q, &key.nexthop);
 }
 
-void map_explain_finish(
-    struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
+void map_explain_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+			const struct facts *facts)
 {
 	const struct settings *settings = mirror_read(m->mirror);
 	struct explain_key key;

@@ -85,8 +85,8 @@ static bool take_made(struct mapd *m, const struct map_query *q, const char *key
 	return true;
 }
 
-void map_policy_finish(
-    struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
+void map_policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+		       const struct facts *facts)
 {
 	if (mapd_settings_awaited(m))
 		reply_make(&m->reply, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);

@@ -64,7 +64,7 @@ static void answer_unknown(struct mapd *m, const struct map_query *q, const char
 
 	if (ratelimit_ok(&m->unknown_map_lines, tick_mono_ms(), &suppressed))
 		log_warn("event=unknown_map name=%s suppressed=%lu", log_quote(quoted, sizeof(quoted), name, len),
-		    suppressed);
+			 suppressed);
 	map_answer(m, q, SOCKMAP_TEMP, "unknown map name");
 }
 

@@ -32,8 +32,8 @@ struct map_row {
 	/* Answers Q with map_answer() or map_reply(), or asks for facts with map_ask_facts(). */
 	void (*handle)(struct mapd *m, const struct map_query *q);
 	/* Makes M->reply once the facts are there; Q->client is NULL. */
-	void (*finish)(
-	    struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts);
+	void (*finish)(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+		       const struct facts *facts);
 	enum mode mode; /* policy maps */
 	bool tlsrpt;
 };
@@ -52,11 +52,11 @@ void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexth
 
 /* map_policy.c */
 void map_policy(struct mapd *m, const struct map_query *q);
-void map_policy_finish(
-    struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts);
+void map_policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+		       const struct facts *facts);
 void map_sts(struct mapd *m, const struct map_query *q);
-void map_sts_finish(
-    struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts);
+void map_sts_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+		    const struct facts *facts);
 void map_refusal(struct mapd *m, const struct map_query *q);
 
 /* map_sender.c */
@@ -65,8 +65,8 @@ void map_mode(struct mapd *m, const struct map_query *q);
 
 /* map_explain.c */
 void map_explain(struct mapd *m, const struct map_query *q);
-void map_explain_finish(
-    struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts);
+void map_explain_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+			const struct facts *facts);
 
 /* status.c */
 void map_status(struct mapd *m, const struct map_query *q);

@@ -45,40 +45,40 @@ static const struct row {
     [METRIC_WAITING] = {"requests_waiting", "", GAUGE, "requests_waiting", "Requests that are not answered yet."},
     [METRIC_ACCEPTED] = {"connections_total", "", COUNTER, "connections", "Connections taken."},
     [METRIC_CLIENTS_REFUSED] = {"connections_refused_total", "", COUNTER, "connections_refused",
-	"Connections closed at once (max_clients)."},
+				"Connections closed at once (max_clients)."},
     [METRIC_MALFORMED] = {"malformed_total", "", COUNTER, "malformed",
-	"Connections ended for bytes that are no request."},
+			  "Connections ended for bytes that are no request."},
     [METRIC_STALLED] = {"stalled_total", "", COUNTER, "stalled",
-	"Connections ended for a request or answers left half done."},
+			"Connections ended for a request or answers left half done."},
     [METRIC_CACHE_HITS] = {"cache_hits_total", "", COUNTER, "cache_hits", "Policy answers that were ready."},
     [METRIC_CACHE_MISSES] = {"cache_misses_total", "", COUNTER, "cache_misses",
-	"Policy answers that had to be decided."},
+			     "Policy answers that had to be decided."},
     [METRIC_CACHE_ENTRIES] = {"cache_entries", "", GAUGE, "cache_entries", "Next hops with ready answers."},
     [METRIC_CACHE_BYTES] = {"cache_bytes", "", GAUGE, "cache_bytes", "Octets they take."},
     [METRIC_CACHE_EVICTED] = {"cache_evicted_total", "", COUNTER, "cache_evicted",
-	"Next hops that went for want of room."},
+			      "Next hops that went for want of room."},
     [METRIC_JOBS] = {"jobs", "", GAUGE, "jobs", "Next hops being resolved."},
     [METRIC_JOBS_STARTED] = {"jobs_started_total", "", COUNTER, "jobs_started", "Resolutions begun."},
     [METRIC_JOBS_REFUSED] = {"jobs_refused_total", "", COUNTER, "jobs_refused", "Resolutions not begun (max_jobs)."},
     [METRIC_JOBS_TIMED_OUT] = {"jobs_timed_out_total", "", COUNTER, "jobs_timed_out",
-	"Resolutions decided at their deadline."},
+			       "Resolutions decided at their deadline."},
     [METRIC_JOBS_GIVEN_UP] = {"jobs_given_up_total", "", COUNTER, "jobs_given_up",
-	"Resolutions in the background that made room for others."},
+			      "Resolutions in the background that made room for others."},
     [METRIC_KNOWN] = {"facts", "", GAUGE, "facts", "Domains whose facts are at hand."},
     [METRIC_KNOWN_BYTES] = {"facts_bytes", "", GAUGE, "facts_bytes", "Octets they take."},
     [METRIC_KNOWN_EVICTED] = {"facts_evicted_total", "", COUNTER, "facts_evicted",
-	"Domains whose facts went for want of room."},
+			      "Domains whose facts went for want of room."},
     [METRIC_POLICIES] = {"policies", "", GAUGE, "policies", "Of them with an MTA-STS policy in force."},
     [METRIC_FETCHES] = {"fetches", "", GAUGE, "fetches", "MTA-STS policies being fetched."},
     [METRIC_FETCHES_OK] = {"fetches_total", "result=\"ok\"", COUNTER, "fetches_ok", "MTA-STS policy fetches."},
     [METRIC_FETCHES_FAILED] = {"fetches_total", "result=\"failed\"", COUNTER, "fetches_failed", ""},
     [METRIC_REFRESHED] = {"policies_refreshed_total", "", COUNTER, "policies_refreshed",
-	"MTA-STS policies fetched anew before their end."},
+			  "MTA-STS policies fetched anew before their end."},
     [METRIC_DNS_PENDING] = {"dns_pending", "", GAUGE, "dns_pending", "DNS questions on their way."},
     [METRIC_HTTPS_PENDING] = {"https_pending", "", GAUGE, "https_pending", "HTTPS transfers on their way or waiting."},
     [METRIC_REDIS_UP] = {"redis_up", "", GAUGE, "redis_up", "1: both connections to Redis work."},
     [METRIC_REDIS_RECONNECTS] = {"redis_reconnects_total", "", COUNTER, "redis_reconnects",
-	"Times Redis was connected to again."},
+				 "Times Redis was connected to again."},
     [METRIC_SETTINGS_UNKNOWN] = {"settings_state", "state=\"unknown\"", GAUGE, NULL, "1: the state of the settings."},
     [METRIC_SETTINGS_LIVE] = {"settings_state", "state=\"live\"", GAUGE, NULL, ""},
     [METRIC_SETTINGS_STALE] = {"settings_state", "state=\"stale\"", GAUGE, NULL, ""},
@@ -86,29 +86,29 @@ static const struct row {
     [METRIC_SETTINGS] = {"settings", "", GAUGE, "settings", "Settings in force."},
     [METRIC_SETTINGS_HELD_KEYS] = {"settings_held", "", GAUGE, "settings_held", "Of them held since a mass loss."},
     [METRIC_SETTINGS_BAD] = {"settings_bad_values_total", "", COUNTER, "settings_bad_values",
-	"Values nobody understands, read strictly."},
+			     "Values nobody understands, read strictly."},
     [METRIC_SETTINGS_RELOADS] = {"settings_reloads_total", "", COUNTER, "settings_reloads",
-	"Times all settings were read."},
+				 "Times all settings were read."},
     [METRIC_SETTINGS_LOADED_AT] = {"settings_loaded_timestamp_seconds", "", GAUGE, "settings_loaded_at",
-	"When the settings were last exact."},
+				   "When the settings were last exact."},
     [METRIC_EXCEPTIONS_WITHOUT_END] = {"exceptions_without_end", "", GAUGE, "exceptions_without_end",
-	"Exceptions in force that never expire."},
+				       "Exceptions in force that never expire."},
     [METRIC_EXCEPT_DANE_USED] = {"exceptions_used_total", "exception=\"dane\"", COUNTER, "exceptions_used_dane",
-	"Verdicts that an exception weakened."},
+				 "Verdicts that an exception weakened."},
     [METRIC_EXCEPT_STS_USED] = {"exceptions_used_total", "exception=\"sts\"", COUNTER, "exceptions_used_sts", ""},
     [METRIC_EXCEPT_PLAINTEXT_USED] = {"exceptions_used_total", "exception=\"plaintext\"", COUNTER,
-	"exceptions_used_plaintext", ""},
+				      "exceptions_used_plaintext", ""},
     [METRIC_VERDICTS_TEMP] = {"verdicts_temp_total", "", COUNTER, "verdicts_temp", "Policy verdicts that defer mail."},
     [METRIC_REFUSALS] = {"refusals_total", "", COUNTER, "refusals", "Refusals that were made permanent (5.7.10)."},
     [METRIC_REFUSAL_HOSTS] = {"refusal_hosts", "", GAUGE, "refusal_hosts",
-	"MX hosts whose strict answers are remembered."},
+			      "MX hosts whose strict answers are remembered."},
     [METRIC_CONF_RELOADS] = {"conf_reloads_total", "result=\"ok\"", COUNTER, "conf_reloads", "Configuration reloads."},
     [METRIC_CONF_RELOADS_FAILED] = {"conf_reloads_total", "result=\"failed\"", COUNTER, "conf_reloads_failed", ""},
 };
 
 static const int64_t bucket_ms[METRIC_BUCKETS] = {1, 2, 5, 10, 20, 50, 100, 250, 500, 1000, 2500, 10000};
-static const char *const bucket_text[METRIC_BUCKETS] = {
-    "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "10"};
+static const char *const bucket_text[METRIC_BUCKETS] = {"0.001", "0.002", "0.005", "0.01", "0.02", "0.05",
+							"0.1",   "0.25",  "0.5",   "1",    "2.5",  "10"};
 
 const char *metric_json_name(enum metric metric)
 {
@@ -200,9 +200,9 @@ static void format_rows(const struct metrics *metrics, struct evbuffer *out)
 
 		if (r->help[0])
 			format_head(out, r->name, r->help, r->type == COUNTER ? "counter" : "gauge");
-		evbuffer_add_printf(out,
-		    r->labels[0] ? "tlsmode_mapd_%s{%s} %" PRIu64 "\n" : "tlsmode_mapd_%s%s %" PRIu64 "\n", r->name,
-		    r->labels, metrics->value[i]);
+		evbuffer_add_printf(
+		    out, r->labels[0] ? "tlsmode_mapd_%s{%s} %" PRIu64 "\n" : "tlsmode_mapd_%s%s %" PRIu64 "\n",
+		    r->name, r->labels, metrics->value[i]);
 	}
 }
 
@@ -215,7 +215,7 @@ static void format_requests(const struct metrics *metrics, struct evbuffer *out)
 	for (int map = 0; map < MAP_IDS; map++)
 		for (int r = SOCKMAP_OK; r <= SOCKMAP_TEMP; r++)
 			evbuffer_add_printf(out, "tlsmode_mapd_requests_total{map=\"%s\",result=\"%s\"} %" PRIu64 "\n",
-			    map_id_names[map], result[r], metrics->requests[map][r]);
+					    map_id_names[map], result[r], metrics->requests[map][r]);
 }
 
 static void format_histogram(const struct metrics *metrics, struct evbuffer *out)
@@ -226,10 +226,10 @@ static void format_histogram(const struct metrics *metrics, struct evbuffer *out
 	for (size_t i = 0; i <= METRIC_BUCKETS; i++) {
 		sum += metrics->bucket[i];
 		evbuffer_add_printf(out, "tlsmode_mapd_wait_seconds_bucket{le=\"%s\"} %" PRIu64 "\n",
-		    i < METRIC_BUCKETS ? bucket_text[i] : "+Inf", sum);
+				    i < METRIC_BUCKETS ? bucket_text[i] : "+Inf", sum);
 	}
 	evbuffer_add_printf(out, "tlsmode_mapd_wait_seconds_sum %" PRIu64 ".%03" PRIu64 "\n", metrics->waited_ms / 1000,
-	    metrics->waited_ms % 1000);
+			    metrics->waited_ms % 1000);
 	evbuffer_add_printf(out, "tlsmode_mapd_wait_seconds_count %" PRIu64 "\n", sum);
 }
 

@@ -46,14 +46,14 @@ static bool changed_since(const char *file, time_t when)
 static bool same_dns(const struct mapd *m, const struct conf_dns *a, const struct conf_dns *b)
 {
 	return same_list(&a->forward, &b->forward) && strcmp(a->root_hints, b->root_hints) == 0 &&
-	    strcmp(a->trust_anchor, b->trust_anchor) == 0 && a->timeout_s == b->timeout_s &&
-	    !changed_since(b->trust_anchor, m->dns_since) && !changed_since(b->root_hints, m->dns_since);
+	       strcmp(a->trust_anchor, b->trust_anchor) == 0 && a->timeout_s == b->timeout_s &&
+	       !changed_since(b->trust_anchor, m->dns_since) && !changed_since(b->root_hints, m->dns_since);
 }
 
 static bool same_sts(const struct mapd *m, const struct conf_sts *a, const struct conf_sts *b)
 {
-	return strcmp(a->ca_file, b->ca_file) == 0 && a->allow_private == b->allow_private && a->timeout_s == b->timeout_s &&
-	    !changed_since(b->ca_file, m->https_since);
+	return strcmp(a->ca_file, b->ca_file) == 0 && a->allow_private == b->allow_private &&
+	       a->timeout_s == b->timeout_s && !changed_since(b->ca_file, m->https_since);
 }
 
 static void parts_drop(struct mapd *m, struct parts *p)
@@ -87,7 +87,8 @@ static bool parts_make(struct mapd *m, struct parts *p, char *error, size_t size
 		return false;
 	p->dns = same_dns(m, &m->conf->dns, &p->conf->dns) ? m->dns : dns_new(m->base, &p->conf->dns, error, size);
 	if (p->dns)
-		p->https = same_sts(m, &m->conf->sts, &p->conf->sts) ? m->https : https_new(m->base, &p->conf->sts, error, size);
+		p->https = same_sts(m, &m->conf->sts, &p->conf->sts) ? m->https
+								     : https_new(m->base, &p->conf->sts, error, size);
 	if (p->https && open_http(m, p, error, size) && listeners_prepare(m->listeners, &p->conf->mapd, error, size))
 		return true;
 	parts_drop(m, p);
@@ -142,5 +143,5 @@ void reload(struct mapd *m)
 	take(m, &parts);
 	m->metrics.value[METRIC_CONF_RELOADS]++;
 	log_info("event=reloaded conf=%s listeners=%zu ms=%lld", m->conf->file, listeners_count(m->listeners),
-	    (long long)(tick_mono_ms() - begun_ms));
+		 (long long)(tick_mono_ms() - begun_ms));
 }

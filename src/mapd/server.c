@@ -100,7 +100,7 @@ void server_add(struct server *s, int fd)
 		s->counts.refused++;
 		if (ratelimit_ok(&s->refused_lines, tick_wall_ms(), &suppressed))
 			log_warn("event=client_refused reason=\"max_clients reached\" clients=%zu suppressed=%lu",
-			    s->counts.clients, suppressed);
+				 s->counts.clients, suppressed);
 		close(fd);
 		return;
 	}

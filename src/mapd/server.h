@@ -35,8 +35,8 @@ extern const struct server_limits server_default_limits; /* 10000, 64, 256 KiB, 
 /* One request. PAYLOAD is borrowed for the call. NOW_MS is the wall clock at the start of the loop's turn. */
 typedef void server_request_fn(struct client *c, const char *payload, size_t len, int64_t now_ms, void *arg);
 
-struct server *server_new(
-    struct event_base *base, const struct server_limits *limits, server_request_fn *fn, void *arg);
+struct server *server_new(struct event_base *base, const struct server_limits *limits, server_request_fn *fn,
+			  void *arg);
 void server_free(struct server **s); /* closes all at once */
 void server_set_max_clients(struct server *s, size_t max_clients);
 

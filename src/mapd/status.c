@@ -84,8 +84,8 @@ static json_t *counters_json(const struct metrics *metrics)
 
 	for (int i = 0; i < METRICS; i++)
 		if (metric_json_name((enum metric)i))
-			json_object_set_new(
-			    o, metric_json_name((enum metric)i), json_integer((json_int_t)metrics->value[i]));
+			json_object_set_new(o, metric_json_name((enum metric)i),
+					    json_integer((json_int_t)metrics->value[i]));
 	return o;
 }
 
@@ -97,8 +97,8 @@ static json_t *requests_json(const struct metrics *metrics)
 		const uint64_t *r = metrics->requests[map];
 
 		json_object_set_new(o, map_id_names[map],
-		    json_pack("{s:I, s:I, s:I}", "ok", (json_int_t)r[SOCKMAP_OK], "notfound",
-			(json_int_t)r[SOCKMAP_NOTFOUND], "temp", (json_int_t)r[SOCKMAP_TEMP]));
+				    json_pack("{s:I, s:I, s:I}", "ok", (json_int_t)r[SOCKMAP_OK], "notfound",
+					      (json_int_t)r[SOCKMAP_NOTFOUND], "temp", (json_int_t)r[SOCKMAP_TEMP]));
 	}
 	return o;
 }

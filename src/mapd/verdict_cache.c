@@ -13,9 +13,9 @@
 #include "base/hmap.h"
 #include "base/xalloc.h"
 
-#define SHARED_LINES 64     /* a power of two */
-#define SHARED_LINE_MAX 128 /* octets: longer lines name a domain's own hosts */
-#define SECOND_CHANCES 128  /* entries looked at for one eviction */
+#define SHARED_LINES 64       /* a power of two */
+#define SHARED_LINE_MAX 128   /* octets: longer lines name a domain's own hosts */
+#define SECOND_CHANCES 128    /* entries looked at for one eviction */
 #define EVICTIONS_AT_ONCE 256 /* for one line put: a much smaller bound is reached little by little */
 #define BYTES_PER_ENTRY 1024
 
@@ -203,8 +203,8 @@ static unsigned take_due(struct entry *e, enum mode mode, int64_t now_ms)
 	return due;
 }
 
-bool verdict_cache_get(
-    struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms, struct verdict_hit *out)
+bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms,
+		       struct verdict_hit *out)
 {
 	struct entry *e = find(c, hash_domain(c, key, len), key, len);
 
@@ -234,7 +234,7 @@ static struct entry *entry_new(struct verdict_cache *c, uint64_t hash, const cha
 }
 
 void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len,
-    int64_t now_ms, int64_t until_ms)
+		       int64_t now_ms, int64_t until_ms)
 {
 	size_t key_len = strlen(key);
 	uint64_t hash = hash_domain(c, key, key_len);

@@ -43,14 +43,14 @@ void verdict_cache_free(struct verdict_cache **c);
 void verdict_cache_resize(struct verdict_cache *c, size_t max_entries);
 
 /* KEY is looked up to the letter: a key that is not in canonical form is simply not there. No allocation. */
-bool verdict_cache_get(
-    struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms, struct verdict_hit *out);
+bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms,
+		       struct verdict_hit *out);
 
 /* Copies TEXT in as LINE of KEY (canonical, not empty), valid until UNTIL_MS. All lines of an entry are of the same
  * facts: another end than the entry's means other facts, and its old lines go. An end that is not after NOW_MS is not
  * kept at all. */
 void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len,
-    int64_t now_ms, int64_t until_ms);
+		       int64_t now_ms, int64_t until_ms);
 
 /* Drops every variant of the domain of KEY (a next hop's key or the name of a setting). */
 void verdict_cache_drop(struct verdict_cache *c, const char *key);

@@ -60,8 +60,8 @@ static void remember(struct mapd *m, const struct facts *facts, bool alone)
 	refusal_memory_note(m->refusals, address, alone, now_ms);
 }
 
-static void remember_again(
-    struct mapd *m, const struct nexthop *nexthop, const char *key, enum mode mode, int64_t now_ms)
+static void remember_again(struct mapd *m, const struct nexthop *nexthop, const char *key, enum mode mode,
+			   int64_t now_ms)
 {
 	struct dest_setting dest;
 	struct facts facts;
@@ -102,7 +102,7 @@ static uint64_t name_hash(const char *name, uint64_t kind)
 }
 
 static void log_exceptions(struct mapd *m, const struct nexthop *nexthop, const struct verdict *v,
-    const struct dest_setting *dest, enum mode mode)
+			   const struct dest_setting *dest, enum mode mode)
 {
 	static const char *const name[] = {"dane", "sts", "plaintext"};
 	char key[NEXTHOP_SIZE * 4], dest_key[SETTING_NAME_SIZE * 4];
@@ -114,9 +114,9 @@ static void log_exceptions(struct mapd *m, const struct nexthop *nexthop, const 
 		if (!ratelimit_name_ok(&m->exception_lines, name_hash(nexthop->key, (uint64_t)i), tick_mono_ms()))
 			continue;
 		log_info("event=exception_used exception=%s nexthop=%s setting=%s mode=%s answer=%s", name[i],
-		    log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
-		    log_quote(dest_key, sizeof(dest_key), dest->except_key, strlen(dest->except_key)),
-		    names_name(mode_names, (int)mode), names_name(level_names, (int)v->level));
+			 log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
+			 log_quote(dest_key, sizeof(dest_key), dest->except_key, strlen(dest->except_key)),
+			 names_name(mode_names, (int)mode), names_name(level_names, (int)v->level));
 	}
 }
 
@@ -129,19 +129,20 @@ static void log_temp(struct mapd *m, const struct nexthop *nexthop, enum mode mo
 	if (!ratelimit_name_ok(&m->temp_lines, name_hash(nexthop->key, (uint64_t)mode), tick_mono_ms()))
 		return;
 	log_warn("event=verdict_temp nexthop=%s mode=%s reason=%s",
-	    log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)), names_name(mode_names, (int)mode),
-	    log_quote(reason, sizeof(reason), text, strlen(text)));
+		 log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)), names_name(mode_names, (int)mode),
+		 log_quote(reason, sizeof(reason), text, strlen(text)));
 }
 
-static void log_verdict(
-    const struct nexthop *nexthop, const struct verdict *v, enum mode mode, int64_t until_ms, int64_t now_ms)
+static void log_verdict(const struct nexthop *nexthop, const struct verdict *v, enum mode mode, int64_t until_ms,
+			int64_t now_ms)
 {
 	char key[NEXTHOP_SIZE * 4];
 
 	if (log_level() >= LOG_LVL_DEBUG)
 		log_debug("event=verdict nexthop=%s mode=%s row=%d level=%s valid_s=%lld",
-		    log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)), names_name(mode_names, (int)mode),
-		    v->row, names_name(level_names, (int)v->level), (long long)(until_ms - now_ms) / 1000);
+			  log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
+			  names_name(mode_names, (int)mode), v->row, names_name(level_names, (int)v->level),
+			  (long long)(until_ms - now_ms) / 1000);
 }
 
 /* ---- rendering ---- */
@@ -157,7 +158,7 @@ static int64_t valid_until_ms(const struct facts *facts, const struct dest_setti
 }
 
 void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode,
-    bool tlsrpt, int64_t now_ms)
+		     bool tlsrpt, int64_t now_ms)
 {
 	const struct conf_mapd *conf = &m->conf->mapd;
 	const struct answer_options options = {conf->min_tls, tlsrpt, conf->report_failures};
@@ -171,7 +172,7 @@ void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct
 	until_ms = valid_until_ms(facts, &dest, now_ms);
 	if (nexthop->key[0])
 		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, tlsrpt), m->reply.framed, m->reply.len,
-		    now_ms, until_ms);
+				  now_ms, until_ms);
 	if (mode != MODE_OPPORTUNISTIC)
 		remember(m, facts, mode_alone(&v));
 	log_verdict(nexthop, &v, mode, until_ms, now_ms);

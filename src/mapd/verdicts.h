@@ -18,7 +18,7 @@ struct mapd;
 
 /* The answer for NEXTHOP with FACTS, into M->reply. NOW_MS: wall. */
 void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode,
-    bool tlsrpt, int64_t now_ms);
+		     bool tlsrpt, int64_t now_ms);
 
 /* A cached answer of KEY (canonical) was given of which verdict_cache.h says DUE. */
 void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, unsigned due, int64_t now_ms);

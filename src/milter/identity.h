@@ -13,10 +13,10 @@
 	3 /* TAG_BY_ENVELOPE, TAG_BY_FROM, TAG_BY_AUTH: the order of preference among equally strict ones */
 
 struct identity {
-	bool there;		  /* false: the message has none of this kind */
+	bool there;               /* false: the message has none of this kind */
 	char domain[DOMAIN_SIZE]; /* canonical; "<>" the null sender; "" an address without a domain name ("*" applies)
 				   */
-	const char *missing;	  /* why it is not there, static; NULL when nothing of the kind was seen */
+	const char *missing;      /* why it is not there, static; NULL when nothing of the kind was seen */
 };
 
 /* MAIL FROM as the MTA hands it over; always there. */

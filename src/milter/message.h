@@ -32,10 +32,10 @@ void message_policy_init(struct message_policy *out, const struct conf *conf);
 struct message {
 	struct message_policy policy;
 	struct identity identity[IDENTITY_COUNT];
-	unsigned from_fields;		  /* From: fields seen */
-	unsigned forged;		  /* fields with our header's name that came with it */
-	bool tls_required_no;		  /* it has "TLS-Required: No" (RFC 8689 s4) */
-	bool returns_headers;		  /* the client said RET=HDRS itself */
+	unsigned from_fields;             /* From: fields seen */
+	unsigned forged;                  /* fields with our header's name that came with it */
+	bool tls_required_no;             /* it has "TLS-Required: No" (RFC 8689 s4) */
+	bool returns_headers;             /* the client said RET=HDRS itself */
 	char sender[MESSAGE_SENDER_SIZE]; /* MAIL FROM as it came, "" when too long */
 };
 
@@ -49,14 +49,14 @@ enum message_outcome { MESSAGE_PASS, MESSAGE_TEMPFAIL, MESSAGE_REJECT };
 struct message_verdict {
 	enum message_outcome outcome;
 	const char *code, *status, *text; /* of the SMTP reply, unless MESSAGE_PASS; static */
-	const char *event, *reason;	  /* for the log; static; REASON NULL: none */
+	const char *event, *reason;       /* for the log; static; REASON NULL: none */
 	enum mode mode;
 	char domain[DOMAIN_SIZE];
 	enum tag_by by;
-	bool mismatch;		    /* another identity is stricter than the envelope, whose route the mail takes */
-	unsigned remove;	    /* copies of our header to take away */
+	bool mismatch;              /* another identity is stricter than the envelope, whose route the mail takes */
+	unsigned remove;            /* copies of our header to take away */
 	char tag[MESSAGE_TAG_SIZE]; /* value of the header to add, "" for none */
-	bool return_headers;	    /* change RET to HDRS */
+	bool return_headers;        /* change RET to HDRS */
 };
 
 /* SETTINGS NULL: they are not known. */

@@ -45,8 +45,10 @@ static void check_address(const char *raw, size_t len)
 
 	if (address_domain(name, raw, len) == ADDRESS_DOMAIN)
 		check_canonical(name);
-	else
-		must(name[0] == '\0');
+	else if (name[0] != '\0') {
+		must(name[0] == '.');
+		check_canonical(name + 1);
+	}
 }
 
 static void check_nexthop(const char *raw, size_t len)

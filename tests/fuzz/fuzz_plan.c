@@ -19,7 +19,7 @@ static unsigned take(struct input *in)
 	return in->p < in->end ? *in->p++ : 0;
 }
 
-static const char *const names[] = {"",		 "a.example", "mx.a.example", "mx2.a.example",
+static const char *const names[] = {"",          "a.example", "mx.a.example", "mx2.a.example",
 				    "b.example", "192.0.2.1", "MX.a.Example"};
 
 static size_t put_name(uint8_t *out, const char *name)

@@ -27,7 +27,7 @@
 struct event_base *world_begin(void);
 void world_end(void); /* fails when something is still on its way */
 
-void world_run(void);	     /* the loop, until nothing more happens by itself */
+void world_run(void);        /* the loop, until nothing more happens by itself */
 void world_pass(int64_t ms); /* time passes at once; then the loop */
 int64_t world_now(void);     /* seconds */
 
@@ -44,7 +44,7 @@ void world_sts_txt(const char *domain, const char *id, uint32_t ttl); /* ID NULL
 void world_dns_status(const char *name, enum rr_type type, enum rr_status status);
 void world_dns_silent(const char *name, enum rr_type type);  /* no answer, ever */
 size_t world_dns_asked(const char *name, enum rr_type type); /* how often; NULL: all names and types */
-size_t world_dns_open(void);				     /* on their way now */
+size_t world_dns_open(void);                                 /* on their way now */
 
 /* HTTPS: an unscripted host refuses. HOLD: the transfer hangs until world_release(). */
 void world_policy(const char *host, const char *mode, unsigned max_age, const char *mx);
@@ -58,7 +58,7 @@ size_t world_fetches_open(void);
 extern bool world_redis_away, world_redis_silent;
 extern const char *world_redis_policy; /* maxmemory-policy; "noeviction" */
 void world_hash(const char *key,
-		const char *const *names_and_values);		/* "sts:d" or "dane:d"; ends with NULL; NULL: removed */
+		const char *const *names_and_values);           /* "sts:d" or "dane:d"; ends with NULL; NULL: removed */
 const char *world_hash_get(const char *key, const char *field); /* NULL: not there */
 int64_t world_hash_ttl(const char *key);
 size_t world_reads(void);

@@ -214,7 +214,7 @@ static const struct {
 	const char *name;
 	void (*fn)(char *rest);
 } commands[] = {
-    {"dump", do_dump},	     {"sender", do_sender}, {"dest", do_dest},	 {"counts", do_counts},
+    {"dump", do_dump},       {"sender", do_sender}, {"dest", do_dest},   {"counts", do_counts},
     {"reconf", do_reconf},   {"facts", do_facts},   {"write", do_write}, {"lock", do_lock},
     {"release", do_release}, {"quiet", do_quiet},   {"ping", do_ping},
 };

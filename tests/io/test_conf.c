@@ -373,7 +373,7 @@ static const struct {
 	const char *password; /* NULL: refused */
 } passwords[] = {
     {"secret\n", 7, "secret"}, {"secret", 6, "secret"}, {"secret\r\n", 8, "secret"},
-    {" a b \n", 6, " a b "},   {"", 0, NULL},		{"\n", 1, NULL},
+    {" a b \n", 6, " a b "},   {"", 0, NULL},           {"\n", 1, NULL},
     {"a\nb\n", 4, NULL},       {"a\0b", 3, NULL},
 };
 
@@ -435,7 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_defaults), cmocka_unit_test(test_sample),   cmocka_unit_test(test_full),
 	    cmocka_unit_test(test_mistakes), cmocka_unit_test(test_outside),  cmocka_unit_test(test_user),
-	    cmocka_unit_test(test_tls),	     cmocka_unit_test(test_password), cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_tls),      cmocka_unit_test(test_password), cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, make_dir, remove_dir);

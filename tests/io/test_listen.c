@@ -247,7 +247,7 @@ static void test_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_forms), cmocka_unit_test(test_unix),	       cmocka_unit_test(test_file),
+	    cmocka_unit_test(test_forms), cmocka_unit_test(test_unix),         cmocka_unit_test(test_file),
 	    cmocka_unit_test(test_group), cmocka_unit_test(test_no_directory), cmocka_unit_test(test_swapped),
 	    cmocka_unit_test(test_port),
 	};

@@ -1,5 +1,6 @@
 /*
- * test_proc.c - dropping to an account, going into the background, the file limit. Each in a child: none can be taken back.
+ * test_proc.c - dropping to an account, going into the background, the file limit. Each in a child: none can be taken
+ * back.
  */
 #include <setjmp.h>
 #include <stdarg.h>

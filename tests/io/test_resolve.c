@@ -763,7 +763,8 @@ static void test_newer_policy_of_another_node(void **state)
 	assert_int_equal(world_fetches(NULL), 1);
 }
 
-/* Redis is emptied between the readings of two of a domain's jobs: the one that found nothing ends last, and takes nothing away. */
+/* Redis is emptied between the readings of two of a domain's jobs: the one that found nothing ends last, and takes
+ * nothing away. */
 static void test_other_job_without_the_policy(void **state)
 {
 	struct asker a, b;
@@ -828,8 +829,8 @@ static void test_own_writes_change_nothing(void **state)
 	assert_int_equal(world_dns_asked(NULL, 0), asked);
 }
 
-/* Redis was emptied; a node without the policy then wrote that its fetch had failed; that hash came to its end, which Redis announces
- * like a removal. Our policy has not ended. */
+/* Redis was emptied; a node without the policy then wrote that its fetch had failed; that hash came to its end, which
+ * Redis announces like a removal. Our policy has not ended. */
 static void test_ended_hash_is_not_forgotten(void **state)
 {
 	(void)state;

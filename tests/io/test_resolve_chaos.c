@@ -298,9 +298,9 @@ static const struct {
 	unsigned weight;
 	void (*fn)(void);
 } happenings[] = {
-    {40, do_ask},  {6, do_abort},      {10, do_known},	    {4, do_prefetch},	 {14, do_pass},
+    {40, do_ask},  {6, do_abort},      {10, do_known},      {4, do_prefetch},    {14, do_pass},
     {10, do_run},  {8, do_break_dns},  {8, do_mend_dns},    {6, do_break_https}, {6, do_mend_https},
-    {3, do_redis}, {2, do_slow_redis}, {6, do_change_fact}, {4, do_lock},	 {1, do_reload},
+    {3, do_redis}, {2, do_slow_redis}, {6, do_change_fact}, {4, do_lock},        {1, do_reload},
 };
 
 static void happen(void)

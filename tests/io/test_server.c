@@ -150,20 +150,13 @@ static void requests_on_the_wire(void **state)
 	static const struct {
 		const char *wire, *replies;
 	} rows[] = {
-	    {"5:now a,", "1:a,"},
-	    {"5:now a,5:now b,", "1:a,1:b,"},
-	    {"05:now a,", "1:a,"},
-	    {"0:,", "1:?,"},
-	    {"4:now ,", "0:,"},
-	    {"5:now a,5:no", "1:a,"},
-	    {"now a,", "(closed)"},
-	    {":now a,", "(closed)"},
-	    {"5:now a_", "(closed)"},
-	    {"99999999999999999999:", "(closed)"},
-	    {"-1:x,", "(closed)"},
-	    {"5:now a,x5:now b,", "1:a,(closed)"},
-	    {"10101:", "(closed)"},
-	    {"10100:", ""},
+	    {"5:now a,", "1:a,"},     {"5:now a,5:now b,", "1:a,1:b,"},
+	    {"05:now a,", "1:a,"},    {"0:,", "1:?,"},
+	    {"4:now ,", "0:,"},       {"5:now a,5:no", "1:a,"},
+	    {"now a,", "(closed)"},   {":now a,", "(closed)"},
+	    {"5:now a_", "(closed)"}, {"99999999999999999999:", "(closed)"},
+	    {"-1:x,", "(closed)"},    {"5:now a,x5:now b,", "1:a,(closed)"},
+	    {"10101:", "(closed)"},   {"10100:", ""},
 	    {"\n", "(closed)"},
 	};
 

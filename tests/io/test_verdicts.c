@@ -71,7 +71,7 @@ static int begin(void **state)
 
 	(void)state;
 	conf.mapd.dane = true;
-	conf.mapd.min_tls = (char *)(uintptr_t)"1.2";
+	conf.mapd.min_tls = (char *)(uintptr_t) "1.2";
 	m = calloc(1, sizeof(*m));
 	m->conf = &conf;
 	m->cache = verdict_cache_new(100);
@@ -180,8 +180,8 @@ static void only_the_mode_alone_allows_a_bounce(void **state)
 			begin(state);
 			make_facts(&f, "a.example", rows[i].mx, rows[i].tlsa);
 			render(&f, mode);
-			check_row(
-			    rows[i].name, bounces("mx.a.example") == (rows[i].enforced && mode != MODE_OPPORTUNISTIC));
+			check_row(rows[i].name,
+				  bounces("mx.a.example") == (rows[i].enforced && mode != MODE_OPPORTUNISTIC));
 			check_row(rows[i].name, !bounces("a.example"));
 			end(state);
 		}
@@ -287,12 +287,9 @@ static void a_changed_setting_drops_what_it_may_change(void **state)
 		const char *setting;
 		bool a, a587, b;
 	} rows[] = {
-	    {"a.example", false, false, true},
-	    {"[a.example]:25", false, false, true},
-	    {"sub.a.example", true, true, true},
-	    {".example", false, false, false},
-	    {"*", false, false, false},
-	    {"c.example", true, true, true},
+	    {"a.example", false, false, true},   {"[a.example]:25", false, false, true},
+	    {"sub.a.example", true, true, true}, {".example", false, false, false},
+	    {"*", false, false, false},          {"c.example", true, true, true},
 	};
 
 	(void)state;
@@ -321,7 +318,8 @@ static void each_use_of_an_exception_counts(void **state)
 	set(SETTING_EXCEPT, "a.example", "dane", "ignore", 0);
 	render(&f, MODE_OPPORTUNISTIC);
 	assert_int_equal(lines, 1);
-	assert_non_null(strstr(last_line,
+	assert_non_null(strstr(
+	    last_line,
 	    "event=exception_used exception=dane nexthop=a.example setting=a.example mode=opportunistic answer=may"));
 	clock_ms += MINUTE - 1;
 	render(&f, MODE_OPPORTUNISTIC);

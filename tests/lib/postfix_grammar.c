@@ -227,8 +227,8 @@ static const char *check_protocols(struct text v)
 	return NULL;
 }
 
-/* One name of match=: a keyword, a name, or "." and a name. Postfix takes any text; labels are what we ever say. "*.x" is
- * taken and never matches. */
+/* One name of match=: a keyword, a name, or "." and a name. Postfix takes any text; labels are what we ever say. "*.x"
+ * is taken and never matches. */
 static const char *check_match_name(struct policy *p, struct text t)
 {
 	if (t.len > 0 && *t.p == '*') {

@@ -245,8 +245,8 @@ static void siphash_matches_reference(void **state)
 	static const struct {
 		size_t len;
 		uint64_t hash;
-	} rows[] = {{0, 0xabac0158050fc4dcULL},	 {1, 0xc9f49bf37d57ca93ULL},  {7, 0xd3927d989bb11140ULL},
-		    {8, 0x369095118d299a8eULL},	 {9, 0x25a48eb36c063de4ULL},  {15, 0xd320d86d2a519956ULL},
+	} rows[] = {{0, 0xabac0158050fc4dcULL},  {1, 0xc9f49bf37d57ca93ULL},  {7, 0xd3927d989bb11140ULL},
+		    {8, 0x369095118d299a8eULL},  {9, 0x25a48eb36c063de4ULL},  {15, 0xd320d86d2a519956ULL},
 		    {16, 0xcc4fdd1a7d908b66ULL}, {31, 0x2370dd1f8c21d1bcULL}, {63, 0x9d199062b7bbb3a8ULL}};
 	static const uint64_t key[2] = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
 	unsigned char message[64];
@@ -261,11 +261,11 @@ static void siphash_matches_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(sbuf_remembers_overflow),	 cmocka_unit_test(cur_never_leaves_its_bytes),
-	    cmocka_unit_test(names_go_both_ways),	 cmocka_unit_test(tick_can_be_replaced),
-	    cmocka_unit_test(log_is_one_clean_line),	 cmocka_unit_test(log_quote_contains_everything),
+	    cmocka_unit_test(sbuf_remembers_overflow),   cmocka_unit_test(cur_never_leaves_its_bytes),
+	    cmocka_unit_test(names_go_both_ways),        cmocka_unit_test(tick_can_be_replaced),
+	    cmocka_unit_test(log_is_one_clean_line),     cmocka_unit_test(log_quote_contains_everything),
 	    cmocka_unit_test(hmap_holds_through_growth), cmocka_unit_test(hmap_keeps_equal_hashes_together),
-	    cmocka_unit_test(hmap_keys_differ),		 cmocka_unit_test(siphash_matches_reference),
+	    cmocka_unit_test(hmap_keys_differ),          cmocka_unit_test(siphash_matches_reference),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

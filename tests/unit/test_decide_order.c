@@ -185,7 +185,7 @@ static void law_dane_ignore(const struct decide_facts *f, const struct decide_se
 	else if (effective(s) == MODE_OPPORTUNISTIC)
 		HOLDS(v->level == LEVEL_MAY, f, s);
 	else
-		HOLDS(v->level == (s->match			   ? LEVEL_SECURE
+		HOLDS(v->level == (s->match                        ? LEVEL_SECURE
 				   : effective(s) == MODE_ENFORCED ? LEVEL_ENCRYPT
 								   : LEVEL_VERIFY),
 		      f, s);

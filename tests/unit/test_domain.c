@@ -127,7 +127,9 @@ static void addresses_have_domains(void **state)
 	    {"user@-a.b.example.com", ".b.example.com", ADDRESS_NONE},
 	    {"user@a..example.com", ".example.com", ADDRESS_NONE},
 	    {"user@" L63 "x.example.com", ".example.com", ADDRESS_NONE},
-	    {"user@" L63 "." L63 "." L63 "." L63 ".b\xc3\xbc" "cher.test", "." L63 "." L63 "." L63 ".xn--bcher-kva.test", ADDRESS_NONE},
+	    {"user@" L63 "." L63 "." L63 "." L63 ".b\xc3\xbc"
+	     "cher.test",
+	     "." L63 "." L63 "." L63 ".xn--bcher-kva.test", ADDRESS_NONE},
 	    {"user@..", "", ADDRESS_NONE},
 	    {"user@a!b.1", "", ADDRESS_NONE},
 	    {"\"user@example.com", "", ADDRESS_NONE},
@@ -145,7 +147,7 @@ static void addresses_have_domains(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(names_become_canonical),	       cmocka_unit_test(lengths_are_those_of_dns),
+	    cmocka_unit_test(names_become_canonical),          cmocka_unit_test(lengths_are_those_of_dns),
 	    cmocka_unit_test(parents_go_up_to_the_last_label), cmocka_unit_test(numeric_names_are_addresses),
 	    cmocka_unit_test(addresses_have_domains),
 	};

@@ -359,8 +359,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sts_round_trip), cmocka_unit_test(test_sts_malformed),
-	    cmocka_unit_test(test_sts_merge),	   cmocka_unit_test(test_sts_refresh),
-	    cmocka_unit_test(test_sts_worth),	   cmocka_unit_test(test_dane_round_trip),
+	    cmocka_unit_test(test_sts_merge),      cmocka_unit_test(test_sts_refresh),
+	    cmocka_unit_test(test_sts_worth),      cmocka_unit_test(test_dane_round_trip),
 	    cmocka_unit_test(test_dane_malformed), cmocka_unit_test(test_dane_too_many),
 	    cmocka_unit_test(test_dane_merge),
 	};

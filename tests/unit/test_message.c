@@ -230,7 +230,7 @@ static const struct {
 	const char *sender, *argument;
 	bool wanted;
 } returns[] = {
-    {"<a@enf.example>", NULL, true},	    {"<a@ver.example>", "RET=FULL", true},  {"<a@ver.example>", "SIZE=1", true},
+    {"<a@enf.example>", NULL, true},        {"<a@ver.example>", "RET=FULL", true},  {"<a@ver.example>", "SIZE=1", true},
     {"<a@enf.example>", "ret=hdrs", false}, {"<a@opp.example>", "RET=FULL", false}, {"<>", NULL, false},
 };
 
@@ -331,8 +331,8 @@ static void test_tls_required(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_identities),	   cmocka_unit_test(test_two_from_fields),
-	    cmocka_unit_test(test_forged),	   cmocka_unit_test(test_unknown),
+	    cmocka_unit_test(test_identities),     cmocka_unit_test(test_two_from_fields),
+	    cmocka_unit_test(test_forged),         cmocka_unit_test(test_unknown),
 	    cmocka_unit_test(test_return_headers), cmocka_unit_test(test_mismatch),
 	    cmocka_unit_test(test_tls_required),
 	};

@@ -288,12 +288,11 @@ static void test_states_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_late_answers),	 cmocka_unit_test(test_answer_twice),
-	    cmocka_unit_test(test_policy_without_fetch),
-	    cmocka_unit_test(test_success_after_failure), cmocka_unit_test(test_no_room_for_tlsa),
-	    cmocka_unit_test(test_order_of_hosts),	 cmocka_unit_test(test_policy_addresses),
-	    cmocka_unit_test(test_refresh_of_long_name), cmocka_unit_test(test_deadline_at_every_step),
-	    cmocka_unit_test(test_states_named),
+	    cmocka_unit_test(test_late_answers),           cmocka_unit_test(test_answer_twice),
+	    cmocka_unit_test(test_policy_without_fetch),   cmocka_unit_test(test_success_after_failure),
+	    cmocka_unit_test(test_no_room_for_tlsa),       cmocka_unit_test(test_order_of_hosts),
+	    cmocka_unit_test(test_policy_addresses),       cmocka_unit_test(test_refresh_of_long_name),
+	    cmocka_unit_test(test_deadline_at_every_step), cmocka_unit_test(test_states_named),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

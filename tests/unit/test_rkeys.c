@@ -11,11 +11,15 @@ static void keys_are_formatted_and_parsed_back(void **state)
 		enum rkey_kind kind;
 		const char *name, *key;
 	} rows[] = {
-		{RKEY_SENDER, "example.com", "tlsmode:sender:example.com"}, {RKEY_SENDER, "<>", "tlsmode:sender:<>"},
-		{RKEY_RCPT, "[relay.example]:587", "tlsmode:rcpt:[relay.example]:587"},
-		{RKEY_EXCEPT, "*", "tlsmode:except:*"}, {RKEY_STS, "example.com", "tlsmode:sts:example.com"},
-		{RKEY_DANE, "[mx.example]", "tlsmode:dane:[mx.example]"}, {RKEY_LOCK, "a", "tlsmode:lock:a"},
-		{RKEY_ACCEPT, "settings", "tlsmode:accept:settings"}, {RKEY_SENDER, "", "tlsmode:sender:"},
+	    {RKEY_SENDER, "example.com", "tlsmode:sender:example.com"},
+	    {RKEY_SENDER, "<>", "tlsmode:sender:<>"},
+	    {RKEY_RCPT, "[relay.example]:587", "tlsmode:rcpt:[relay.example]:587"},
+	    {RKEY_EXCEPT, "*", "tlsmode:except:*"},
+	    {RKEY_STS, "example.com", "tlsmode:sts:example.com"},
+	    {RKEY_DANE, "[mx.example]", "tlsmode:dane:[mx.example]"},
+	    {RKEY_LOCK, "a", "tlsmode:lock:a"},
+	    {RKEY_ACCEPT, "settings", "tlsmode:accept:settings"},
+	    {RKEY_SENDER, "", "tlsmode:sender:"},
 	};
 
 	(void)state;
@@ -36,8 +40,17 @@ static void keys_are_formatted_and_parsed_back(void **state)
 static void other_keys_are_left_alone(void **state)
 {
 	static const char *const rows[] = {
-		"", "tlsmode:", "tlsmode:sender", "tlsmode:senders:x", "tlsmode:Sender:x", "TLSMODE:sender:x", "xtlsmode:sender:x",
-		"sender:x", "tlsmode::x", "tlsmode:verdict:x", "tlsmode",
+	    "",
+	    "tlsmode:",
+	    "tlsmode:sender",
+	    "tlsmode:senders:x",
+	    "tlsmode:Sender:x",
+	    "TLSMODE:sender:x",
+	    "xtlsmode:sender:x",
+	    "sender:x",
+	    "tlsmode::x",
+	    "tlsmode:verdict:x",
+	    "tlsmode",
 	};
 	const char *name;
 	size_t len;
@@ -97,9 +110,9 @@ static void the_glob_takes_settings_and_no_facts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys_are_formatted_and_parsed_back),
-		cmocka_unit_test(other_keys_are_left_alone),
-		cmocka_unit_test(the_glob_takes_settings_and_no_facts),
+	    cmocka_unit_test(keys_are_formatted_and_parsed_back),
+	    cmocka_unit_test(other_keys_are_left_alone),
+	    cmocka_unit_test(the_glob_takes_settings_and_no_facts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

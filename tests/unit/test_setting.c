@@ -31,11 +31,18 @@ static void modes_are_read_strictly(void **state)
 		enum mode mode;
 		bool ok;
 	} rows[] = {
-		{"opportunistic", MODE_OPPORTUNISTIC, true}, {"OPPORTUNISTIC", MODE_OPPORTUNISTIC, true},
-		{"enforced", MODE_ENFORCED, true}, {"Enforced", MODE_ENFORCED, true}, {"verified", MODE_VERIFIED, true},
-		{"enforce", MODE_ENFORCED, false}, {"oportunistic", MODE_ENFORCED, false}, {"", MODE_ENFORCED, false},
-		{"none", MODE_ENFORCED, false}, {" opportunistic", MODE_ENFORCED, false}, {"0", MODE_ENFORCED, false},
-		{"opportunistic ", MODE_ENFORCED, false},
+	    {"opportunistic", MODE_OPPORTUNISTIC, true},
+	    {"OPPORTUNISTIC", MODE_OPPORTUNISTIC, true},
+	    {"enforced", MODE_ENFORCED, true},
+	    {"Enforced", MODE_ENFORCED, true},
+	    {"verified", MODE_VERIFIED, true},
+	    {"enforce", MODE_ENFORCED, false},
+	    {"oportunistic", MODE_ENFORCED, false},
+	    {"", MODE_ENFORCED, false},
+	    {"none", MODE_ENFORCED, false},
+	    {" opportunistic", MODE_ENFORCED, false},
+	    {"0", MODE_ENFORCED, false},
+	    {"opportunistic ", MODE_ENFORCED, false},
 	};
 
 	(void)state;
@@ -55,11 +62,20 @@ static void via_is_a_transport_name(void **state)
 		const char *value;
 		bool ok;
 	} rows[] = {
-		{"pool2", true}, {"Pool-2_b.x", true}, {"a", true},
-		{"123456789012345678901234567890123456789012345678901234567890123", true},
-		{"1234567890123456789012345678901234567890123456789012345678901234", false},
-		{"", false}, {"pool2:", false}, {"smtp:[mx.example]", false}, {"po ol", false}, {"-x", false},
-		{".", false}, {"p\nq", false}, {"p\xc3\xb6", false}, {"../x", false},
+	    {"pool2", true},
+	    {"Pool-2_b.x", true},
+	    {"a", true},
+	    {"123456789012345678901234567890123456789012345678901234567890123", true},
+	    {"1234567890123456789012345678901234567890123456789012345678901234", false},
+	    {"", false},
+	    {"pool2:", false},
+	    {"smtp:[mx.example]", false},
+	    {"po ol", false},
+	    {"-x", false},
+	    {".", false},
+	    {"p\nq", false},
+	    {"p\xc3\xb6", false},
+	    {"../x", false},
 	};
 
 	(void)state;
@@ -78,14 +94,31 @@ static void match_is_a_list_of_names(void **state)
 		const char *value;
 		const char *match; /* NULL: bad */
 	} rows[] = {
-		{"a.example", "a.example"},
-		{"A.Example:.B.example.", "a.example:.b.example"},
-		{"b\xc3\xbc" "cher.example", "xn--bcher-kva.example"},
-		{".b\xc3\xbc" "cher.example:mx", ".xn--bcher-kva.example:mx"},
-		{"", NULL}, {":", NULL}, {"a.example:", NULL}, {":a.example", NULL}, {"a.example::b.example", NULL},
-		{"*.example", NULL}, {"a.example,b.example", NULL}, {"a.example b.example", NULL}, {".", NULL},
-		{"..example", NULL}, {"hostname", NULL}, {"nexthop:a.example", NULL}, {"dot-nexthop", NULL},
-		{"192.0.2.1", NULL}, {"[192.0.2.1]", NULL}, {"a.example ciphers=null", NULL}, {"a{b}", NULL},
+	    {"a.example", "a.example"},
+	    {"A.Example:.B.example.", "a.example:.b.example"},
+	    {"b\xc3\xbc"
+	     "cher.example",
+	     "xn--bcher-kva.example"},
+	    {".b\xc3\xbc"
+	     "cher.example:mx",
+	     ".xn--bcher-kva.example:mx"},
+	    {"", NULL},
+	    {":", NULL},
+	    {"a.example:", NULL},
+	    {":a.example", NULL},
+	    {"a.example::b.example", NULL},
+	    {"*.example", NULL},
+	    {"a.example,b.example", NULL},
+	    {"a.example b.example", NULL},
+	    {".", NULL},
+	    {"..example", NULL},
+	    {"hostname", NULL},
+	    {"nexthop:a.example", NULL},
+	    {"dot-nexthop", NULL},
+	    {"192.0.2.1", NULL},
+	    {"[192.0.2.1]", NULL},
+	    {"a.example ciphers=null", NULL},
+	    {"a{b}", NULL},
 	};
 	char too_long[SETTING_VALUE_MAX + 1];
 
@@ -118,18 +151,18 @@ static void exceptions_need_the_exact_word(void **state)
 		const char *field, *value;
 		bool ok, dane, sts, plaintext, for_all;
 	} rows[] = {
-		{"dane", "ignore", true, true, false, false, false},
-		{"dane", "IGNORE", true, true, false, false, false},
-		{"dane", "ignored", false, false, false, false, false},
-		{"dane", "allow", false, false, false, false, false},
-		{"dane", "", false, false, false, false, false},
-		{"sts", "ignore", true, false, true, false, false},
-		{"sts", "yes", false, false, false, false, false},
-		{"plaintext", "allow", true, false, false, true, false},
-		{"plaintext", "ignore", false, false, false, false, false},
-		{"for", "all", true, false, false, false, true},
-		{"for", "Opportunistic", true, false, false, false, false},
-		{"for", "everyone", false, false, false, false, false},
+	    {"dane", "ignore", true, true, false, false, false},
+	    {"dane", "IGNORE", true, true, false, false, false},
+	    {"dane", "ignored", false, false, false, false, false},
+	    {"dane", "allow", false, false, false, false, false},
+	    {"dane", "", false, false, false, false, false},
+	    {"sts", "ignore", true, false, true, false, false},
+	    {"sts", "yes", false, false, false, false, false},
+	    {"plaintext", "allow", true, false, false, true, false},
+	    {"plaintext", "ignore", false, false, false, false, false},
+	    {"for", "all", true, false, false, false, true},
+	    {"for", "Opportunistic", true, false, false, false, false},
+	    {"for", "everyone", false, false, false, false, false},
 	};
 
 	(void)state;
@@ -151,11 +184,12 @@ static void fields_belong_to_their_kind(void **state)
 		const char *field;
 		bool known;
 	} rows[] = {
-		{S, "mode", true}, {S, "via", true}, {S, "note", true}, {S, "match", false}, {S, "dane", false},
-		{S, "for", false}, {R, "mode", true}, {R, "match", true}, {R, "note", true}, {R, "via", false},
-		{R, "plaintext", false}, {X, "dane", true}, {X, "sts", true}, {X, "plaintext", true}, {X, "for", true},
-		{X, "note", true}, {X, "mode", false}, {X, "match", false}, {S, "", false}, {S, "Mode", false},
-		{S, "mode ", false}, {S, "modes", false},
+	    {S, "mode", true},   {S, "via", true},       {S, "note", true},       {S, "match", false},
+	    {S, "dane", false},  {S, "for", false},      {R, "mode", true},       {R, "match", true},
+	    {R, "note", true},   {R, "via", false},      {R, "plaintext", false}, {X, "dane", true},
+	    {X, "sts", true},    {X, "plaintext", true}, {X, "for", true},        {X, "note", true},
+	    {X, "mode", false},  {X, "match", false},    {S, "", false},          {S, "Mode", false},
+	    {S, "mode ", false}, {S, "modes", false},
 	};
 
 	(void)state;
@@ -172,18 +206,20 @@ static void complaints_name_field_and_value(void **state)
 		enum setting_kind kind;
 		const char *field, *value, *complaint;
 	} rows[] = {
-		{S, "mode", "enforcd", "mode \"enforcd\" is not opportunistic, enforced or verified: read as enforced"},
-		{X, "dane", "off\x1b\n\"", "dane \"off???\" is not ignore: no exception"},
-		{S, "via", "a:b", "via \"a:b\" is not a transport name: ignored"},
-		{R, "colour", "red", "field \"colour\" has no meaning in a rcpt setting: ignored"},
-		{R, "match", "1234567890123456789012345678901234567890!",
-		    "match \"1234567890123456789012345678901234567890...\" is not a list of certificate names: nothing matches"},
+	    {S, "mode", "enforcd", "mode \"enforcd\" is not opportunistic, enforced or verified: read as enforced"},
+	    {X, "dane", "off\x1b\n\"", "dane \"off???\" is not ignore: no exception"},
+	    {S, "via", "a:b", "via \"a:b\" is not a transport name: ignored"},
+	    {R, "colour", "red", "field \"colour\" has no meaning in a rcpt setting: ignored"},
+	    {R, "match", "1234567890123456789012345678901234567890!",
+	     "match \"1234567890123456789012345678901234567890...\" is not a list of certificate names: nothing "
+	     "matches"},
 	};
 	char huge[SETTING_VALUE_MAX + 2];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
-		check_row_text(rows[i].field, read_one(rows[i].kind, rows[i].field, rows[i].value).complaint, rows[i].complaint);
+		check_row_text(rows[i].field, read_one(rows[i].kind, rows[i].field, rows[i].value).complaint,
+			       rows[i].complaint);
 	memset(huge, 'n', sizeof(huge));
 	huge[sizeof(huge) - 1] = '\0';
 	assert_false(read_one(S, "note", huge).ok);
@@ -213,16 +249,45 @@ static void names_are_made_canonical(void **state)
 		const char *raw;
 		const char *canon; /* NULL: no name */
 	} rows[] = {
-		{S, "Example.COM", "example.com"}, {S, "example.com.", "example.com"}, {S, ".Example.com", ".example.com"},
-		{S, "b\xc3\xbc" "cher.example", "xn--bcher-kva.example"}, {S, "*", "*"}, {S, "<>", "<>"}, {S, "com", "com"},
-		{S, "", NULL}, {S, ".", NULL}, {S, "..com", NULL}, {S, "a..b", NULL}, {S, "user@example.com", NULL},
-		{S, "*.example.com", NULL}, {S, "[mx.example]", NULL}, {S, "a b", NULL}, {S, "192.0.2.1", NULL},
-		{S, "[192.0.2.1]", NULL}, {S, "example.com:25", NULL}, {S, "-a.example", NULL}, {S, "xn--\xc3\xbc.test", NULL},
-		{R, "Example.COM.", "example.com"}, {R, "*", "*"}, {R, ".Example.com", ".example.com"}, {R, "<>", NULL},
-		{R, "[Relay.example]", "[relay.example]"}, {R, "[relay.example]:587", "[relay.example]:587"},
-		{R, "[relay.example]:25", "[relay.example]"}, {X, "example.com:submission", "example.com:587"},
-		{X, "[192.0.2.1]", "[192.0.2.1]"}, {X, "192.0.2.1", "[192.0.2.1]"}, {X, "[IPv6:2001:DB8::1]", "[2001:db8::1]"},
-		{X, "/var/run/lmtp", NULL}, {X, "user@example.com", NULL}, {X, "[a", NULL}, {X, "", NULL}, {X, "*.example", NULL},
+	    {S, "Example.COM", "example.com"},
+	    {S, "example.com.", "example.com"},
+	    {S, ".Example.com", ".example.com"},
+	    {S,
+	     "b\xc3\xbc"
+	     "cher.example",
+	     "xn--bcher-kva.example"},
+	    {S, "*", "*"},
+	    {S, "<>", "<>"},
+	    {S, "com", "com"},
+	    {S, "", NULL},
+	    {S, ".", NULL},
+	    {S, "..com", NULL},
+	    {S, "a..b", NULL},
+	    {S, "user@example.com", NULL},
+	    {S, "*.example.com", NULL},
+	    {S, "[mx.example]", NULL},
+	    {S, "a b", NULL},
+	    {S, "192.0.2.1", NULL},
+	    {S, "[192.0.2.1]", NULL},
+	    {S, "example.com:25", NULL},
+	    {S, "-a.example", NULL},
+	    {S, "xn--\xc3\xbc.test", NULL},
+	    {R, "Example.COM.", "example.com"},
+	    {R, "*", "*"},
+	    {R, ".Example.com", ".example.com"},
+	    {R, "<>", NULL},
+	    {R, "[Relay.example]", "[relay.example]"},
+	    {R, "[relay.example]:587", "[relay.example]:587"},
+	    {R, "[relay.example]:25", "[relay.example]"},
+	    {X, "example.com:submission", "example.com:587"},
+	    {X, "[192.0.2.1]", "[192.0.2.1]"},
+	    {X, "192.0.2.1", "[192.0.2.1]"},
+	    {X, "[IPv6:2001:DB8::1]", "[2001:db8::1]"},
+	    {X, "/var/run/lmtp", NULL},
+	    {X, "user@example.com", NULL},
+	    {X, "[a", NULL},
+	    {X, "", NULL},
+	    {X, "*.example", NULL},
 	};
 
 	(void)state;
@@ -239,14 +304,10 @@ static void names_are_made_canonical(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(modes_are_read_strictly),
-		cmocka_unit_test(via_is_a_transport_name),
-		cmocka_unit_test(match_is_a_list_of_names),
-		cmocka_unit_test(exceptions_need_the_exact_word),
-		cmocka_unit_test(fields_belong_to_their_kind),
-		cmocka_unit_test(complaints_name_field_and_value),
-		cmocka_unit_test(values_may_hold_any_octet),
-		cmocka_unit_test(names_are_made_canonical),
+	    cmocka_unit_test(modes_are_read_strictly),     cmocka_unit_test(via_is_a_transport_name),
+	    cmocka_unit_test(match_is_a_list_of_names),    cmocka_unit_test(exceptions_need_the_exact_word),
+	    cmocka_unit_test(fields_belong_to_their_kind), cmocka_unit_test(complaints_name_field_and_value),
+	    cmocka_unit_test(values_may_hold_any_octet),   cmocka_unit_test(names_are_made_canonical),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

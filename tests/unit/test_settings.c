@@ -95,16 +95,16 @@ static void sender_fields_come_from_the_closest_key(void **state)
 		enum mode mode;
 		const char *mode_key, *via, *via_key;
 	} rows[] = {
-		{"example.com", MODE_VERIFIED, "example.com", "star", "*"},
-		{"a.example.com", MODE_ENFORCED, ".example.com", "sub", ".example.com"},
-		{"b.a.example.com", MODE_OPPORTUNISTIC, ".a.example.com", "sub", ".example.com"},
-		{"x.b.a.example.com", MODE_OPPORTUNISTIC, ".a.example.com", "sub", ".example.com"},
-		{"other.com", MODE_OPPORTUNISTIC, ".com", "star", "*"},
-		{"com", MODE_ENFORCED, "*", "star", "*"},
-		{"notexample.com", MODE_OPPORTUNISTIC, ".com", "star", "*"},
-		{"example.org", MODE_ENFORCED, "*", "star", "*"},
-		{"", MODE_ENFORCED, "*", "star", "*"},
-		{"<>", MODE_OPPORTUNISTIC, "", "", ""},
+	    {"example.com", MODE_VERIFIED, "example.com", "star", "*"},
+	    {"a.example.com", MODE_ENFORCED, ".example.com", "sub", ".example.com"},
+	    {"b.a.example.com", MODE_OPPORTUNISTIC, ".a.example.com", "sub", ".example.com"},
+	    {"x.b.a.example.com", MODE_OPPORTUNISTIC, ".a.example.com", "sub", ".example.com"},
+	    {"other.com", MODE_OPPORTUNISTIC, ".com", "star", "*"},
+	    {"com", MODE_ENFORCED, "*", "star", "*"},
+	    {"notexample.com", MODE_OPPORTUNISTIC, ".com", "star", "*"},
+	    {"example.org", MODE_ENFORCED, "*", "star", "*"},
+	    {"", MODE_ENFORCED, "*", "star", "*"},
+	    {"<>", MODE_OPPORTUNISTIC, "", "", ""},
 	};
 	struct settings *s = settings_new();
 
@@ -169,29 +169,29 @@ static void destination_names_from_closest_to_farthest(void **state)
 		const char *nexthop, *match_key;
 		bool named;
 	} rows[] = {
-		{"[relay.example]:587", "[relay.example]:587", true},
-		{"[relay.example]:465", "[relay.example]", true},
-		{"[relay.example]", "[relay.example]", true},
-		{"[Relay.Example.]:25", "[relay.example]", true},
-		{"relay.example", "relay.example", true},
-		{"relay.example:587", "relay.example:587", true},
-		{"relay.example:26", "relay.example", true},
-		{"[other.example]:587", ".example", true},
-		{"other.example", ".example", true},
-		{".relay.example", ".example", true},
-		{".example", ".example", true},
-		{".org", "*", false},
-		{"other.org", "*", false},
-		{"[192.0.2.1]:587", "[192.0.2.1]", true},
-		{"192.0.2.1", "[192.0.2.1]", true},
-		{"[192.0.2.2]:587", "[192.0.2.2]:587", true},
-		{"[192.0.2.2]", "*", false},
-		{"[2001:db8::1]:26", "[2001:db8::1]", true},
-		{"/path", "*", false},
+	    {"[relay.example]:587", "[relay.example]:587", true},
+	    {"[relay.example]:465", "[relay.example]", true},
+	    {"[relay.example]", "[relay.example]", true},
+	    {"[Relay.Example.]:25", "[relay.example]", true},
+	    {"relay.example", "relay.example", true},
+	    {"relay.example:587", "relay.example:587", true},
+	    {"relay.example:26", "relay.example", true},
+	    {"[other.example]:587", ".example", true},
+	    {"other.example", ".example", true},
+	    {".relay.example", ".example", true},
+	    {".example", ".example", true},
+	    {".org", "*", false},
+	    {"other.org", "*", false},
+	    {"[192.0.2.1]:587", "[192.0.2.1]", true},
+	    {"192.0.2.1", "[192.0.2.1]", true},
+	    {"[192.0.2.2]:587", "[192.0.2.2]:587", true},
+	    {"[192.0.2.2]", "*", false},
+	    {"[2001:db8::1]:26", "[2001:db8::1]", true},
+	    {"/path", "*", false},
 	};
 	static const char *const keys[] = {
-		"[relay.example]:587", "[relay.example]", "relay.example", "relay.example:587", ".example", "*",
-		"[192.0.2.1]", "[192.0.2.2]:587", "[2001:db8::1]",
+	    "[relay.example]:587", "[relay.example]", "relay.example", "relay.example:587", ".example", "*",
+	    "[192.0.2.1]",         "[192.0.2.2]:587", "[2001:db8::1]",
 	};
 	struct settings *s = settings_new();
 
@@ -216,7 +216,8 @@ static void destination_fields_are_merged_one_by_one(void **state)
 	(void)state;
 	got = dest(s, "a.example", 0);
 	assert_int_equal(got.mode, MODE_OPPORTUNISTIC);
-	assert_false(got.has_match || got.dane_ignore || got.sts_ignore || got.plaintext_allow || got.for_all || got.named);
+	assert_false(got.has_match || got.dane_ignore || got.sts_ignore || got.plaintext_allow || got.for_all ||
+		     got.named);
 	assert_true(got.valid_until_ms == INT64_MAX);
 
 	put(s, X, ".example", 0, "dane=ignore sts=ignore plaintext=allow for=all");
@@ -259,8 +260,9 @@ static void mass_losses_trip_the_guard(void **state)
 		unsigned percent;
 		bool trips;
 	} rows[] = {
-		{9, 9, 50, false}, {10, 5, 50, false}, {10, 6, 50, true}, {10, 10, 100, false}, {10, 10, 99, true},
-		{10, 1, 0, true}, {10, 0, 0, false}, {1000000, 500001, 50, true}, {1000000, 500000, 50, false},
+	    {9, 9, 50, false},    {10, 5, 50, false},          {10, 6, 50, true},
+	    {10, 10, 100, false}, {10, 10, 99, true},          {10, 1, 0, true},
+	    {10, 0, 0, false},    {1000000, 500001, 50, true}, {1000000, 500000, 50, false},
 	};
 	char name[64];
 
@@ -391,7 +393,8 @@ static const char *closest_slowly(const char *const keys[], const bool in[], siz
 static void the_closest_key_is_the_closest_in_every_table(void **state)
 {
 	static const char *const keys[] = {"a", "b.a", "c.b.a", ".a", ".b.a", ".c.b.a", ".ba", "ba", "*"};
-	static const char *const domains[] = {"a", "b.a", "c.b.a", "d.c.b.a", "e.d.c.b.a", "x.a", "ba", "x.ba", "b.ba", "y"};
+	static const char *const domains[] = {"a",   "b.a", "c.b.a", "d.c.b.a", "e.d.c.b.a",
+					      "x.a", "ba",  "x.ba",  "b.ba",    "y"};
 
 	(void)state;
 	for (unsigned set = 0; set < 1u << COUNT_OF(keys); set++) {
@@ -453,8 +456,8 @@ static void a_million_modes_are_small(void **state)
 		assert_int_equal(sender(s, name, 0).mode, MODE_ENFORCED);
 	}
 	get_s = seconds() - get_s;
-	print_message("# %d keys: %zu octets each, put %.2f us, worst put %.0f us, sender look-up %.2f us\n", MANY, each,
-	    put_s * 1e6 / MANY, worst * 1e6, get_s * 1e6 / MANY);
+	print_message("# %d keys: %zu octets each, put %.2f us, worst put %.0f us, sender look-up %.2f us\n", MANY,
+		      each, put_s * 1e6 / MANY, worst * 1e6, get_s * 1e6 / MANY);
 #ifndef OWN_MALLOC
 	assert_in_range(each, 1, 130);
 #endif
@@ -464,17 +467,17 @@ static void a_million_modes_are_small(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys_are_put_found_and_removed),
-		cmocka_unit_test(sender_fields_come_from_the_closest_key),
-		cmocka_unit_test(keys_end_on_the_dot),
-		cmocka_unit_test(destination_names_from_closest_to_farthest),
-		cmocka_unit_test(destination_fields_are_merged_one_by_one),
-		cmocka_unit_test(mass_losses_trip_the_guard),
-		cmocka_unit_test(each_walks_every_key_once),
-		cmocka_unit_test(the_longest_name_has_an_answer),
-		cmocka_unit_test(churn_loses_and_invents_nothing),
-		cmocka_unit_test(the_closest_key_is_the_closest_in_every_table),
-		cmocka_unit_test(a_million_modes_are_small),
+	    cmocka_unit_test(keys_are_put_found_and_removed),
+	    cmocka_unit_test(sender_fields_come_from_the_closest_key),
+	    cmocka_unit_test(keys_end_on_the_dot),
+	    cmocka_unit_test(destination_names_from_closest_to_farthest),
+	    cmocka_unit_test(destination_fields_are_merged_one_by_one),
+	    cmocka_unit_test(mass_losses_trip_the_guard),
+	    cmocka_unit_test(each_walks_every_key_once),
+	    cmocka_unit_test(the_longest_name_has_an_answer),
+	    cmocka_unit_test(churn_loses_and_invents_nothing),
+	    cmocka_unit_test(the_closest_key_is_the_closest_in_every_table),
+	    cmocka_unit_test(a_million_modes_are_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,25 +17,42 @@ static void records_are_read_to_the_letter(void **state)
 		const char *text;
 		const char *id; /* NULL: no record */
 	} rows[] = {
-		{"v=STSv1; id=20160831085700Z;", "20160831085700Z"},
-		{"v=STSv1;id=a", "a"},
-		{"v=STSv1 ;\tid=a \t; ", "a"},
-		{"v=STSv1; x=1; id=1", "1"},
-		{"v=STSv1; id=foo; id=bar", "foo"},
-		{"v=STSv1; id=foo; id=b-r", "foo"},
-		{"v=STSv1; v=STSv1; id=1", "1"},
-		{"v=STSv1; x-1_.y=!:<>~; id=1;", "1"},
-		{"v=STSv1; id=12345678901234567890123456789012", "12345678901234567890123456789012"},
-		{"v=STSv1; id=123456789012345678901234567890123", NULL},
-		{"v=STSv1; id=b-r; id=foo", NULL},
-		{"v=STSv1", NULL}, {"v=STSv1;", NULL}, {"v=STSv1; id=", NULL}, {"v=STSv1; id", NULL}, {"", NULL},
-		{"v=STSv1; id=a;;", NULL}, {"v=STSv1;; id=a", NULL}, {"v=STSv1 id=a", NULL}, {"v=STSv10; id=a", NULL},
-		{"V=STSv1; id=a", NULL}, {"v=stsv1; id=a", NULL}, {" v=STSv1; id=a", NULL}, {"id=a; v=STSv1", NULL},
-		{"v=STSv1; ID=a", NULL}, {"v=STSv1; id =a", NULL}, {"v=STSv1; id= a", NULL}, {"v=STSv1; id=a ", NULL},
-		{"v=STSv1; id=a; x=", NULL}, {"v=STSv1; id=a; =x", NULL}, {"v=STSv1; id=a; x=a=b", NULL},
-		{"v=STSv1; id=a; -x=1", NULL}, {"v=STSv1; id=a; x=\xc3\xa9", NULL}, {"v=STSv1; id=a; x=\x01", NULL},
-		{"v=STSv1; id=a; a23456789012345678901234567890123=1", NULL},
-		{"v=STSv1; id=a; a2345678901234567890123456789012=1", "a"},
+	    {"v=STSv1; id=20160831085700Z;", "20160831085700Z"},
+	    {"v=STSv1;id=a", "a"},
+	    {"v=STSv1 ;\tid=a \t; ", "a"},
+	    {"v=STSv1; x=1; id=1", "1"},
+	    {"v=STSv1; id=foo; id=bar", "foo"},
+	    {"v=STSv1; id=foo; id=b-r", "foo"},
+	    {"v=STSv1; v=STSv1; id=1", "1"},
+	    {"v=STSv1; x-1_.y=!:<>~; id=1;", "1"},
+	    {"v=STSv1; id=12345678901234567890123456789012", "12345678901234567890123456789012"},
+	    {"v=STSv1; id=123456789012345678901234567890123", NULL},
+	    {"v=STSv1; id=b-r; id=foo", NULL},
+	    {"v=STSv1", NULL},
+	    {"v=STSv1;", NULL},
+	    {"v=STSv1; id=", NULL},
+	    {"v=STSv1; id", NULL},
+	    {"", NULL},
+	    {"v=STSv1; id=a;;", NULL},
+	    {"v=STSv1;; id=a", NULL},
+	    {"v=STSv1 id=a", NULL},
+	    {"v=STSv10; id=a", NULL},
+	    {"V=STSv1; id=a", NULL},
+	    {"v=stsv1; id=a", NULL},
+	    {" v=STSv1; id=a", NULL},
+	    {"id=a; v=STSv1", NULL},
+	    {"v=STSv1; ID=a", NULL},
+	    {"v=STSv1; id =a", NULL},
+	    {"v=STSv1; id= a", NULL},
+	    {"v=STSv1; id=a ", NULL},
+	    {"v=STSv1; id=a; x=", NULL},
+	    {"v=STSv1; id=a; =x", NULL},
+	    {"v=STSv1; id=a; x=a=b", NULL},
+	    {"v=STSv1; id=a; -x=1", NULL},
+	    {"v=STSv1; id=a; x=\xc3\xa9", NULL},
+	    {"v=STSv1; id=a; x=\x01", NULL},
+	    {"v=STSv1; id=a; a23456789012345678901234567890123=1", NULL},
+	    {"v=STSv1; id=a; a2345678901234567890123456789012=1", "a"},
 	};
 
 	(void)state;
@@ -49,32 +66,36 @@ static void records_are_read_to_the_letter(void **state)
 	}
 }
 
-#define TXT(text) {(const uint8_t *)(text), sizeof(text) - 1}
+#define TXT(text)                                                                                                      \
+	{                                                                                                              \
+		(const uint8_t *)(text), sizeof(text) - 1                                                              \
+	}
 
 static void exactly_one_record_counts(void **state)
 {
 	static const struct rr_rdata spf = TXT("\x0bv=spf1 -all"), one = TXT("\x0dv=STSv1; id=1"),
 				     two = TXT("\x0dv=STSv1; id=2"), split = TXT("\x05v=STS\x08v1; id=3"),
-				     bad = TXT("\x0ev=STSv1; id=1-"), cut = TXT("\x20v=STSv1; id=9"), v10 = TXT("\x0ev=STSv10; id=1");
+				     bad = TXT("\x0ev=STSv1; id=1-"), cut = TXT("\x20v=STSv1; id=9"),
+				     v10 = TXT("\x0ev=STSv10; id=1");
 	const struct {
 		const char *name;
 		struct rr_rdata rr[3];
 		size_t count;
 		const char *id;
 	} rows[] = {
-		{"none", {{NULL, 0}}, 0, NULL},
-		{"one", {one}, 1, "1"},
-		{"one after spf", {spf, one}, 2, "1"},
-		{"one before spf", {one, spf}, 2, "1"},
-		{"split", {split}, 1, "3"},
-		{"two", {one, two}, 2, NULL},
-		{"the same twice", {one, one}, 2, NULL},
-		{"one and an invalid one", {one, bad}, 2, NULL},
-		{"an invalid one first", {bad, one}, 2, NULL},
-		{"invalid", {bad}, 1, NULL},
-		{"one and another version", {one, v10}, 2, "1"},
-		{"malformed rdata", {cut}, 1, NULL},
-		{"one and malformed rdata", {cut, one}, 2, "1"},
+	    {"none", {{NULL, 0}}, 0, NULL},
+	    {"one", {one}, 1, "1"},
+	    {"one after spf", {spf, one}, 2, "1"},
+	    {"one before spf", {one, spf}, 2, "1"},
+	    {"split", {split}, 1, "3"},
+	    {"two", {one, two}, 2, NULL},
+	    {"the same twice", {one, one}, 2, NULL},
+	    {"one and an invalid one", {one, bad}, 2, NULL},
+	    {"an invalid one first", {bad, one}, 2, NULL},
+	    {"invalid", {bad}, 1, NULL},
+	    {"one and another version", {one, v10}, 2, "1"},
+	    {"malformed rdata", {cut}, 1, NULL},
+	    {"one and malformed rdata", {cut, one}, 2, "1"},
 	};
 
 	(void)state;
@@ -104,37 +125,49 @@ static void policies_are_read(void **state)
 		uint32_t max_age;
 		const char *mx; /* with spaces between */
 	} rows[] = {
-		{V E MX AGE, STS_ENFORCE, 86400, "mx.example"},
-		{AGE MX E V, STS_ENFORCE, 86400, "mx.example"},
-		{V E AGE "mx: B.example\r\nmx:*.A.example \t\r\nmx:\tb.example\nmx: *.a.example.", STS_ENFORCE, 86400, "b.example *.a.example"},
-		{V "mode: none\n" AGE, STS_NONE, 86400, ""},
-		{V "mode: testing\n" AGE MX, STS_TESTING, 86400, "mx.example"},
-		{V E "mode: testing\n" MX AGE, STS_ENFORCE, 86400, "mx.example"},
-		{V E "mode: rubbish\n" MX AGE "max_age: x\nversion: STSv2\n", STS_ENFORCE, 86400, "mx.example"},
-		{V E MX "max_age: 31557601", STS_ENFORCE, STS_MAX_AGE_LIMIT, "mx.example"},
-		{V E MX "max_age: 4294967297", STS_ENFORCE, STS_MAX_AGE_LIMIT, "mx.example"},
-		{V E MX "max_age: 9999999999", STS_ENFORCE, STS_MAX_AGE_LIMIT, "mx.example"},
-		{V E MX "max_age: 0000000001", STS_ENFORCE, 1, "mx.example"},
-		{V "\n\r\n" E MX AGE "bad name: x\nno colon at all\n:\nx: \x7f\t\n", STS_ENFORCE, 86400, "mx.example"},
-		{V E MX AGE "x: a\rb\n", STS_ENFORCE, 86400, "mx.example"},
-		{V E AGE, -1, 0, NULL}, {V "mode: testing\n" AGE, -1, 0, NULL}, {E MX AGE, -1, 0, NULL},
-		{V MX AGE, -1, 0, NULL}, {V E MX, -1, 0, NULL}, {"", -1, 0, NULL}, {"\n", -1, 0, NULL},
-		{"version: STSv2\n" V E MX AGE, -1, 0, NULL},
-		{"Version: STSv1\n" E MX AGE, -1, 0, NULL},
-		{"version : STSv1\n" E MX AGE, -1, 0, NULL},
-		{" version: STSv1\n" E MX AGE, -1, 0, NULL},
-		{"\xef\xbb\xbfversion: STSv1\n" E MX AGE, -1, 0, NULL},
-		{"version: stsv1\n" E MX AGE, -1, 0, NULL},
-		{V "mode: Enforce\n" MX AGE, -1, 0, NULL},
-		{V "mode: enforce testing\n" MX AGE, -1, 0, NULL},
-		{V E MX "max_age: -1\n", -1, 0, NULL}, {V E MX "max_age: 1.5\n", -1, 0, NULL},
-		{V E MX "max_age: +1\n", -1, 0, NULL}, {V E MX "max_age: 0x10\n", -1, 0, NULL},
-		{V E MX "max_age: 1 0\n", -1, 0, NULL}, {V E MX "max_age: 00000000001\n", -1, 0, NULL},
-		{V E MX "max_age:\n", -1, 0, NULL},
-		{V E MX AGE "mx: \n", -1, 0, NULL}, {V E MX AGE "mx: a b\n", -1, 0, NULL},
-		{V E MX AGE "mx: a:b\n", -1, 0, NULL}, {V E MX AGE "mx: a,b\n", -1, 0, NULL},
-		{V E MX AGE "mx: a ciphers=null\n", -1, 0, NULL}, {V E MX AGE "mx: {a}\n", -1, 0, NULL},
-		{V "mode: none\n" AGE "mx: *\n", -1, 0, NULL},
+	    {V E MX AGE, STS_ENFORCE, 86400, "mx.example"},
+	    {AGE MX E V, STS_ENFORCE, 86400, "mx.example"},
+	    {V E AGE "mx: B.example\r\nmx:*.A.example \t\r\nmx:\tb.example\nmx: *.a.example.", STS_ENFORCE, 86400,
+	     "b.example *.a.example"},
+	    {V "mode: none\n" AGE, STS_NONE, 86400, ""},
+	    {V "mode: testing\n" AGE MX, STS_TESTING, 86400, "mx.example"},
+	    {V E "mode: testing\n" MX AGE, STS_ENFORCE, 86400, "mx.example"},
+	    {V E "mode: rubbish\n" MX AGE "max_age: x\nversion: STSv2\n", STS_ENFORCE, 86400, "mx.example"},
+	    {V E MX "max_age: 31557601", STS_ENFORCE, STS_MAX_AGE_LIMIT, "mx.example"},
+	    {V E MX "max_age: 4294967297", STS_ENFORCE, STS_MAX_AGE_LIMIT, "mx.example"},
+	    {V E MX "max_age: 9999999999", STS_ENFORCE, STS_MAX_AGE_LIMIT, "mx.example"},
+	    {V E MX "max_age: 0000000001", STS_ENFORCE, 1, "mx.example"},
+	    {V "\n\r\n" E MX AGE "bad name: x\nno colon at all\n:\nx: \x7f\t\n", STS_ENFORCE, 86400, "mx.example"},
+	    {V E MX AGE "x: a\rb\n", STS_ENFORCE, 86400, "mx.example"},
+	    {V E AGE, -1, 0, NULL},
+	    {V "mode: testing\n" AGE, -1, 0, NULL},
+	    {E MX AGE, -1, 0, NULL},
+	    {V MX AGE, -1, 0, NULL},
+	    {V E MX, -1, 0, NULL},
+	    {"", -1, 0, NULL},
+	    {"\n", -1, 0, NULL},
+	    {"version: STSv2\n" V E MX AGE, -1, 0, NULL},
+	    {"Version: STSv1\n" E MX AGE, -1, 0, NULL},
+	    {"version : STSv1\n" E MX AGE, -1, 0, NULL},
+	    {" version: STSv1\n" E MX AGE, -1, 0, NULL},
+	    {"\xef\xbb\xbfversion: STSv1\n" E MX AGE, -1, 0, NULL},
+	    {"version: stsv1\n" E MX AGE, -1, 0, NULL},
+	    {V "mode: Enforce\n" MX AGE, -1, 0, NULL},
+	    {V "mode: enforce testing\n" MX AGE, -1, 0, NULL},
+	    {V E MX "max_age: -1\n", -1, 0, NULL},
+	    {V E MX "max_age: 1.5\n", -1, 0, NULL},
+	    {V E MX "max_age: +1\n", -1, 0, NULL},
+	    {V E MX "max_age: 0x10\n", -1, 0, NULL},
+	    {V E MX "max_age: 1 0\n", -1, 0, NULL},
+	    {V E MX "max_age: 00000000001\n", -1, 0, NULL},
+	    {V E MX "max_age:\n", -1, 0, NULL},
+	    {V E MX AGE "mx: \n", -1, 0, NULL},
+	    {V E MX AGE "mx: a b\n", -1, 0, NULL},
+	    {V E MX AGE "mx: a:b\n", -1, 0, NULL},
+	    {V E MX AGE "mx: a,b\n", -1, 0, NULL},
+	    {V E MX AGE "mx: a ciphers=null\n", -1, 0, NULL},
+	    {V E MX AGE "mx: {a}\n", -1, 0, NULL},
+	    {V "mode: none\n" AGE "mx: *\n", -1, 0, NULL},
 	};
 
 	(void)state;
@@ -182,14 +215,43 @@ static void patterns_are_checked(void **state)
 		const char *raw;
 		const char *canon; /* NULL: invalid */
 	} rows[] = {
-		{"mx.example", "mx.example"}, {"MX.Example.", "mx.example"}, {"*.Example", "*.example"}, {"lalala", "lalala"},
-		{"xn--bcher-kva.example", "xn--bcher-kva.example"}, {"*.xn--eebajf.xn--9dbq2a", "*.xn--eebajf.xn--9dbq2a"},
-		{"", NULL}, {"*", NULL}, {"*.", NULL}, {".example", NULL}, {"*.*.example", NULL}, {"a.*.example", NULL},
-		{"m*.example", NULL}, {"**.example", NULL}, {"*a.example", NULL}, {"a..b", NULL}, {"-a.example", NULL},
-		{"a-.example", NULL}, {"192.0.2.1", NULL}, {"*.2.0.192", NULL}, {"[192.0.2.1]", NULL}, {"2001:db8::1", NULL},
-		{"a.0x7f", NULL}, {"b\xc3\xbc" "cher.example", NULL}, {"xn--\xc3\xbc.example", NULL}, {"xn--zzzzzzzzzz99999.example", NULL},
-		{"hostname", "hostname"},
-		{"a:b", NULL}, {"a b", NULL}, {"a,b", NULL}, {"a=b", NULL}, {"{a}", NULL}, {"a;b", NULL}, {"a/b", NULL}, {"a\nb", NULL},
+	    {"mx.example", "mx.example"},
+	    {"MX.Example.", "mx.example"},
+	    {"*.Example", "*.example"},
+	    {"lalala", "lalala"},
+	    {"xn--bcher-kva.example", "xn--bcher-kva.example"},
+	    {"*.xn--eebajf.xn--9dbq2a", "*.xn--eebajf.xn--9dbq2a"},
+	    {"", NULL},
+	    {"*", NULL},
+	    {"*.", NULL},
+	    {".example", NULL},
+	    {"*.*.example", NULL},
+	    {"a.*.example", NULL},
+	    {"m*.example", NULL},
+	    {"**.example", NULL},
+	    {"*a.example", NULL},
+	    {"a..b", NULL},
+	    {"-a.example", NULL},
+	    {"a-.example", NULL},
+	    {"192.0.2.1", NULL},
+	    {"*.2.0.192", NULL},
+	    {"[192.0.2.1]", NULL},
+	    {"2001:db8::1", NULL},
+	    {"a.0x7f", NULL},
+	    {"b\xc3\xbc"
+	     "cher.example",
+	     NULL},
+	    {"xn--\xc3\xbc.example", NULL},
+	    {"xn--zzzzzzzzzz99999.example", NULL},
+	    {"hostname", "hostname"},
+	    {"a:b", NULL},
+	    {"a b", NULL},
+	    {"a,b", NULL},
+	    {"a=b", NULL},
+	    {"{a}", NULL},
+	    {"a;b", NULL},
+	    {"a/b", NULL},
+	    {"a\nb", NULL},
 	};
 	char out[DOMAIN_SIZE + 2];
 
@@ -228,9 +290,9 @@ static void stored_patterns_are_checked_again(void **state)
 		bool ok;
 		size_t count;
 	} rows[] = {
-		{"", true, 0}, {"a.example", true, 1}, {"a.example *.b", true, 2}, {"a a a", true, 1},
-		{" ", false, 0}, {"a ", false, 0}, {" a", false, 0}, {"a  b", false, 0}, {"a\tb", false, 0},
-		{"a *", false, 0}, {"a b:c", false, 0},
+	    {"", true, 0},      {"a.example", true, 1}, {"a.example *.b", true, 2}, {"a a a", true, 1},
+	    {" ", false, 0},    {"a ", false, 0},       {" a", false, 0},           {"a  b", false, 0},
+	    {"a\tb", false, 0}, {"a *", false, 0},      {"a b:c", false, 0},
 	};
 	struct sts_policy p = {0}, copy;
 
@@ -263,7 +325,7 @@ static void many_patterns_are_told_apart(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	assert_int_equal(p.mx_count, 4000);
 	print_message("# %zu mx lines of 4000 names read in %ld us\n", count,
-	    (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000);
+		      (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000);
 	sts_policy_fini(&p);
 	free(body);
 }
@@ -271,14 +333,14 @@ static void many_patterns_are_told_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(records_are_read_to_the_letter),
-		cmocka_unit_test(exactly_one_record_counts),
-		cmocka_unit_test(policies_are_read),
-		cmocka_unit_test(size_and_nul_are_checked),
-		cmocka_unit_test(patterns_are_checked),
-		cmocka_unit_test(a_star_is_one_label),
-		cmocka_unit_test(stored_patterns_are_checked_again),
-		cmocka_unit_test(many_patterns_are_told_apart),
+	    cmocka_unit_test(records_are_read_to_the_letter),
+	    cmocka_unit_test(exactly_one_record_counts),
+	    cmocka_unit_test(policies_are_read),
+	    cmocka_unit_test(size_and_nul_are_checked),
+	    cmocka_unit_test(patterns_are_checked),
+	    cmocka_unit_test(a_star_is_one_label),
+	    cmocka_unit_test(stored_patterns_are_checked_again),
+	    cmocka_unit_test(many_patterns_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,11 +14,11 @@ static void tags_are_formatted(void **state)
 		enum tag_by by;
 		const char *expect;
 	} rows[] = {
-		{MODE_ENFORCED, "example.com", TAG_BY_ENVELOPE, "enforced; domain=example.com; by=envelope"},
-		{MODE_VERIFIED, "a.example", TAG_BY_FROM, "verified; domain=a.example; by=from"},
-		{MODE_OPPORTUNISTIC, "<>", TAG_BY_ENVELOPE, "opportunistic; domain=<>; by=envelope"},
-		{MODE_ENFORCED, "a.example", TAG_BY_AUTH, "enforced; domain=a.example; by=auth"},
-		{MODE_ENFORCED, "", TAG_BY_UNKNOWN, "enforced; by=unknown"},
+	    {MODE_ENFORCED, "example.com", TAG_BY_ENVELOPE, "enforced; domain=example.com; by=envelope"},
+	    {MODE_VERIFIED, "a.example", TAG_BY_FROM, "verified; domain=a.example; by=from"},
+	    {MODE_OPPORTUNISTIC, "<>", TAG_BY_ENVELOPE, "opportunistic; domain=<>; by=envelope"},
+	    {MODE_ENFORCED, "a.example", TAG_BY_AUTH, "enforced; domain=a.example; by=auth"},
+	    {MODE_ENFORCED, "", TAG_BY_UNKNOWN, "enforced; by=unknown"},
 	};
 
 	(void)state;
@@ -39,33 +39,33 @@ static void only_a_missing_offer_is_a_refusal(void **state)
 		const char *status;
 		const char *host; /* NULL: stays temporary */
 	} rows[] = {
-		{"4.7.4 " OFFERED "mx.example[192.0.2.1]", "mx.example"},
-		{"4.7.4 " OFFERED "MX.Example[2001:db8::1]", "mx.example"},
-		{"4.7.4 " OFFERED "mx.example[192.0.2.1]:587", "mx.example"},
-		{"4.7.4 " OFFERED "xn--bcher-kva.example[192.0.2.1]", "xn--bcher-kva.example"},
-		{"4.7.4 " OFFERED "mx.example", NULL},
-		{"4.7.4 " OFFERED "mx.example[]", NULL},
-		{"4.7.4 " OFFERED "mx.example[192.0.2.1", NULL},
-		{"4.7.4 " OFFERED "mx.example[/private/lmtp]", NULL},
-		{"4.7.4 " OFFERED "[192.0.2.1]", NULL},
-		{"4.7.4 " OFFERED "", NULL},
-		{"4.7.4 " OFFERED "a b[192.0.2.1]", NULL},
-		{"4.7.4 " OFFERED "mx..example[192.0.2.1]", NULL},
-		{"5.7.4 " OFFERED "mx.example[192.0.2.1]", NULL},
-		{"4.7.5 " OFFERED "mx.example[192.0.2.1]", NULL},
-		{" 4.7.4 " OFFERED "mx.example[192.0.2.1]", NULL},
-		{"4.7.4  " OFFERED "mx.example[192.0.2.1]", NULL},
-		{OFFERED "mx.example[192.0.2.1]", NULL},
-		{"4.7.4 TLS is required, but host mx.example[192.0.2.1] refused to start TLS: 454 4.7.0 no", NULL},
-		{"4.7.5 TLS is required, but our TLS engine is unavailable", NULL},
-		{"4.7.5 Server certificate not verified", NULL},
-		{"4.7.5 Server certificate not trusted", NULL},
-		{"4.7.5 Cannot start TLS: handshake failure", NULL},
-		{"4.7.5 client TLS configuration problem", NULL},
-		{"4.7.5 TLSA lookup error for mx.example:25", NULL},
-		{"4.4.1 connect to mx.example[192.0.2.1]:25: Connection refused", NULL},
-		{"", NULL},
-		{"4.7.4 ", NULL},
+	    {"4.7.4 " OFFERED "mx.example[192.0.2.1]", "mx.example"},
+	    {"4.7.4 " OFFERED "MX.Example[2001:db8::1]", "mx.example"},
+	    {"4.7.4 " OFFERED "mx.example[192.0.2.1]:587", "mx.example"},
+	    {"4.7.4 " OFFERED "xn--bcher-kva.example[192.0.2.1]", "xn--bcher-kva.example"},
+	    {"4.7.4 " OFFERED "mx.example", NULL},
+	    {"4.7.4 " OFFERED "mx.example[]", NULL},
+	    {"4.7.4 " OFFERED "mx.example[192.0.2.1", NULL},
+	    {"4.7.4 " OFFERED "mx.example[/private/lmtp]", NULL},
+	    {"4.7.4 " OFFERED "[192.0.2.1]", NULL},
+	    {"4.7.4 " OFFERED "", NULL},
+	    {"4.7.4 " OFFERED "a b[192.0.2.1]", NULL},
+	    {"4.7.4 " OFFERED "mx..example[192.0.2.1]", NULL},
+	    {"5.7.4 " OFFERED "mx.example[192.0.2.1]", NULL},
+	    {"4.7.5 " OFFERED "mx.example[192.0.2.1]", NULL},
+	    {" 4.7.4 " OFFERED "mx.example[192.0.2.1]", NULL},
+	    {"4.7.4  " OFFERED "mx.example[192.0.2.1]", NULL},
+	    {OFFERED "mx.example[192.0.2.1]", NULL},
+	    {"4.7.4 TLS is required, but host mx.example[192.0.2.1] refused to start TLS: 454 4.7.0 no", NULL},
+	    {"4.7.5 TLS is required, but our TLS engine is unavailable", NULL},
+	    {"4.7.5 Server certificate not verified", NULL},
+	    {"4.7.5 Server certificate not trusted", NULL},
+	    {"4.7.5 Cannot start TLS: handshake failure", NULL},
+	    {"4.7.5 client TLS configuration problem", NULL},
+	    {"4.7.5 TLSA lookup error for mx.example:25", NULL},
+	    {"4.4.1 connect to mx.example[192.0.2.1]:25: Connection refused", NULL},
+	    {"", NULL},
+	    {"4.7.4 ", NULL},
 	};
 
 	(void)state;
@@ -82,8 +82,8 @@ static void only_a_missing_offer_is_a_refusal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tags_are_formatted),
-		cmocka_unit_test(only_a_missing_offer_is_a_refusal),
+	    cmocka_unit_test(tags_are_formatted),
+	    cmocka_unit_test(only_a_missing_offer_is_a_refusal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /*
  * test_vectors.c - the parsers of core against the vector files of ../shared/vectors, when that folder is there.
  *
- * Every row is run. A row that is disputed, or merely informative, is printed when we read it otherwise and fails nothing.
+ * Every row is run. A row that is disputed, or merely informative, is printed when we read it otherwise and fails
+ * nothing.
  */
 #include "unit/check.h"
 
@@ -32,7 +33,8 @@ static const char *text_of(const json_t *row, const char *key)
 /* Tells of a row that went otherwise than expected; it counts when FIRM. */
 static void differs(const json_t *row, bool firm, const char *expected, const char *got)
 {
-	print_message("# %s: %s expected, got %s%s\n", text_of(row, "id"), expected, got, firm ? "" : " (disputed, not counted)");
+	print_message("# %s: %s expected, got %s%s\n", text_of(row, "id"), expected, got,
+		      firm ? "" : " (disputed, not counted)");
 	failures += firm;
 }
 
@@ -221,8 +223,12 @@ static size_t tlsa_rdata(uint8_t *out, const json_t *rr)
 static enum tlsa_state tlsa_expected(const char *outcome)
 {
 	static const struct name_code outcomes[] = {
-		{"dane-authenticated", TLSA_USABLE}, {"auth-fails-no-fallback", TLSA_USABLE}, {"no-dane", TLSA_NONE},
-		{"tls-required-unauthenticated", TLSA_UNUSABLE}, {"defer", TLSA_ERROR}, {NULL, 0},
+	    {"dane-authenticated", TLSA_USABLE},
+	    {"auth-fails-no-fallback", TLSA_USABLE},
+	    {"no-dane", TLSA_NONE},
+	    {"tls-required-unauthenticated", TLSA_UNUSABLE},
+	    {"defer", TLSA_ERROR},
+	    {NULL, 0},
 	};
 	int code = names_code(outcomes, outcome, strlen(outcome));
 
@@ -249,7 +255,8 @@ static void check_tlsa(const json_t *row)
 		a.status = RR_ERROR;
 	a.secure = strcmp(chain, "secure") == 0 && !strstr(answer, "insecure");
 	if (dane_state(&a) != expected)
-		differs(row, true, names_name(tlsa_state_names, (int)expected), names_name(tlsa_state_names, (int)dane_state(&a)));
+		differs(row, true, names_name(tlsa_state_names, (int)expected),
+			names_name(tlsa_state_names, (int)dane_state(&a)));
 }
 
 static void tlsa(void **state)
@@ -271,7 +278,7 @@ static void check_mx(const json_t *row)
 
 	nexthop_parse(&n, host, strlen(host));
 	match = n.kind == NEXTHOP_DOMAIN && sts_pattern_canon(pattern, sizeof(pattern), raw, strlen(raw)) &&
-	    sts_pattern_matches(pattern, n.domain);
+		sts_pattern_matches(pattern, n.domain);
 	if (match != expected)
 		differs(row, firm, expected ? "match" : "no match", match ? "match" : "no match");
 }
@@ -327,10 +334,10 @@ static const struct {
 	enum netstring_status status;
 	bool request;
 } wires[] = {
-	{"SM-024", NETSTRING_OK, false}, {"SM-039", NETSTRING_OK, false}, {"SM-040", NETSTRING_OK, false},
-	{"SM-041", NETSTRING_MORE, false}, {"SM-042", NETSTRING_BAD, false}, {"SM-043", NETSTRING_BAD, false},
-	{"SM-045", NETSTRING_BAD, false}, {"SM-047", NETSTRING_BAD, false}, {"SM-059", NETSTRING_OK, false},
-	{"SM-060", NETSTRING_OK, false}, {"SM-061", NETSTRING_OK, false}, {NULL, NETSTRING_OK, true},
+    {"SM-024", NETSTRING_OK, false},   {"SM-039", NETSTRING_OK, false},  {"SM-040", NETSTRING_OK, false},
+    {"SM-041", NETSTRING_MORE, false}, {"SM-042", NETSTRING_BAD, false}, {"SM-043", NETSTRING_BAD, false},
+    {"SM-045", NETSTRING_BAD, false},  {"SM-047", NETSTRING_BAD, false}, {"SM-059", NETSTRING_OK, false},
+    {"SM-060", NETSTRING_OK, false},   {"SM-061", NETSTRING_OK, false},  {NULL, NETSTRING_OK, true},
 };
 
 static void check_wire(const json_t *row)
@@ -359,12 +366,8 @@ static void wire_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(policies),
-		cmocka_unit_test(records),
-		cmocka_unit_test(tlsa),
-		cmocka_unit_test(mx_names),
-		cmocka_unit_test(from_fields),
-		cmocka_unit_test(wire_requests),
+	    cmocka_unit_test(policies), cmocka_unit_test(records),     cmocka_unit_test(tlsa),
+	    cmocka_unit_test(mx_names), cmocka_unit_test(from_fields), cmocka_unit_test(wire_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

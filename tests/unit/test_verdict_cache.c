@@ -79,8 +79,9 @@ static void every_mode_and_form_has_its_line(void **state)
 
 static void a_key_is_found_to_the_letter_only(void **state)
 {
-	static const char *const others[] = {"A.example", "a.example.", "[a.example]", "a.example:587", "a.exampl",
-	    "a.example2", "", "[", "]", ":", "[a.example", "a.example]"};
+	static const char *const others[] = {
+	    "A.example", "a.example.", "[a.example]", "a.example:587", "a.exampl",  "a.example2", "",
+	    "[",         "]",          ":",           "[a.example",    "a.example]"};
 
 	(void)state;
 	put("a.example", 0, "x", NOW, LATER);
@@ -92,10 +93,10 @@ static void a_key_is_found_to_the_letter_only(void **state)
 
 static void all_variants_of_a_domain_go_together(void **state)
 {
-	static const char *const variants[] = {
-	    "a.example", "a.example:587", "[a.example]", "[a.example]:587", "[a.example]:2525"};
-	static const char *const others[] = {
-	    "b.example", "sub.a.example", ".a.example", "[2001:db8::1]", "[192.0.2.1]:587", "a.example.org"};
+	static const char *const variants[] = {"a.example", "a.example:587", "[a.example]", "[a.example]:587",
+					       "[a.example]:2525"};
+	static const char *const others[] = {"b.example",     "sub.a.example",   ".a.example",
+					     "[2001:db8::1]", "[192.0.2.1]:587", "a.example.org"};
 
 	(void)state;
 	for (size_t by = 0; by < COUNT_OF(variants); by++) {
