@@ -9,7 +9,6 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from world.tap import main  # noqa: E402
-from world.waiting import Late, wait_for  # noqa: E402
 from world.world import World  # noqa: E402
 
 USABLE, UNUSABLE = "3 1 1 " + "ab" * 32, "1 1 1 " + "ab" * 32
@@ -180,11 +179,7 @@ def questions(tap, w):
 
 
 def becomes(tap, w, key, want, what, seconds=12):
-    try:
-        wait_for(what, lambda: ask_all(w, key) == want, seconds, 0.1)
-        return tap.ok(True, what)
-    except Late:
-        return tap.equal(ask_all(w, key), want, what)
+    return tap.becomes(lambda: ask_all(w, key), want, what, seconds)
 
 
 def changes(tap, w):

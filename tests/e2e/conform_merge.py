@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from nodes import Node  # noqa: E402
 from world.tap import main  # noqa: E402
-from world.waiting import Late, wait_for  # noqa: E402
+from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
 
 TLS = " protocols=>=TLSv1.2"
@@ -83,14 +83,6 @@ def ask_all(w, key):
     return tuple(TEMP if r.startswith("TEMP ") else r for r in (w.ask(mode, key) for mode in MODES))
 
 
-def becomes(tap, question, want, what, seconds=15):
-    try:
-        wait_for(what, lambda: question() == want, seconds, 0.02)
-        return tap.ok(True, what)
-    except Late:
-        return tap.equal(question(), want, what)
-
-
 def names(tap, w):
     """One canonical form for the reply, the policy and the key in Redis, however the name arrives."""
     for canonical, forms in (("good.test", ("good.test", "GOOD.Test", "good.test.", "Good.TEST.")), (
@@ -111,11 +103,11 @@ def settings(tap, w):
     for label, key, fields, destination, want in SETTINGS:
         if key:
             w.redis.cli("HSET", "tlsmode:" + key, *fields)
-        becomes(tap, lambda: ask_all(w, destination), want, "MRG-01 " + label)
+        tap.becomes(lambda: ask_all(w, destination), want, "MRG-01 " + label)
         if key:
             w.redis.cli("DEL", "tlsmode:" + key)
-    becomes(tap, lambda: [ask_all(w, name)[0] for name in ("plain.test", "sts.test", "both.test", "failing.test")],
-            [NONE, STS, ONLY, ONLY], "MRG-01 all settings deleted: what is published alone decides")
+    tap.becomes(lambda: [ask_all(w, name)[0] for name in ("plain.test", "sts.test", "both.test", "failing.test")],
+                [NONE, STS, ONLY, ONLY], "MRG-01 all settings deleted: what is published alone decides")
 
 
 def ways(w):
@@ -128,7 +120,7 @@ WAYS = ["OK smtp-enforced:", NONE]
 def bad_states(tap, w):
     """Redis takes no writes, or does not answer: known settings hold, cold domains are resolved."""
     w.mode("closed.test", "enforced")
-    becomes(tap, lambda: ways(w), WAYS, "MRG-02 a setting is in force")
+    tap.becomes(lambda: ways(w), WAYS, "MRG-02 a setting is in force")
     redis, cold = w.redis, iter("cold%d.test" % i for i in range(12))
 
     def holds(what):
@@ -154,10 +146,10 @@ def bad_states(tap, w):
     holds("away")
     redis.start()
     redis.cli("HSET", "tlsmode:sender:closed.test", "mode", "verified")
-    becomes(tap, lambda: ways(w), ["OK smtp-verified:", NONE],
-            "MRG-02 Redis is back: a new setting is taken without a restart")
+    tap.becomes(lambda: ways(w), ["OK smtp-verified:", NONE],
+                "MRG-02 Redis is back: a new setting is taken without a restart")
     w.mode("closed.test", "enforced")
-    becomes(tap, lambda: ways(w), WAYS, "MRG-02 and another")
+    tap.becomes(lambda: ways(w), WAYS, "MRG-02 and another")
 
 
 def nonsense(tap, w):
@@ -168,14 +160,14 @@ def nonsense(tap, w):
                 "tlsmode:except:*.*", "tlsmode:nothing:x.test"):
         redis("HSET", key, "mode", "verified", b"\xff\x00", "y" * 100000)
     redis("SET", "tlsmode:sender:open.test", "a string")
-    becomes(tap, lambda: ways(w), ["OK smtp-enforced:", "OK smtp-enforced:"],
-            "MRG-02 MRG-03 a string where a hash should be is read strictly")
+    tap.becomes(lambda: ways(w), ["OK smtp-enforced:", "OK smtp-enforced:"],
+                "MRG-02 MRG-03 a string where a hash should be is read strictly")
     redis("DEL", "tlsmode:sender:open.test")
     redis("HSET", "tlsmode:sender:open.test", "mode", b"\xff\n\x00", "via", "smtp:[evil.test]\nX")
-    becomes(tap, lambda: ways(w), ["OK smtp-enforced:", "OK smtp-enforced:"],
-            "MRG-02 MRG-03 a value of strange octets reads as enforced")
+    tap.becomes(lambda: ways(w), ["OK smtp-enforced:", "OK smtp-enforced:"],
+                "MRG-02 MRG-03 a value of strange octets reads as enforced")
     redis("DEL", "tlsmode:sender:open.test")
-    becomes(tap, lambda: ways(w), WAYS, "MRG-02 strange keys beside it change nothing")
+    tap.becomes(lambda: ways(w), WAYS, "MRG-02 strange keys beside it change nothing")
     tap.ok(w.daemons.mapd.alive(), "MRG-02 the daemon lives")
 
 
@@ -204,7 +196,7 @@ def later_wins(tap, w):
     w.sts("newer.test", ttl=1, id="2", mx=["two.newer.test"])
     w.publish(w.zones["newer.test"])
     want = policy("newer.test").replace("mx.newer", "two.newer")
-    becomes(tap, lambda: w.ask("opportunistic", "newer.test"), want, "MRG-04 a policy is in force")
+    tap.becomes(lambda: w.ask("opportunistic", "newer.test"), want, "MRG-04 a policy is in force")
     old = w.redis.cli("HGETALL", "tlsmode:sts:newer.test")
     fields = dict(zip(old[::2], old[1::2]))
     fields.update(mx="old.newer.test", id="1", txt_id="1", fetched_at=str(int(fields["fetched_at"]) - 1000))
@@ -224,9 +216,9 @@ def two_nodes(tap, w):
                      lambda: "m%d." % i in w.ask("opportunistic", "older.test") + b.ask(
                 "opportunistic", "older.test"), 15, 0.02)
         want = policy("older.test").replace("mx.older", "m5.older")
-        becomes(tap, lambda: (w.ask("opportunistic", "older.test"), b.ask("opportunistic", "older.test"),
-                              w.redis.cli("HGET", "tlsmode:sts:older.test", "id")), (want, want, "5"),
-                "MRG-04 two nodes, four new ids: both have the newest policy, and so has Redis")
+        tap.becomes(lambda: (w.ask("opportunistic", "older.test"), b.ask("opportunistic", "older.test"),
+                             w.redis.cli("HGET", "tlsmode:sts:older.test", "id")), (want, want, "5"),
+                    "MRG-04 two nodes, four new ids: both have the newest policy, and so has Redis")
     finally:
         b.program.stop()
     tap.ok(json.loads(w.ask("status", "all")[3:]), "MRG-02 status tells to the end")

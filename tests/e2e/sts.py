@@ -184,11 +184,7 @@ def names(tap, w):
 
 def becomes(tap, w, name, want, what, seconds=12):
     """Awaits the answer; the resolver's and our own memory of the old records may last a second or two."""
-    try:
-        wait_for(what, lambda: w.ask("opportunistic", name) == want, seconds, 0.1)
-        return tap.ok(True, what)
-    except Late:
-        return tap.equal(w.ask("opportunistic", name), want, what)
+    return tap.becomes(lambda: w.ask("opportunistic", name), want, what, seconds)
 
 
 def stays(tap, w, name, want, what, seconds=3):

@@ -3,6 +3,7 @@ import sys
 import traceback
 
 from .space import NoRoom, enter
+from .waiting import Late, wait_for
 
 
 class Tap:
@@ -20,6 +21,19 @@ class Tap:
 
     def equal(self, got, want, name, *diagnosis):
         return self.ok(got == want, name, "got  %r" % (got,), "want %r" % (want,), *diagnosis)
+
+    def becomes(self, question, want, name, seconds=15):
+        """Awaits that QUESTION() answers WANT; fails with the last answer it gave."""
+        last = []
+
+        def fits():
+            last[:] = [question()]
+            return last[0] == want
+        try:
+            wait_for(name, fits, seconds, 0.05)
+        except Late:
+            pass
+        return self.equal(last[0], want, name)
 
     def matches(self, text, pattern, name, *diagnosis):
         """PATTERN: a compiled regular expression that must fit somewhere."""
