@@ -189,6 +189,43 @@ static void only_the_mode_alone_allows_a_bounce(void **state)
 	begin(state);
 }
 
+/* Found by tests/e2e/chaos.py: while _mta-sts could not be looked up, mail to an enforcing domain was bounced. */
+static void unknown_mta_sts_allows_no_bounce(void **state)
+{
+	static const struct {
+		const char *name;
+		enum txt_state txt;
+		const char *policy; /* a body, or NULL for none */
+		bool bounces;
+	} rows[] = {
+	    {"no record", TXT_NONE, NULL, true},
+	    {"the record could not be looked up", TXT_ERROR, NULL, false},
+	    {"a record without a policy", TXT_RECORD, NULL, false},
+	    {"a policy in testing", TXT_RECORD, "version: STSv1\nmode: testing\nmx: mx.a.example\nmax_age: 9999\n",
+	     true},
+	    {"an enforced policy", TXT_RECORD, "version: STSv1\nmode: enforce\nmx: mx.a.example\nmax_age: 9999\n",
+	     false},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const char *body = rows[i].policy, *reason;
+		struct facts f;
+
+		begin(state);
+		make_facts(&f, "a.example", MX_SECURE, TLSA_NONE);
+		f.sts.txt = rows[i].txt;
+		if (body != NULL) {
+			f.sts.have_policy = sts_policy_parse(&f.sts.policy, body, strlen(body), &reason);
+			f.sts.fetched_at = clock_ms / 1000;
+		}
+		render(&f, MODE_ENFORCED);
+		check_row(rows[i].name, bounces("mx.a.example") == rows[i].bounces);
+		facts_fini(&f);
+		end(state);
+	}
+	begin(state);
+}
+
 static void another_kind_of_answer_ends_it(void **state)
 {
 	struct facts plain, dane;
@@ -354,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_teardown(only_the_mode_alone_allows_a_bounce, end),
+	    cmocka_unit_test_teardown(unknown_mta_sts_allows_no_bounce, end),
 	    cmocka_unit_test_setup_teardown(another_kind_of_answer_ends_it, begin, end),
 	    cmocka_unit_test_setup_teardown(addresses_and_bare_domains_are_remembered, begin, end),
 	    cmocka_unit_test_setup_teardown(what_is_served_from_the_cache_is_remembered_again, begin, end),
