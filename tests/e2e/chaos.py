@@ -117,10 +117,12 @@ def settled(w, oracle):
 
 def settles(tap, w, storm, oracle):
     storm.calm()
-    try:
-        wait_for("everything exact", lambda: not settled(w, oracle), 30, 0.2)
-    except Late:
-        pass
+    for _ in range(4):
+        try:
+            wait_for("everything exact", lambda: not settled(w, oracle), 12, 0.2)
+            break
+        except Late:  # a fetch that a busy machine made fail is held off for five minutes
+            storm.renew_policies()
     tap.equal(settled(w, oracle), [], "after the storm everything is exact again")
     counters = storm.status()["counters"]
     tap.equal((counters["requests_waiting"], counters["settings_held"]), (0, 0), "nobody waits, nothing is held")
