@@ -149,7 +149,7 @@ def test_aged(tap, stage):
     negative = probe.ask("A never.good.test", r"A never\.good")
     before = len(stage.front.asked)
     later = wait_for("an aged answer", lambda: (line := probe.ask("A mx2.good.test", r"A mx2\.good")) and "ttl=20 " not in line and line, 10, 0.3)
-    again = probe.ask("A never.good.test", r"A never\.good")
+    again = wait_for("an aged negative answer", lambda: (line := probe.ask("A never.good.test", r"A never\.good")) and "ttl=77 " not in line and line, 10, 0.3)
     left = [int(re.search(r"ttl=(\d+)", line).group(1)) for line in (first, later, negative, again)]
     tap.ok(left[0] == 20 > left[1] > 0, "a remembered answer's TTL shrinks", first, later)
     tap.ok(left[2] == 77 > left[3] > 0, "and the negative one's, from the SOA's minimum", negative, again)
