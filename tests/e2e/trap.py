@@ -1,0 +1,136 @@
+"""What the tests of the traps share: services with one guard taken away, fresh messages, and the receivers' own word.
+
+A trap is shown twice with the real Postfix: with the guard removed a receiver sees the message in the clear (or on a connection
+that proves nothing), with the guard none does. So that both fit in one running Postfix, a service without its guard is a clone of
+ours under another name, and a sender is led to it by its `via` setting: "bare" makes bare, bare-enforced and bare-verified.
+"""
+import collections
+import os
+
+from world.postfix import Postfix, version
+from world.space import run
+from world.waiting import wait_for
+
+__all__ = ["CLOSED", "MODES", "OPEN", "PROVEN", "Traps", "clone", "inline", "reload", "service", "settings", "start_postfix",
+           "version"]
+Mail = collections.namedtuple("Mail", "sender rcpt qid")
+OPEN, CLOSED, PROVEN = "open.test", "closed.test", "proven.test"
+MODES = {OPEN: "opportunistic", CLOSED: "enforced", PROVEN: "verified"}
+SUFFIXES = {"opportunistic": "", "enforced": "-enforced", "verified": "-verified"}
+PID_FILE = "/var/spool/postfix/pid/master.pid"
+
+
+def options_text(options):
+    return "".join("\n  -o { %s = %s }" % option for option in options.items())
+
+
+def service(name, program="smtp", kind="unix", chroot="y", maximum="-", **options):
+    """A line of master.cf; PROGRAM may have arguments."""
+    return "%s %s %s - %s - %s %s%s\n" % (name, kind, "n" if kind == "inet" else "-", chroot, maximum, program, options_text(options))
+
+
+def clone(original, name, without=(), chroot="y", **options):
+    """Our service ORIGINAL under another NAME: the options WITHOUT are gone, OPTIONS added or changed."""
+    have = {}
+    for line in run("postconf", "-P", original + "/unix/*").splitlines():
+        key, _, value = (part.strip() for part in line.partition("="))
+        have[key.rpartition("/")[2]] = value
+    missing = [option for option in without if option not in have]
+    if missing:
+        raise RuntimeError("%s has no %s: there is no guard to remove" % (original, missing))
+    have.update(syslog_name="postfix/" + name, **options)
+    return service(name, chroot=chroot, **{key: value for key, value in have.items() if key not in without})
+
+
+def start_postfix(w, services, **main_cf):
+    """Postfix with the wiring, and what SERVICES() adds to master.cf (asked when the wiring is in place)."""
+    w.postfix = Postfix(w.space, w.ca.cert, **main_cf)
+    w.postfix.configure()
+    text = "".join(services())
+    with open("/etc/postfix/master.cf", "a") as master:
+        master.write(text)
+    w.postfix.start()
+
+
+def inline(rows):
+    """A fixed table as Postfix reads it from main.cf."""
+    return "inline:{ %s }" % ", ".join("{ %s = %s }" % row for row in rows.items())
+
+
+def settings(w, modes, via=()):
+    """The senders' modes and families, awaited."""
+    via = dict(via)
+    for domain, mode in modes.items():
+        words = ["via", via[domain]] if domain in via else []
+        w.redis.cli("HSET", "tlsmode:sender:" + domain, "mode", mode, *words)
+    for domain, mode in modes.items():
+        transport = via.get(domain, "smtp" if SUFFIXES[mode] else "") + SUFFIXES[mode]
+        want = "OK %s:" % transport if transport else "NOTFOUND "
+        wait_for("the mode of " + domain, lambda d=domain, a=want: w.ask("transport", "x@" + d) == a)
+
+
+def children(master):
+    """The processes of a running Postfix."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as stat:
+                if stat.read().rpartition(")")[2].split()[1] == master:
+                    found.add(pid)
+        except OSError:
+            pass  # it has just ended
+    return found
+
+
+def reload(w, **main_cf):
+    """main.cf changed and in force: back when no process of before is left (each ends when it is idle)."""
+    w.postfix.set(**main_cf)
+    with open(PID_FILE) as pid:
+        master = pid.read().strip()
+    before = children(master)
+    w.postfix.reload()
+    wait_for("the end of the processes of before", lambda: not before & children(master), 60)
+
+
+class Traps:
+    """Messages with fresh addresses, and what became of each."""
+
+    def __init__(self, tap, w):
+        self.tap, self.w, self.count, self.known = tap, w, 0, set()
+
+    def send(self, sender, domain, **more):
+        """A message from a fresh address at SENDER to a fresh one at DOMAIN."""
+        self.count += 1
+        mail = Mail("s%d@%s" % (self.count, sender), "r%d@%s" % (self.count, domain), None)
+        return mail._replace(qid=self.w.postfix.send(mail.sender, mail.rcpt, **more))
+
+    def outcome(self, mail, nth=1):
+        return self.w.postfix.outcome(mail.qid, mail.rcpt, nth=nth)
+
+    def seen(self, mail, seconds=30):
+        """(receiver, "in the clear" or "over TLS") by the receiver's own word; None when none saw it in that time."""
+        came = self.w.sinks.await_event(lambda e: e["event"] == "message" and mail.rcpt in e["rcpts"], seconds)
+        return (came["sink"], "over TLS" if came["tls"] else "in the clear") if came else None
+
+    def arrives(self, name, mail, at, how="in the clear"):
+        """The message was taken by receiver mx.AT, and so."""
+        self.known.add(mail.rcpt)
+        return self.tap.equal(self.seen(mail), ("mx." + at, how), name,
+                              self.w.postfix.find_outcome(mail.qid, mail.rcpt, 1))
+
+    def leaks(self, trap, guard, mail, at, how="in the clear"):
+        """Shows the trap. HOW "over TLS": a receiver that proves nothing took what needed a proof."""
+        self.arrives("trap %s: without %s it leaks (seen at the receiver)" % (trap, guard), mail, at, how)
+
+    def stays(self, name, mail, status, dsn):
+        """The message ended as STATUS, and no receiver had it."""
+        got = self.outcome(mail)
+        self.tap.equal((got.status, got.dsn, self.seen(mail, 0)), (status, dsn, None), name, got)
+
+    def closed(self, trap, mail, status="bounced", dsn="5.7.10"):
+        self.stays("trap %s: closed" % trap, mail, status, dsn)
+
+    def nothing_else(self):
+        """Over the whole run: only what was to be shown was seen in the clear. Bounces are outside the promise."""
+        clear = {rcpt for e in self.w.sinks.messages() for rcpt in e["rcpts"] if e["sender"] and not e["tls"]}
+        self.tap.equal(sorted(clear - self.known), [], "no other message was seen in the clear")

@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+"""Traps in master.cf: what the smtp services of strict senders must have, and what becomes of mail where one of those lines is
+missing. Each family of services (see trap.clone) lacks one."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from trap import CLOSED, MODES, OPEN, PROVEN, Traps, clone, service, settings, start_postfix, version  # noqa: E402
+from world.tap import main  # noqa: E402
+from world.waiting import wait_for  # noqa: E402
+from world.world import World  # noqa: E402
+
+NO = [("TLS-Required", "no")]
+OTHER_KEY = "3 1 1 " + "cd" * 32
+# Senders led to services with something missing: mode, family.
+LED = {"heeds.test": ("enforced", "heeds"), "heeds-p.test": ("verified", "heeds"), "static.test": ("enforced", "static"),
+       "falls.test": ("enforced", "falls"), "caches.test": ("enforced", "caches"), "shares.test": ("enforced", "shares")}
+# A table in the place of the refusal map: right where only the sender's mode demanded TLS, wrong for DANE and MTA-STS.
+STATIC = r"""/^4\.7\.5 client TLS configuration problem/            4.7.5 TLS policy temporarily unavailable
+/^4\.7\.5 TLSA lookup error/                           4.7.5 TLSA lookup error
+/^4\.7\.4 (TLS is required, but was not offered.*)$/   5.7.10 Sender domain requires TLS: $1
+/^4\.7\.5 (Server certificate not .*)$/                5.7.10 Sender domain requires authenticated TLS: $1
+"""
+CACHED = ("flips.test", "ends.test", "grows.test")
+
+
+def publish(w):
+    for domain in list(MODES) + list(LED):
+        w.destination(domain)
+    for domain in ("plain.test", "flips.test", "ends.test"):
+        w.destination(domain, starttls="none")
+    w.destination("other.test", cert="self")
+    w.destination("self.test", cert="self")
+    w.destination("grows.test", cert="self")
+    w.destination("otherkey.test", signed=True, tlsa=OTHER_KEY)
+    w.destination("sts-plain.test", starttls="none", sts="enforce")
+
+
+def services():
+    heeded = ["tls_required_enable"] if version() >= (3, 10) else []
+    yield clone("smtp-enforced", "heeds-enforced", without=heeded)
+    yield clone("smtp-verified", "heeds-verified", without=heeded)
+    yield clone("smtp-enforced", "static-enforced", smtp_delivery_status_filter="regexp:/etc/postfix/static")
+    yield clone("smtp-enforced", "falls-enforced", without=["smtp_fallback_relay"])
+    yield clone("smtp-enforced", "caches-enforced", without=["smtp_connection_cache_on_demand", "smtp_connection_cache_destinations"])
+    yield clone("smtp-enforced", "shares-enforced", without=["smtp_connection_cache_on_demand", "smtp_connection_cache_destinations"],
+                smtp_tls_connection_reuse="yes")
+    yield service("tlsproxy", "tlsproxy", maximum="0")
+
+
+def tls_required(w, t):
+    """From 3.10 on a line in the message switches its TLS policy off."""
+    for led, sender in (("heeds.test", CLOSED), ("heeds-p.test", PROVEN)):
+        trap = "TLS-Required: no (%s)" % MODES[sender]
+        bare = t.send(led, "plain.test", headers=NO)
+        if version() >= (3, 10):
+            t.leaks(trap, "tls_required_enable=no", bare, "plain.test")
+        else:
+            t.stays("trap %s: Postfix before 3.10 does not heed it" % trap, bare, "bounced", "5.7.10")
+        t.closed(trap, t.send(sender, "plain.test", headers=NO))
+    if version() >= (3, 10):
+        bare = t.send("heeds-p.test", "self.test", headers=NO)
+        t.leaks("TLS-Required: no (a proof)", "tls_required_enable=no", bare, "self.test", "over TLS")
+    t.closed("TLS-Required: no (a proof)", t.send(PROVEN, "self.test", headers=NO), "deferred", "4.7.5")
+
+
+def fallback_relay(w, t):
+    """A host that the destination never named takes what the destination's own policy held back."""
+    trap = "smtp_fallback_relay"
+    t.leaks(trap, "an empty one on the strict service", t.send("falls.test", "otherkey.test"), "other.test", "over TLS")
+    t.closed(trap, t.send(CLOSED, "otherkey.test"), "deferred", "4.7.5")
+
+
+def awaited(w, name, dest, answer):
+    wait_for("%s for %s" % (answer, dest), lambda: w.ask(name, dest).startswith("OK " + answer))
+
+
+def cached(t, trap, guard, mail, dest, how):
+    """A connection that was right when it was opened takes what it must not; from 3.10.3 on its level is part of the key."""
+    if version() < (3, 10, 3):
+        t.leaks(trap, guard, mail, dest, how)
+    else:
+        t.stays("trap %s: Postfix from 3.10.3 on looks at the level" % trap, mail, "deferred", t.outcome(mail).dsn)
+
+
+def one_service(w, t):
+    """The policy of one service flips while a clear connection is kept."""
+    trap, dest = "one service for all modes", "flips.test"
+    t.arrives("trap %s: a connection in the clear is kept" % trap, t.send(OPEN, dest), dest)
+    w.redis.cli("HSET", "tlsmode:rcpt:" + dest, "mode", "enforced")
+    awaited(w, "opportunistic", dest, "encrypt")
+    cached(t, trap, "separate services", t.send(OPEN, dest), dest, "in the clear")
+    t.closed(trap, t.send(CLOSED, dest))
+
+
+def ended_exception(w, t):
+    """What an exception let through in the clear leaves a connection behind; then the exception ends."""
+    trap, dest, key = "an exception that ended", "ends.test", "tlsmode:except:ends.test"
+    w.redis.cli("HSET", key, "plaintext", "allow", "for", "all")
+    awaited(w, "enforced", dest, "may")
+    for sender in ("caches.test", CLOSED):
+        t.arrives("trap %s: %s may send in the clear" % (trap, sender), t.send(sender, dest), dest)
+    w.redis.cli("DEL", key)
+    awaited(w, "enforced", dest, "encrypt")
+    cached(t, trap, "smtp_connection_cache_on_demand=no", t.send("caches.test", dest), dest, "in the clear")
+    t.closed(trap, t.send(CLOSED, dest), "deferred", "4.7.4")
+
+
+def shared_tls(w, t):
+    """The same with TLS connections, where smtp_tls_connection_reuse keeps them: a proof is asked of those to come only."""
+    trap, dest = "smtp_tls_connection_reuse", "grows.test"
+    for sender in ("shares.test", CLOSED):
+        t.arrives("trap %s: %s needs no proof" % (trap, sender), t.send(sender, dest), dest, "over TLS")
+    w.redis.cli("HSET", "tlsmode:rcpt:" + dest, "mode", "verified")
+    awaited(w, "enforced", dest, "verify")
+    cached(t, trap, "smtp_connection_cache_on_demand=no", t.send("shares.test", dest), dest, "over TLS")
+    t.closed(trap, t.send(CLOSED, dest), "deferred", "4.7.5")
+
+
+def static_refusals(w, t):
+    """A fixed table cannot tell the sender's demand from the destination's, which must stay temporary."""
+    for what, dest, dsn in (("DANE", "otherkey.test", "4.7.5"), ("MTA-STS", "sts-plain.test", "4.7.4")):
+        trap = "a static refusal table (%s)" % what
+        t.stays("trap %s: without the refusal map it bounces" % trap, t.send("static.test", dest), "bounced", "5.7.10")
+        t.closed(trap, t.send(CLOSED, dest), "deferred", dsn)
+
+
+def test(tap):
+    with World("e2e-traps-services") as w:
+        publish(w)
+        w.start(postfix=False)
+        with open("/etc/postfix/static", "w") as static:
+            static.write(STATIC)
+        start_postfix(w, services, smtp_fallback_relay="[mx.other.test]", smtp_connection_cache_time_limit="60s",
+                      smtp_connection_cache_destinations=", ".join(CACHED))
+        settings(w, MODES)
+        settings(w, {domain: mode for domain, (mode, _) in LED.items()}, {domain: family for domain, (_, family) in LED.items()})
+        t = Traps(tap, w)
+        for part in (tls_required, fallback_relay, one_service, ended_exception, shared_tls, static_refusals):
+            part(w, t)
+        t.nothing_else()
+
+
+main(test)
