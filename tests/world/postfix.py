@@ -1,4 +1,5 @@
-"""Postfix as Debian ships it (main.cf.debian, the chrooted master.cf) plus contrib/postfix, in the room's private folders."""
+"""Postfix as Debian ships it (main.cf.debian, the chrooted master.cf), wired by contrib/postfix/setup, in the room's private
+folders."""
 import collections
 import grp
 import os
@@ -35,37 +36,42 @@ OURS = {
 Outcome = collections.namedtuple("Outcome", "qid rcpt status dsn text relay service trust tls")
 
 
-def settings(path):
-    """The name = value lines of a main.cf."""
-    found = {}
-    for line in open(path):
-        name, equals, value = line.partition("=")
-        if equals and not line.startswith(("#", " ", "\t")):
-            found[name.strip()] = value.strip()
-    return found
-
-
 def version():
     """Postfix's, as numbers: (3, 7, 11)."""
     return tuple(int(number) for number in re.findall(r"\d+", run("postconf", "-dh", "mail_version"))[:3])
 
 
 class Postfix:
+    """CA_FILE: what certificates are checked against; MORE is laid over the wired main.cf."""
+
     def __init__(self, space, ca_file, **more):
         self.space = space
         self.log = space.path("maillog")
-        self.values = {**settings(WIRING + "/main.cf"), **OURS, "smtp_tls_CAfile": ca_file, "maillog_file": self.log, **more}
+        self.ca_file = ca_file
+        self.own = {**OURS, "maillog_file": self.log}
+        self.more = more
+        if more.get("smtpd_milters") == "":  # a world without the milter
+            self.more = {"non_smtpd_milters": "", **more}
 
     def configure(self):
-        shutil.copy(SHARE + "main.cf.debian", "/etc/postfix/main.cf")
-        with open("/etc/postfix/master.cf", "w") as master:
-            for path in (SHARE + "master.cf.dist", WIRING + "/master.cf"):
-                master.write(open(path).read() + "\n")
-        shutil.copy(WIRING + "/tlsmode_strip.regexp", "/etc/postfix/")
-        self.set(**self.values)
+        self.unwired()
+        self.setup("--apply", "--ca-file", self.ca_file)
+        if self.more:
+            self.set(**self.more)
         owner = pwd.getpwnam("postfix").pw_uid
         os.chown("/var/lib/postfix", owner, grp.getgrnam("postfix").gr_gid)
         os.chmod("/var/lib/postfix", 0o700)
+
+    def unwired(self):
+        """The Postfix that somebody has before he installs tlsmode."""
+        shutil.copy(SHARE + "main.cf.debian", "/etc/postfix/main.cf")
+        shutil.copy(SHARE + "master.cf.dist", "/etc/postfix/master.cf")
+        self.set(**self.own)
+
+    @staticmethod
+    def setup(*words):
+        """contrib/postfix/setup, which every world is wired by; what it said."""
+        return run(os.path.join(WIRING, "setup"), *words)
 
     def set(self, **values):
         run("postconf", "-e", *("%s=%s" % item for item in values.items()))
