@@ -46,6 +46,7 @@ for flush in ("FLUSHALL", "FLUSHDB"):
         check(p.state() == "held" and p.counts()["held"] == "29", "changes are in force meanwhile")
         c.cmd("CLIENT", "KILL", "TYPE", "pubsub")
         until(lambda: p.counts()["reconnects"] == "2", "a reconnection")
+        p.wait_log("settings_loaded count=2 gone=29")  # it is "held" before, too
         p.wait_state("held")
         check(p.mode("d8.test") == "enforced", "held over a reconnection")
         accept(c, 1000)
