@@ -14,6 +14,8 @@
 
 #define CONF_DEFAULT_FILE "/etc/tlsmode/tlsmode.conf"
 
+#define CONF_NAMES_SIZE 512 /* of a list of transports, with a blank before and after each */
+
 struct conf_list {
 	size_t count;
 	char **item;
@@ -77,6 +79,7 @@ struct conf {
 		bool tag_opportunistic;
 		bool return_headers;
 		enum conf_action on_mismatch, on_escape, tls_required_no;
+		struct conf_list local_transports, strict_transports;
 	} milter;
 	char *metrics_listen; /* "inet:127.0.0.1:9461" or "" */
 	struct conf_log {

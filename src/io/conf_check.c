@@ -113,6 +113,11 @@ bool check_transport(const char *text, char *reason, size_t size)
 		      "the name of a master.cf service (1 to 63 letters, digits, \"-\", \"_\" and \".\", no next hop)");
 }
 
+bool check_transport_or_all(const char *text, char *reason, size_t size)
+{
+	return strcmp(text, "*") == 0 || check_transport(text, reason, size);
+}
+
 /* RFC 5322 s2.2; and not a field that every message has: we remove the copies that come in. */
 bool check_header(const char *text, char *reason, size_t size)
 {
@@ -198,6 +203,38 @@ static const struct conf_option *check_redis_together(const struct conf_redis *r
 	return NULL;
 }
 
+static bool names_fit(const struct conf_list *names)
+{
+	size_t len = 2; /* a blank before the first, NUL after the last */
+
+	for (size_t i = 0; i < names->count; i++)
+		len += strlen(names->item[i]) + 1;
+	return len <= CONF_NAMES_SIZE;
+}
+
+static const struct conf_option *check_milter_together(const struct conf_milter *m, char *reason, size_t size)
+{
+	const struct conf_list *strict = &m->strict_transports;
+
+	if (m->identity == 0)
+		return at_fault("milter", "identity", reason, size, "at least one identity is needed");
+	if (!names_fit(&m->local_transports))
+		return at_fault("milter", "local_transports", reason, size, "too many names: 510 octets at most");
+	if (!names_fit(strict))
+		return at_fault("milter", "strict_transports", reason, size, "too many names: 510 octets at most");
+	if (m->on_escape == ACTION_ACCEPT)
+		return NULL;
+	if (m->on_mismatch == ACTION_FILTER)
+		return at_fault("milter", "on_escape", reason, size,
+				"only \"accept\" goes with on_mismatch = \"filter\": the tag routes the mail then, "
+				"not the recipient's transport");
+	for (size_t i = 0; i < strict->count; i++)
+		if (strcmp(strict->item[i], "*") == 0)
+			return at_fault("milter", "on_escape", reason, size,
+					"only \"accept\" goes with strict_transports = {\"*\"}: nothing escapes then");
+	return NULL;
+}
+
 const struct conf_option *conf_check_together(const struct conf *conf, char *reason, size_t size)
 {
 	const struct conf_option *o = check_redis_together(&conf->redis, reason, size);
@@ -206,9 +243,5 @@ const struct conf_option *conf_check_together(const struct conf *conf, char *rea
 		return o;
 	if (conf->mapd.listen.count == 0)
 		return at_fault("mapd", "listen", reason, size, "at least one socket is needed");
-	if (conf->milter.identity == 0)
-		return at_fault("milter", "identity", reason, size, "at least one identity is needed");
-	if (conf->milter.on_escape != ACTION_ACCEPT)
-		return at_fault("milter", "on_escape", reason, size, "only \"accept\" is supported by this version");
-	return NULL;
+	return check_milter_together(&conf->milter, reason, size);
 }

@@ -182,6 +182,11 @@ const struct conf_option conf_options[] = {
 	    "header or login identity stricter than the envelope's route"),
 	CHOICE("milter", "on_escape", milter.on_escape, "\"accept\"", escape_names,
 	    "a recipient of a strict message routed by a transport that is neither strict nor local"),
+	LIST("milter", "local_transports", milter.local_transports,
+	    "{\"local\", \"virtual\", \"lmtp\", \"error\", \"retry\", \"discard\", \"dovecot\", \"maildrop\", \"mailman\"}",
+	    check_transport, "transports from which mail does not leave this site; add your own"),
+	LIST("milter", "strict_transports", milter.strict_transports, "{}", check_transport_or_all,
+	    "transports that keep every mode, beside those of mapd and via; {\"*\"} ends the watch (Sendmail)"),
 	CHOICE("milter", "tls_required_no", milter.tls_required_no, "\"accept\"", accept_reject_names,
 	    "message with \"TLS-Required: No\" from a strict sender"),
 

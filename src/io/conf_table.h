@@ -79,6 +79,7 @@ bool check_listen_or_none(const char *text, char *reason, size_t size);
 bool check_file(const char *text, char *reason, size_t size); /* an absolute path */
 bool check_file_or_none(const char *text, char *reason, size_t size);
 bool check_transport(const char *text, char *reason, size_t size);
+bool check_transport_or_all(const char *text, char *reason, size_t size); /* or "*" */
 bool check_header(const char *text, char *reason, size_t size);
 bool check_min_tls(const char *text, char *reason, size_t size);
 

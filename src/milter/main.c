@@ -22,12 +22,14 @@
 #include "io/mirror.h"
 #include "io/proc.h"
 #include "milter/callbacks.h"
+#include "milter/report.h"
 #include "milter/server.h"
 
 #define PROGRAM "tlsmode-milter"
 #define DRAIN_LIMIT_MS 10000 /* a message that has not ended by then is cut */
 #define DRAIN_QUIET_MS 200   /* the reply to the last end of message must have left */
 #define DRAIN_TICK_MS 20
+#define COUNTERS_EVERY_S 3600
 
 struct options {
 	const char *file;
@@ -39,7 +41,7 @@ static struct {
 	struct event_base *base;
 	struct conf *conf;
 	struct mirror *mirror;
-	struct event *ended, *drain;
+	struct event *ended, *drain, *counters;
 	int64_t stop_at_ms; /* 0: not stopping */
 	int64_t busy_at_ms; /* last time a message was under way */
 	int exit_code;
@@ -176,7 +178,16 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 	mirror_reconf(milter.mirror, now);
 	conf_free(&milter.conf);
 	milter.conf = now;
+	report_counters();
 	log_info("event=reload status=ok");
+}
+
+static void on_counters(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	report_counters();
 }
 
 static void on_drain(evutil_socket_t fd, short what, void *arg)
@@ -191,6 +202,7 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
 		milter.busy_at_ms = now;
 	if (now - milter.busy_at_ms < DRAIN_QUIET_MS && now - milter.stop_at_ms < DRAIN_LIMIT_MS)
 		return;
+	report_counters();
 	log_info("event=stopped unfinished=%zu", busy);
 	event_base_loopbreak(milter.base);
 }
@@ -273,6 +285,14 @@ static void open_and_drop(void)
 	milter.conf = load_or_die();
 }
 
+static void add_counters(void)
+{
+	const struct timeval every = {.tv_sec = COUNTERS_EVERY_S};
+
+	milter.counters = event_new(milter.base, -1, EV_PERSIST, on_counters, NULL);
+	event_add(milter.counters, &every);
+}
+
 static void serve(void)
 {
 	static const struct mirror_events events = {.on_settled = on_settled};
@@ -281,6 +301,7 @@ static void serve(void)
 	if (milter.base == NULL)
 		die(EX_OSERR, "cannot make an event loop");
 	add_signals();
+	add_counters();
 	open_log(milter.conf);
 	callbacks_configure(milter.conf);
 	milter.mirror = mirror_new(milter.base, milter.conf, &events, NULL);

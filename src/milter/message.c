@@ -24,8 +24,10 @@ void message_policy_init(struct message_policy *out, const struct conf *conf)
 	out->tag_opportunistic = conf->milter.tag_opportunistic;
 	out->return_headers = conf->milter.return_headers;
 	out->on_mismatch = conf->milter.on_mismatch;
+	out->on_escape = conf->milter.on_escape;
 	out->tls_required_no = conf->milter.tls_required_no;
 	out->when_unknown = conf->settings.when_unknown;
+	escape_rules_init(&out->escape, conf);
 }
 
 /* ---- gathering ---- */
@@ -36,6 +38,11 @@ void message_begin(struct message *m, const struct message_policy *policy)
 	m->policy = *policy;
 }
 
+void message_fini(struct message *m)
+{
+	escapes_fini(&m->escapes);
+}
+
 void message_mail(struct message *m, char *const *argv, const char *login)
 {
 	size_t len = strlen(argv[0]);
@@ -44,9 +51,12 @@ void message_mail(struct message *m, char *const *argv, const char *login)
 	identity_auth(&m->identity[TAG_BY_AUTH], login);
 	if (len < sizeof(m->sender))
 		memcpy(m->sender, argv[0], len + 1);
-	for (size_t i = 1; argv[i] != NULL; i++)
+	for (size_t i = 1; argv[i] != NULL; i++) {
 		if (strcasecmp(argv[i], "RET=HDRS") == 0)
 			m->returns_headers = true;
+		else if (strcasecmp(argv[i], "REQUIRETLS") == 0)
+			m->requires_tls = true;
+	}
 }
 
 static bool is_blank(char c)
@@ -86,8 +96,9 @@ void message_header(struct message *m, const char *name, const char *value)
 			identity_from(&m->identity[TAG_BY_FROM], value);
 		else
 			m->identity[TAG_BY_FROM] = (struct identity){.missing = "several From fields"};
-	} else if (name_is(name, "TLS-Required") && value_is_no(value)) {
-		m->tls_required_no = true;
+	} else if (name_is(name, "TLS-Required")) {
+		m->tls_required_fields++;
+		m->tls_required_no = value_is_no(value);
 	}
 }
 
@@ -137,6 +148,13 @@ static void take_strictest(const struct message *m, const struct settings *setti
 	out->mismatch = out->mode > mode_of(settings, m->identity[TAG_BY_ENVELOPE].domain, now_ms);
 }
 
+static void take_unknown_mode(const struct message *m, struct message_verdict *out)
+{
+	take_first(m, out);
+	out->by = TAG_BY_UNKNOWN;
+	out->mode = m->policy.when_unknown == UNKNOWN_OPPORTUNISTIC ? MODE_OPPORTUNISTIC : MODE_ENFORCED;
+}
+
 static void refuse(struct message_verdict *out, enum message_outcome outcome, const char *status, const char *reason,
 		   const char *text)
 {
@@ -150,12 +168,25 @@ static void refuse(struct message_verdict *out, enum message_outcome outcome, co
 
 static void take_unknown(const struct message *m, struct message_verdict *out)
 {
-	take_first(m, out);
-	out->by = TAG_BY_UNKNOWN;
-	out->mode = m->policy.when_unknown == UNKNOWN_OPPORTUNISTIC ? MODE_OPPORTUNISTIC : MODE_ENFORCED;
+	take_unknown_mode(m, out);
 	if (m->policy.when_unknown == UNKNOWN_TEMPFAIL)
 		refuse(out, MESSAGE_TEMPFAIL, "4.7.0", "settings-unknown",
 		       "TLS mode of the sender is not known yet, try again later");
+}
+
+static void refuse_escape(const struct message *m, struct message_verdict *out)
+{
+	bool later = m->policy.on_escape == ACTION_TEMPFAIL;
+
+	refuse(out, later ? MESSAGE_TEMPFAIL : MESSAGE_REJECT, later ? "4.7.10" : "5.7.10", "escape",
+	       "Sender domain requires TLS, but the configured route to a recipient does not keep it; "
+	       "tell your postmaster");
+}
+
+/* RFC 8689 s5: at most one such field, else it is as if there were none; and it gives way to REQUIRETLS. */
+static bool waives_tls(const struct message *m)
+{
+	return m->tls_required_fields == 1 && m->tls_required_no && !m->requires_tls;
 }
 
 static void check_refusals(const struct message *m, struct message_verdict *out)
@@ -164,10 +195,13 @@ static void check_refusals(const struct message *m, struct message_verdict *out)
 		return;
 	if (out->mismatch && m->policy.on_mismatch == ACTION_REJECT)
 		refuse(out, MESSAGE_REJECT, "5.7.1", "mismatch",
-		       "Author or login requires a stricter TLS mode than the envelope sender");
-	else if (m->tls_required_no && out->mode > MODE_OPPORTUNISTIC && m->policy.tls_required_no == ACTION_REJECT)
+		       "Author or login requires a stricter TLS mode than the envelope sender; "
+		       "use an envelope sender of the same domain");
+	else if (waives_tls(m) && out->mode > MODE_OPPORTUNISTIC && m->policy.tls_required_no == ACTION_REJECT)
 		refuse(out, MESSAGE_REJECT, "5.7.10", "tls-required-no",
-		       "Sender domain requires TLS, but the message says TLS-Required: No");
+		       "Sender domain requires TLS, but the message says TLS-Required: No; send it without that field");
+	else if (out->escapes > 0 && m->policy.on_escape != ACTION_ACCEPT)
+		refuse_escape(m, out);
 }
 
 static void write_tag(const struct message *m, struct message_verdict *out)
@@ -182,6 +216,63 @@ static void write_tag(const struct message *m, struct message_verdict *out)
 	tag_format(&b, out->mode, out->domain, out->by);
 }
 
+/* ---- recipients ---- */
+
+static enum mode keeps_of(const struct message *m, const char *mailer, const struct settings *settings, int64_t now_ms)
+{
+	enum mode keeps = escape_keeps(&m->policy.escape, "", mailer);
+	struct sender_setting setting;
+
+	if (keeps == MODE_VERIFIED || settings == NULL)
+		return keeps;
+	settings_sender(settings, m->identity[TAG_BY_ENVELOPE].domain, now_ms, &setting);
+	return mode_stricter(keeps, escape_keeps(&m->policy.escape, setting.via, mailer));
+}
+
+static bool has_identity(const struct message *m)
+{
+	for (int i = 0; i < IDENTITY_COUNT; i++)
+		if ((m->policy.identity & identity_bit[i]) != 0 && m->identity[i].there)
+			return true;
+	return false;
+}
+
+/* What the message's mode is at least: the From: field is still to come and can only add to it. */
+static void take_so_far(const struct message *m, const struct settings *settings, int64_t now_ms,
+			struct message_verdict *out)
+{
+	if (settings == NULL) {
+		take_unknown_mode(m, out);
+		if (m->policy.when_unknown == UNKNOWN_TEMPFAIL)
+			out->mode = MODE_OPPORTUNISTIC; /* the end of the message defers it */
+	} else if ((m->policy.identity & IDENTITY_FROM) == 0 || has_identity(m)) {
+		take_strictest(m, settings, now_ms, out);
+	}
+}
+
+void message_recipient(struct message *m, const char *rcpt, const char *mailer, const struct settings *settings,
+		       int64_t now_ms, struct message_verdict *out)
+{
+	enum mode keeps;
+
+	memset(out, 0, sizeof(*out));
+	if (mailer == NULL) {
+		m->escapes.untold++;
+		return;
+	}
+	keeps = keeps_of(m, mailer, settings, now_ms);
+	if (keeps < MODE_VERIFIED && m->may_refuse_rcpt && m->policy.on_escape != ACTION_ACCEPT) {
+		take_so_far(m, settings, now_ms, out);
+		if (out->mode > keeps) {
+			refuse_escape(m, out);
+			return;
+		}
+	}
+	escapes_add(&m->escapes, rcpt, mailer, keeps);
+}
+
+/* ---- the end ---- */
+
 void message_decide(const struct message *m, const struct settings *settings, int64_t now_ms,
 		    struct message_verdict *out)
 {
@@ -190,6 +281,7 @@ void message_decide(const struct message *m, const struct settings *settings, in
 		take_unknown(m, out);
 	else
 		take_strictest(m, settings, now_ms, out);
+	out->escapes = escapes_count(&m->escapes, out->mode);
 	check_refusals(m, out);
 	if (out->outcome != MESSAGE_PASS)
 		return;

@@ -6,7 +6,7 @@ ACTIONS = {"addhdrs": 0x01, "chghdrs": 0x10, "chgfrom": 0x40, "setsymlist": 0x10
 ALL_ACTIONS = 0x1FF
 ALL_STEPS = 0x1FFFFF
 STEPS = {"noconnect": 0x1, "nohelo": 0x2, "nomail": 0x4, "norcpt": 0x8, "nobody": 0x10, "nohdrs": 0x20, "noeoh": 0x40, "nr_hdr": 0x80,
-         "nounknown": 0x100, "nodata": 0x200, "nr_mail": 0x4000}
+         "nounknown": 0x100, "nodata": 0x200, "nr_mail": 0x4000, "nr_rcpt": 0x8000}
 
 
 class Closed(Exception):
@@ -32,6 +32,7 @@ class Session:
         self.sender = None
         self.args = []
         self.macros_wanted = {}
+        self.rcpts = 0
         if negotiate:
             self.negotiate(actions, steps)
 
@@ -94,7 +95,7 @@ class Session:
             raise AssertionError("expected continue, got %r %r" % (kind, data))
 
     def mail(self, sender, args=(), login=None):
-        self.headers, self.args = [], list(args)
+        self.headers, self.args, self.rcpts = [], list(args), 0
         self.sender = sender if isinstance(sender, bytes) else sender.encode()
         wanted = self.macros_wanted.get(2, "{mail_addr}").split()
         known = {"{mail_addr}": self.sender.strip(b"<>").decode("latin1")}
@@ -105,7 +106,27 @@ class Session:
         if self.replies_to("mail"):
             self.expect_continue()
 
+    def rcpt(self, rcpt, mailer=None, queue_id=None):
+        """The reply, None where none is due. MAILER: the transport that Postfix would take; it tells what the milter asked for."""
+        self.rcpts += 1
+        if self.steps & STEPS["norcpt"]:
+            return None
+        known = {"i": queue_id, "{rcpt_addr}": rcpt.strip("<>"), "{rcpt_mailer}": mailer}
+        wanted = self.macros_wanted.get(3, "i {rcpt_addr} {rcpt_mailer}").split()
+        self.macros(b"R", [(name, known[name]) for name in wanted if known.get(name) is not None])
+        self.send(b"R", rcpt.encode() + b"\0")
+        if not self.replies_to("rcpt"):
+            return None
+        kind, data = self.receive()
+        return kind, data.rstrip(b"\0")
+
+    def need_rcpt(self):
+        """No MTA sends a message without a recipient, and libmilter waits for one where it has asked for them."""
+        if not self.rcpts:
+            self.rcpt("<somebody@local.test>", "local")
+
     def header(self, name, value):
+        self.need_rcpt()
         name = name if isinstance(name, bytes) else name.encode()
         value = value if isinstance(value, bytes) else value.encode()
         self.headers.append([name, value])
@@ -118,6 +139,7 @@ class Session:
 
     def end(self, queue_id="QID"):
         """The end of the message: applies the edits and returns the last reply, e.g. (b"c", b"") or (b"y", b"451 4.7.0 text")."""
+        self.need_rcpt()
         self.macros(b"E", [("i", queue_id)] if queue_id is not None else [])
         self.send(b"E")
         while True:

@@ -96,6 +96,9 @@ static void check_defaults(const struct conf *c)
 	assert_true(c->milter.return_headers);
 	assert_int_equal(c->milter.on_mismatch, ACTION_ACCEPT);
 	assert_int_equal(c->milter.on_escape, ACTION_ACCEPT);
+	assert_int_equal(c->milter.local_transports.count, 9);
+	assert_string_equal(c->milter.local_transports.item[0], "local");
+	assert_int_equal(c->milter.strict_transports.count, 0);
 	assert_int_equal(c->milter.tls_required_no, ACTION_ACCEPT);
 	assert_string_equal(c->metrics_listen, "inet:127.0.0.1:9461");
 	assert_int_equal(c->log.target, LOG_TO_SYSLOG);
@@ -201,6 +204,10 @@ static void test_full(void **state)
 	"aaaaaaaa"
 
 /* TEXT, and what the error must begin with after "FILE" and hold further on. */
+/* nine names of 60 octets: more than 510 with their blanks */
+#define SIXTY "a23456789012345678901234567890123456789012345678901234567890"
+#define LONG_NAMES SIXTY "," SIXTY "," SIXTY "," SIXTY "," SIXTY "," SIXTY "," SIXTY "," SIXTY "," SIXTY
+
 static const struct {
 	const char *text, *begins, *holds;
 } mistakes[] = {
@@ -264,7 +271,13 @@ static const struct {
     {"milter { header = \"X:\" }", ":1: milter.header: ", "header field name"},
     {"milter { header = \"X\\nBcc\" }", ":1: milter.header: ", "header field name"},
     {"milter { header = \"from\" }", ":1: milter.header: ", "removed from every message"},
-    {"milter { on_escape = reject }", ":1: milter.on_escape: ", "supported by this version"},
+    {"milter { on_escape = reject on_mismatch = filter }", ":1: milter.on_escape: ", "on_mismatch = \"filter\""},
+    {"milter { on_escape = tempfail strict_transports = {relay, \"*\"} }", ":1: milter.on_escape: ", "nothing escapes"},
+    {"milter { on_escape = discard }", ":1: milter.on_escape: ", "one of accept, tempfail, reject"},
+    {"milter { local_transports = {\"*\"} }", ":1: milter.local_transports: ", "master.cf service"},
+    {"milter { strict_transports = {\"smtp:[x]\"} }", ":1: milter.strict_transports: ", "master.cf service"},
+    {"milter { strict_transports = {" LONG_NAMES "} }", ":1: milter.strict_transports: ", "510 octets"},
+    {"milter { local_transports = {" LONG_NAMES "} }", ":1: milter.local_transports: ", "510 octets"},
     {"milter { on_mismatch = tempfail }", ":1: milter.on_mismatch: ", "one of accept, reject, filter"},
     {"metrics { listen = \"0.0.0.0\" }", ":1: metrics.listen: ", "neither"},
     {"log { level = loud }", ":1: log.level: ", "one of error, warn, info, debug"},

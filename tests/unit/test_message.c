@@ -305,6 +305,40 @@ static const struct {
     {"<a@enf.example>", "TLS-Required", "No, No", MESSAGE_PASS},
 };
 
+/* At most one such field; and REQUIRETLS wins over it (RFC 8689 s4.1, s5). */
+static const struct {
+	const char *argument, *first, *second;
+	enum message_outcome outcome;
+} tls_required_twice[] = {
+    {"SIZE=1", "No", NULL, MESSAGE_REJECT},      {"SIZE=1", "No", "No", MESSAGE_PASS},
+    {"SIZE=1", "No", "Yes", MESSAGE_PASS},       {"SIZE=1", "Yes", "No", MESSAGE_PASS},
+    {"REQUIRETLS", "No", NULL, MESSAGE_PASS},    {"requiretls", "No", NULL, MESSAGE_PASS},
+    {"REQUIRETLS2", "No", NULL, MESSAGE_REJECT},
+};
+
+static void test_tls_required_twice(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(tls_required_twice) / sizeof(tls_required_twice[0]); i++) {
+		struct message_policy p = policy(ENV);
+		struct message_verdict v;
+		struct message m;
+		char argument[32];
+		char *argv[] = {(char[]){"<a@enf.example>"}, argument, NULL};
+
+		p.tls_required_no = ACTION_REJECT;
+		snprintf(argument, sizeof(argument), "%s", tls_required_twice[i].argument);
+		message_begin(&m, &p);
+		message_mail(&m, argv, NULL);
+		message_header(&m, "TLS-Required", tls_required_twice[i].first);
+		if (tls_required_twice[i].second != NULL)
+			message_header(&m, "tls-required", tls_required_twice[i].second);
+		message_decide(&m, table, NOW, &v);
+		if (v.outcome != tls_required_twice[i].outcome)
+			fail_msg("row %zu", i);
+	}
+}
+
 static void test_tls_required(void **state)
 {
 	(void)state;
@@ -334,7 +368,7 @@ int main(void)
 	    cmocka_unit_test(test_identities),     cmocka_unit_test(test_two_from_fields),
 	    cmocka_unit_test(test_forged),         cmocka_unit_test(test_unknown),
 	    cmocka_unit_test(test_return_headers), cmocka_unit_test(test_mismatch),
-	    cmocka_unit_test(test_tls_required),
+	    cmocka_unit_test(test_tls_required),   cmocka_unit_test(test_tls_required_twice),
 	};
 
 	return cmocka_run_group_tests_name("message", tests, make_table, free_table);
