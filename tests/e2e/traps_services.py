@@ -6,6 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from trap import CLOSED, MODES, OPEN, PROVEN, Traps, clone, service, settings, start_postfix, version  # noqa: E402
+from world.space import run  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
@@ -14,7 +15,9 @@ NO = [("TLS-Required", "no")]
 OTHER_KEY = "3 1 1 " + "cd" * 32
 # Senders led to services with something missing: mode, family.
 LED = {"heeds.test": ("enforced", "heeds"), "heeds-p.test": ("verified", "heeds"), "static.test": ("enforced", "static"),
-       "falls.test": ("enforced", "falls"), "caches.test": ("enforced", "caches"), "shares.test": ("enforced", "shares")}
+       "falls.test": ("enforced", "falls"), "falls-o.test": ("opportunistic", "falls"), "deaf.test": ("opportunistic", "deaf"),
+       "caches.test": ("enforced", "caches"),
+       "shares.test": ("enforced", "shares")}
 # A table in the place of the refusal map: right where only the sender's mode demanded TLS, wrong for DANE and MTA-STS.
 STATIC = r"""/^4\.7\.5 client TLS configuration problem/            4.7.5 TLS policy temporarily unavailable
 /^4\.7\.5 TLSA lookup error/                           4.7.5 TLSA lookup error
@@ -42,6 +45,9 @@ def services():
     yield clone("smtp-verified", "heeds-verified", without=heeded)
     yield clone("smtp-enforced", "static-enforced", smtp_delivery_status_filter="regexp:/etc/postfix/static")
     yield clone("smtp-enforced", "falls-enforced", without=["smtp_fallback_relay"])
+    yield clone("smtp", "falls")
+    yield clone("smtp", "deaf", smtp_fallback_relay="", **dict.fromkeys(heeded, "no"))
+    run("postconf", "-P", "smtp/unix/smtp_fallback_relay=")
     yield clone("smtp-enforced", "caches-enforced", without=["smtp_connection_cache_on_demand", "smtp_connection_cache_destinations"])
     yield clone("smtp-enforced", "shares-enforced", without=["smtp_connection_cache_on_demand", "smtp_connection_cache_destinations"],
                 smtp_tls_connection_reuse="yes")
@@ -61,26 +67,32 @@ def tls_required(w, t):
     if version() >= (3, 10):
         bare = t.send("heeds-p.test", "self.test", headers=NO)
         t.leaks("TLS-Required: no (a proof)", "tls_required_enable=no", bare, "self.test", "over TLS")
+        trap = "TLS-Required: no (an opportunistic sender, MTA-STS)"
+        t.leaks(trap, "tls_required_enable=no in main.cf", t.send(OPEN, "sts-plain.test", headers=NO), "sts-plain.test")
+        t.closed(trap, t.send("deaf.test", "sts-plain.test", headers=NO), "deferred", "4.7.4")
     t.closed("TLS-Required: no (a proof)", t.send(PROVEN, "self.test", headers=NO), "deferred", "4.7.5")
 
 
 def fallback_relay(w, t):
     """A host that the destination never named takes what the destination's own policy held back."""
-    trap = "smtp_fallback_relay"
-    t.leaks(trap, "an empty one on the strict service", t.send("falls.test", "otherkey.test"), "other.test", "over TLS")
+    trap, guard = "smtp_fallback_relay", "an empty one on the service"
+    t.leaks(trap, guard, t.send("falls.test", "otherkey.test"), "other.test", "over TLS")
     t.closed(trap, t.send(CLOSED, "otherkey.test"), "deferred", "4.7.5")
+    trap += " (an opportunistic sender, DANE)"
+    t.leaks(trap, guard, t.send("falls-o.test", "otherkey.test"), "plain.test")
+    t.closed(trap, t.send(OPEN, "otherkey.test"), "deferred", "4.7.5")
 
 
 def awaited(w, name, dest, answer):
     wait_for("%s for %s" % (answer, dest), lambda: w.ask(name, dest).startswith("OK " + answer))
 
 
-def cached(t, trap, guard, mail, dest, how):
+def cached(t, trap, guard, mail, dest, how, dsn):
     """A connection that was right when it was opened takes what it must not; from 3.10.3 on its level is part of the key."""
     if version() < (3, 10, 3):
         t.leaks(trap, guard, mail, dest, how)
     else:
-        t.stays("trap %s: Postfix from 3.10.3 on looks at the level" % trap, mail, "deferred", t.outcome(mail).dsn)
+        t.stays("trap %s: Postfix from 3.10.3 on looks at the level" % trap, mail, "deferred", dsn)
 
 
 def one_service(w, t):
@@ -89,7 +101,7 @@ def one_service(w, t):
     t.arrives("trap %s: a connection in the clear is kept" % trap, t.send(OPEN, dest), dest)
     w.redis.cli("HSET", "tlsmode:rcpt:" + dest, "mode", "enforced")
     awaited(w, "opportunistic", dest, "encrypt")
-    cached(t, trap, "separate services", t.send(OPEN, dest), dest, "in the clear")
+    cached(t, trap, "separate services", t.send(OPEN, dest), dest, "in the clear", "4.7.4")
     t.closed(trap, t.send(CLOSED, dest))
 
 
@@ -102,7 +114,7 @@ def ended_exception(w, t):
         t.arrives("trap %s: %s may send in the clear" % (trap, sender), t.send(sender, dest), dest)
     w.redis.cli("DEL", key)
     awaited(w, "enforced", dest, "encrypt")
-    cached(t, trap, "smtp_connection_cache_on_demand=no", t.send("caches.test", dest), dest, "in the clear")
+    cached(t, trap, "smtp_connection_cache_on_demand=no", t.send("caches.test", dest), dest, "in the clear", "4.7.4")
     t.closed(trap, t.send(CLOSED, dest), "deferred", "4.7.4")
 
 
@@ -113,7 +125,7 @@ def shared_tls(w, t):
         t.arrives("trap %s: %s needs no proof" % (trap, sender), t.send(sender, dest), dest, "over TLS")
     w.redis.cli("HSET", "tlsmode:rcpt:" + dest, "mode", "verified")
     awaited(w, "enforced", dest, "verify")
-    cached(t, trap, "smtp_connection_cache_on_demand=no", t.send("shares.test", dest), dest, "over TLS")
+    cached(t, trap, "smtp_connection_cache_on_demand=no", t.send("shares.test", dest), dest, "over TLS", "4.7.5")
     t.closed(trap, t.send(CLOSED, dest), "deferred", "4.7.5")
 
 
@@ -131,7 +143,7 @@ def test(tap):
         w.start(postfix=False)
         with open("/etc/postfix/static", "w") as static:
             static.write(STATIC)
-        start_postfix(w, services, smtp_fallback_relay="[mx.other.test]", smtp_connection_cache_time_limit="60s",
+        start_postfix(w, services, smtp_fallback_relay="[mx.plain.test], [mx.other.test]", smtp_connection_cache_time_limit="60s",
                       smtp_connection_cache_destinations=", ".join(CACHED))
         settings(w, MODES)
         settings(w, {domain: mode for domain, (mode, _) in LED.items()}, {domain: family for domain, (_, family) in LED.items()})
