@@ -112,15 +112,15 @@ class Traps:
         came = self.w.sinks.await_event(lambda e: e["event"] == "message" and mail.rcpt in e["rcpts"], seconds)
         return (came["sink"], "over TLS" if came["tls"] else "in the clear") if came else None
 
-    def arrives(self, name, mail, at, how="in the clear"):
-        """The message was taken by receiver mx.AT, and so."""
+    def arrives(self, name, mail, at, how="in the clear", host="mx"):
+        """The message was taken by receiver HOST.AT, and so."""
         self.known.add(mail.rcpt)
-        return self.tap.equal(self.seen(mail), ("mx." + at, how), name,
+        return self.tap.equal(self.seen(mail), (host + "." + at, how), name,
                               self.w.postfix.find_outcome(mail.qid, mail.rcpt, 1))
 
-    def leaks(self, trap, guard, mail, at, how="in the clear"):
+    def leaks(self, trap, guard, mail, at, how="in the clear", host="mx"):
         """Shows the trap. HOW "over TLS": a receiver that proves nothing took what needed a proof."""
-        self.arrives("trap %s: without %s it leaks (seen at the receiver)" % (trap, guard), mail, at, how)
+        self.arrives("trap %s: without %s it leaks (seen at the receiver)" % (trap, guard), mail, at, how, host)
 
     def stays(self, name, mail, status, dsn):
         """The message ended as STATUS, and no receiver had it."""
