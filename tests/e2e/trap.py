@@ -11,13 +11,21 @@ from world.postfix import Postfix, version
 from world.space import run
 from world.waiting import wait_for
 
-__all__ = ["CLOSED", "MODES", "OPEN", "PROVEN", "Traps", "clone", "inline", "reload", "service", "settings", "start_postfix",
+__all__ = ["CLOSED", "MODES", "OPEN", "PROVEN", "Traps", "clone", "homes", "inline", "reload", "service", "settings", "start_postfix",
            "version"]
 Mail = collections.namedtuple("Mail", "sender rcpt qid")
 OPEN, CLOSED, PROVEN = "open.test", "closed.test", "proven.test"
 MODES = {OPEN: "opportunistic", CLOSED: "enforced", PROVEN: "verified"}
 SUFFIXES = {"opportunistic": "", "enforced": "-enforced", "verified": "-verified"}
 PID_FILE = "/var/spool/postfix/pid/master.pid"
+
+
+def homes(w, *domains):
+    """Senders' domains; one receiver takes all their bounces."""
+    home = w.receiver("mx.home.test")
+    w.zone("home.test", signed=False).set("mx", "A", home.address)
+    for domain in domains:
+        w.zone(domain, signed=False).set("@", "MX", "10 mx.home.test.")
 
 
 def options_text(options):

@@ -5,7 +5,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trap import MODES, OPEN, Traps, clone, inline, settings, start_postfix, version  # noqa: E402
+from trap import MODES, OPEN, Traps, clone, homes, inline, settings, start_postfix, version  # noqa: E402
 from world import certs  # noqa: E402
 from world.dnswire import ask  # noqa: E402
 from world.procs import Program  # noqa: E402
@@ -31,8 +31,7 @@ def two_hosts(w, domain, first, second, keyed):
 
 
 def publish(w):
-    for domain in [*MODES, *LED]:
-        w.destination(domain)
+    homes(w, *MODES, *LED)
     w.destination("keyed.test", signed=True, tlsa="3 1 1", starttls="none")
     w.zone("insecure.test", signed=False).set("@", "MX", "10 mx.keyed.test.")
     two_hosts(w, "stripped.test", {"starttls": "none"}, {}, 1)

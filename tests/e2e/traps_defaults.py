@@ -6,7 +6,7 @@ import smtplib
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trap import CLOSED, MODES, OPEN, Traps, inline, reload, settings, start_postfix  # noqa: E402
+from trap import CLOSED, MODES, OPEN, Traps, homes, inline, reload, settings, start_postfix  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.world import World  # noqa: E402
 
@@ -48,7 +48,8 @@ def gateways(w, t, where):
 
 def test(tap):
     with World("e2e-traps-defaults") as w:
-        for domain in (*MODES, "sender.test", "gate.test", "tls.test"):
+        homes(w, *MODES, "sender.test")
+        for domain in ("gate.test", "tls.test"):
             w.destination(domain)
         w.destination("plain.test", starttls="none")
         w.start(postfix=False)

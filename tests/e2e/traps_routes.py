@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trap import CLOSED, MODES, Mail, Traps, clone, inline, settings, start_postfix  # noqa: E402
+from trap import CLOSED, MODES, Mail, Traps, clone, homes, inline, settings, start_postfix  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
@@ -51,8 +51,8 @@ SAFE = (
 
 
 def publish(w):
-    for domain in (*MODES, *STRICT, "led.test", "tls.test"):
-        w.destination(domain)
+    homes(w, *MODES, *STRICT, "led.test")
+    w.destination("tls.test")
     for domain in ("plain.test", "bare.test", "class.test", "strict-class.test"):
         w.destination(domain, starttls="none")
 

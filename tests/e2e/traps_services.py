@@ -5,7 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trap import CLOSED, MODES, OPEN, PROVEN, Traps, clone, service, settings, start_postfix, version  # noqa: E402
+from trap import CLOSED, MODES, OPEN, PROVEN, Traps, clone, homes, service, settings, start_postfix, version  # noqa: E402
 from world.space import run  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
@@ -28,8 +28,7 @@ CACHED = ("flips.test", "ends.test", "grows.test")
 
 
 def publish(w):
-    for domain in list(MODES) + list(LED):
-        w.destination(domain)
+    homes(w, *MODES, *LED)
     for domain in ("plain.test", "flips.test", "ends.test"):
         w.destination(domain, starttls="none")
     w.destination("other.test", cert="self")
