@@ -107,7 +107,7 @@ class Session:
             self.expect_continue()
 
     def rcpt(self, rcpt, mailer=None, queue_id=None):
-        """The reply, None where none is due. MAILER: the transport that Postfix would take; it tells what the milter asked for."""
+        """The reply, None where none is due. MAILER: the transport that the MTA would take, if it says so."""
         self.rcpts += 1
         if self.steps & STEPS["norcpt"]:
             return None

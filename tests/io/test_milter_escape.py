@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The milter's watch on routes: a recipient whose transport does not keep the sender's mode is logged, counted and, by option, refused."""
+"""The milter's watch on routes: a recipient whose transport does not keep the sender's mode is logged, counted and, by option,
+refused."""
 import os
 import re
 import sys
@@ -23,7 +24,8 @@ def escape_logged(w, m):
     m.reload(milter='local_transports = {"local", "lmtp"} strict_transports = {"relay"}')
     rows = [("<a@enf.test>", "smtp-enforced", None), ("<a@enf.test>", "smtp-verified", None), ("<a@enf.test>", "local", None),
             ("<a@enf.test>", "relay", None), ("<a@enf.test>", "smtp", "enforced"), ("<a@enf.test>", "dovecot", "enforced"),
-            ("<a@ver.test>", "smtp-enforced", "verified"), ("<a@ver.test>", "smtp-verified", None), ("<a@opp.test>", "smtp", None),
+            ("<a@ver.test>", "smtp-enforced", "verified"), ("<a@ver.test>", "smtp-verified", None),
+            ("<a@opp.test>", "smtp", None),
             ("<a@pool.test>", "pool2-enforced", None), ("<a@pool.test>", "pool2", "enforced"), ("<a@enf.test>", None, None)]
     with session(m) as s:
         for i, (sender, mailer, mode) in enumerate(rows):
@@ -137,7 +139,8 @@ def escape_octets(w, m):
         s.mail("<a@enf.test>")
         s.rcpt("<x y\n=\x01@y.test>" + "z" * 5000, "sm tp\nevent=evil")
         same(s.end("STRANGE"), (b"c", b""))
-    m.wait_log('STRANGE: event=escape action=accept mode=enforced mailer="sm tp\\x0aevent=evil" sender=<a@enf.test> rcpt="<x y\\x0a=\\x01')
+    m.wait_log('STRANGE: event=escape action=accept mode=enforced mailer="sm tp\\x0aevent=evil" sender=<a@enf.test> '
+               'rcpt="<x y\\x0a=\\x01')
     assert "gone@y.test" not in m.log()
 
 
