@@ -21,21 +21,34 @@ static bool is_address_char(int c)
 }
 
 /* status = "4.7.4 TLS is required, but was not offered by host " host "[" address "]" [anything] */
-bool refusal_parse(char host[DOMAIN_SIZE], const char **text, const char *status, size_t len)
+bool refusal_parse(struct refusal *out, const char *status, size_t len)
 {
 	const char *name, *address;
 	size_t name_len;
 	struct cur c;
 
-	host[0] = '\0';
+	memset(out, 0, sizeof(*out));
 	cur_init(&c, status, len);
-	if (!cur_text(&c, "4.7.4 "))
-		return false;
-	*text = (const char *)c.p;
-	if (!cur_text(&c, "TLS is required, but was not offered by host "))
+	if (!cur_text(&c, "4.7.4 TLS is required, but was not offered by host "))
 		return false;
 	name_len = cur_span(&c, is_host_char, &name);
 	if (!cur_char(&c, '[') || cur_span(&c, is_address_char, &address) == 0 || !cur_char(&c, ']'))
 		return false;
-	return domain_canon(host, name, name_len) == DOMAIN_OK;
+	out->peer = name;
+	out->peer_len = (size_t)((const char *)c.p - name);
+	return domain_canon(out->host, name, name_len) == DOMAIN_OK;
+}
+
+void refusal_format(struct sbuf *out, const struct refusal *r, unsigned modes)
+{
+	const char *rule = modes == 1u << MODE_ENFORCED   ? "enforced"
+			   : modes == 1u << MODE_VERIFIED ? "verified"
+							  : "enforced or verified";
+
+	sbuf_addf(out,
+		  "5.7.10 Sender domain requires TLS: its mail is sent encrypted or not at all (mode %s), but the "
+		  "receiving host ",
+		  rule);
+	sbuf_addn(out, r->peer, r->peer_len);
+	sbuf_add(out, " does not offer encryption (STARTTLS)");
 }

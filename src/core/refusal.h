@@ -7,11 +7,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/sbuf.h"
 #include "core/domain.h"
+#include "core/mode.h"
 
-/* STATUS is "4.7.4 TLS is required, but was not offered by host NAME[ADDRESS]..." : true, with the canonical NAME in
- * HOST and where the text after the code begins in *TEXT. Everything else (certificate, handshake, DANE, local
- * faults, STARTTLS offered but refused) is false: it stays temporary. */
-bool refusal_parse(char host[DOMAIN_SIZE], const char **text, const char *status, size_t len);
+struct refusal {
+	char host[DOMAIN_SIZE]; /* canonical */
+	const char *peer;       /* "NAME[ADDRESS]" as Postfix wrote it, inside the status */
+	size_t peer_len;
+};
+
+/* STATUS is "4.7.4 TLS is required, but was not offered by host NAME[ADDRESS]..." : true. Everything else (certificate,
+ * handshake, DANE, local faults, STARTTLS offered but refused) is false: it stays temporary. */
+bool refusal_parse(struct refusal *out, const char *status, size_t len);
+
+/* What the sender reads instead, with its code: one sentence with the rule and the fault. MODES: the modes that may have
+ * asked for TLS, bit 1 << MODE_ENFORCED and 1 << MODE_VERIFIED. */
+void refusal_format(struct sbuf *out, const struct refusal *r, unsigned modes);
 
 #endif

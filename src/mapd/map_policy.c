@@ -122,19 +122,19 @@ void map_sts_finish(struct mapd *m, const struct map_query *q, const struct next
 
 void map_refusal(struct mapd *m, const struct map_query *q)
 {
-	char host[DOMAIN_SIZE], quoted[DOMAIN_SIZE + 8];
-	const char *text;
-	struct sbuf *out = reply_begin(&m->reply);
+	char quoted[DOMAIN_SIZE + 8];
+	struct refusal r;
+	unsigned modes = 0;
 
-	if (!refusal_parse(host, &text, q->key, q->key_len) ||
-	    !refusal_memory_mode_alone(m->refusals, host, tick_mono_ms())) {
+	if (refusal_parse(&r, q->key, q->key_len))
+		modes = refusal_memory_modes(m->refusals, r.host, tick_mono_ms());
+	if (modes == 0) {
 		map_answer(m, q, SOCKMAP_NOTFOUND, "");
 		return;
 	}
 	m->metrics.value[METRIC_REFUSALS]++;
-	log_info("event=refusal host=%s answer=5.7.10", log_quote(quoted, sizeof(quoted), host, strlen(host)));
-	sbuf_add(out, "5.7.10 Sender domain requires TLS: ");
-	sbuf_addn(out, text, (size_t)(q->key + q->key_len - text));
+	log_info("event=refusal host=%s answer=5.7.10", log_quote(quoted, sizeof(quoted), r.host, strlen(r.host)));
+	refusal_format(reply_begin(&m->reply), &r, modes);
 	reply_end(&m->reply, SOCKMAP_OK);
 	map_reply(m, q);
 }

@@ -18,8 +18,7 @@ struct host {
 	struct hmap_node node;
 	struct host *older, *newer; /* by the last note */
 	int64_t born_ms;
-	int64_t alone_ms;  /* last answer that was the sender's mode alone */
-	int64_t others_ms; /* last one that was not */
+	int64_t last_ms[MODE_COUNT]; /* last answer that was this mode alone; under opportunistic what was not */
 	char name[];
 };
 
@@ -86,7 +85,7 @@ static struct host *find(const struct refusal_memory *m, uint64_t hash, const ch
 static void make_room(struct refusal_memory *m, int64_t now_ms)
 {
 	while (m->map.count >= m->max_hosts) {
-		if (now_ms - m->oldest->others_ms < OTHERS_LATELY_MS)
+		if (now_ms - m->oldest->last_ms[MODE_OPPORTUNISTIC] < OTHERS_LATELY_MS)
 			m->forgotten_ms = now_ms;
 		host_free(m, m->oldest);
 	}
@@ -100,13 +99,14 @@ static struct host *host_new(struct refusal_memory *m, uint64_t hash, const char
 	h = xmalloc(sizeof(*h) + len + 1);
 	memcpy(h->name, name, len + 1);
 	h->born_ms = now_ms;
-	h->alone_ms = h->others_ms = NEVER;
+	for (int i = 0; i < MODE_COUNT; i++)
+		h->last_ms[i] = NEVER;
 	hmap_insert(&m->map, &h->node, hash);
 	list_add_newest(m, h);
 	return h;
 }
 
-void refusal_memory_note(struct refusal_memory *m, const char *name, bool mode_alone, int64_t now_ms)
+void refusal_memory_note(struct refusal_memory *m, const char *name, enum mode alone, int64_t now_ms)
 {
 	size_t len = strlen(name);
 	uint64_t hash = hmap_hash(&m->map, name, len);
@@ -114,19 +114,27 @@ void refusal_memory_note(struct refusal_memory *m, const char *name, bool mode_a
 
 	if (!h)
 		h = host_new(m, hash, name, len, now_ms);
-	*(mode_alone ? &h->alone_ms : &h->others_ms) = now_ms;
+	h->last_ms[alone] = now_ms;
 	list_remove(m, h);
 	list_add_newest(m, h);
 }
 
-bool refusal_memory_mode_alone(struct refusal_memory *m, const char *name, int64_t now_ms)
+static bool lately(const struct host *h, enum mode mode, int64_t now_ms)
+{
+	return now_ms - h->last_ms[mode] < OTHERS_LATELY_MS;
+}
+
+unsigned refusal_memory_modes(struct refusal_memory *m, const char *name, int64_t now_ms)
 {
 	struct host *h = find(m, hmap_hash(&m->map, name, strlen(name)), name);
 
-	if (!h || now_ms - h->alone_ms >= OTHERS_LATELY_MS || now_ms - h->others_ms < OTHERS_LATELY_MS)
-		return false;
+	if (!h || lately(h, MODE_OPPORTUNISTIC, now_ms))
+		return 0;
 	/* a host that is newer than that may be one of those forgotten, come back */
-	return h->born_ms < m->forgotten_ms || now_ms - m->forgotten_ms >= OTHERS_LATELY_MS;
+	if (h->born_ms >= m->forgotten_ms && now_ms - m->forgotten_ms < OTHERS_LATELY_MS)
+		return 0;
+	return (unsigned)lately(h, MODE_ENFORCED, now_ms) << MODE_ENFORCED | (unsigned)lately(h, MODE_VERIFIED, now_ms)
+										 << MODE_VERIFIED;
 }
 
 size_t refusal_memory_count(const struct refusal_memory *m)

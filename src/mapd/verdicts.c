@@ -30,17 +30,19 @@ bool verdicts_named(struct mapd *m, const struct nexthop *nexthop, int64_t now_m
 
 /* ---- what is remembered for the refusal map ---- */
 
-/* Nothing but the sender's mode demands TLS. A destination that publishes TLSA records demands it too, usable or not; and so
+/* MODE when nothing but the sender's mode demands TLS, else opportunistic. A destination that publishes TLSA records demands it too, usable or not; and so
  * may one whose MTA-STS record or policy could not be had: a permanent error is only for what is known. */
-static bool mode_alone(const struct verdict *v, const struct facts *f, int64_t now)
+static enum mode mode_alone(const struct verdict *v, const struct facts *f, enum mode mode, int64_t now)
 {
 	const uint32_t dane = 1u << REASON_DANE_SOME_USABLE | 1u << REASON_DANE_ALL_USABLE | 1u << REASON_DANE_UNUSABLE;
 	bool sts_known = f->sts.txt == TXT_NONE || (f->sts.txt == TXT_RECORD && facts_policy(f, now) != NULL);
 
-	return (v->level == LEVEL_ENCRYPT || v->level == LEVEL_VERIFY) && !(v->reasons & dane) && sts_known;
+	if ((v->level == LEVEL_ENCRYPT || v->level == LEVEL_VERIFY) && !(v->reasons & dane) && sts_known)
+		return mode;
+	return MODE_OPPORTUNISTIC;
 }
 
-static void remember(struct mapd *m, const struct facts *facts, bool alone)
+static void remember(struct mapd *m, const struct facts *facts, enum mode alone)
 {
 	const struct nexthop *nexthop = &facts->nexthop;
 	int64_t now_ms = tick_mono_ms();
@@ -78,7 +80,7 @@ static void remember_again(struct mapd *m, const struct nexthop *nexthop, const 
 	}
 	merge_dest(m, nexthop, now_ms, &dest);
 	decide(&facts, now_ms / 1000, mode, &dest, m->conf->mapd.dane, &v);
-	remember(m, &facts, mode_alone(&v, &facts, now_ms / 1000));
+	remember(m, &facts, mode_alone(&v, &facts, mode, now_ms / 1000));
 	facts_fini(&facts);
 }
 
@@ -175,7 +177,7 @@ void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct
 		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, tlsrpt), m->reply.framed, m->reply.len,
 				  now_ms, until_ms);
 	if (mode != MODE_OPPORTUNISTIC)
-		remember(m, facts, mode_alone(&v, facts, now));
+		remember(m, facts, mode_alone(&v, facts, mode, now));
 	log_verdict(nexthop, &v, mode, until_ms, now_ms);
 	log_exceptions(m, nexthop, &v, &dest, mode);
 	if (m->reply.status == SOCKMAP_TEMP)

@@ -143,7 +143,8 @@ def refusal(tap, w):
     text = "4.7.4 TLS is required, but was not offered by host mx.%s[192.0.2.1]"
     w.ask("enforced", "no-record.test")
     tap.equal(w.ask("refusal", text % "no-record.test"),
-              "OK 5.7.10 Sender domain requires TLS: TLS is required, but was not offered by host mx.no-record.test[192.0.2.1]",
+              "OK 5.7.10 Sender domain requires TLS: its mail is sent encrypted or not at all (mode enforced), but the receiving "
+              "host mx.no-record.test[192.0.2.1] does not offer encryption (STARTTLS)",
               "refusal: the sender's mode alone")
     for domain in ("good.test", "dane.test"):
         w.ask("enforced", domain)

@@ -133,7 +133,8 @@ def refusals(tap, room):
     text = "4.7.4 TLS is required, but was not offered by host %s"
     room.ask("enforced", "[192.0.2.21]")
     tap.equal(room.ask("refusal", text % "192.0.2.21[192.0.2.21]"),
-              "OK 5.7.10 Sender domain requires TLS: TLS is required, but was not offered by host 192.0.2.21[192.0.2.21]",
+              "OK 5.7.10 Sender domain requires TLS: its mail is sent encrypted or not at all (mode enforced), but the receiving "
+              "host 192.0.2.21[192.0.2.21] does not offer encryption (STARTTLS)",
               "refusal: only the sender's mode asked for TLS")
     room.logged("event=refusal host=192.0.2.21")
     for key in (text % "192.0.2.99[192.0.2.99]", "4.7.5 Server certificate not verified", "4.7.5 client TLS configuration problem",

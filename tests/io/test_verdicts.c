@@ -141,7 +141,7 @@ static bool cached(const char *key, enum mode mode, unsigned *due)
 
 static bool bounces(const char *host)
 {
-	return refusal_memory_mode_alone(m->refusals, host, clock_ms);
+	return refusal_memory_modes(m->refusals, host, clock_ms) != 0;
 }
 
 static void set(enum setting_kind kind, const char *name, const char *field, const char *value, int64_t ends_at_ms)

@@ -13,19 +13,22 @@
 /* a note may be that much older than the last answer it stands for */
 #define FORGOTTEN (HOUR + VERDICT_TOUCH_MS)
 
+#define ENFORCED (1u << MODE_ENFORCED)
+#define VERIFIED (1u << MODE_VERIFIED)
+
 static void only_the_mode_alone_and_nothing_else(void **state)
 {
 	struct refusal_memory *m = refusal_memory_new(100);
 
 	(void)state;
-	assert_false(refusal_memory_mode_alone(m, "mx.a.example", NOW));
-	refusal_memory_note(m, "mx.a.example", true, NOW);
-	assert_true(refusal_memory_mode_alone(m, "mx.a.example", NOW + 1));
-	assert_false(refusal_memory_mode_alone(m, "mx.b.example", NOW + 1));
-	refusal_memory_note(m, "mx.a.example", false, NOW + 2);
-	assert_false(refusal_memory_mode_alone(m, "mx.a.example", NOW + 3));
-	refusal_memory_note(m, "mx.a.example", true, NOW + 4);
-	assert_false(refusal_memory_mode_alone(m, "mx.a.example", NOW + 5));
+	assert_int_equal(refusal_memory_modes(m, "mx.a.example", NOW), 0);
+	refusal_memory_note(m, "mx.a.example", MODE_ENFORCED, NOW);
+	assert_int_equal(refusal_memory_modes(m, "mx.a.example", NOW + 1), ENFORCED);
+	assert_int_equal(refusal_memory_modes(m, "mx.b.example", NOW + 1), 0);
+	refusal_memory_note(m, "mx.a.example", MODE_OPPORTUNISTIC, NOW + 2);
+	assert_int_equal(refusal_memory_modes(m, "mx.a.example", NOW + 3), 0);
+	refusal_memory_note(m, "mx.a.example", MODE_ENFORCED, NOW + 4);
+	assert_int_equal(refusal_memory_modes(m, "mx.a.example", NOW + 5), 0);
 	assert_int_equal(refusal_memory_count(m), 1);
 	refusal_memory_free(&m);
 	assert_null(m);
@@ -36,18 +39,33 @@ static void an_hour_is_remembered(void **state)
 	struct refusal_memory *m = refusal_memory_new(100);
 
 	(void)state;
-	refusal_memory_note(m, "a", true, NOW);
-	assert_true(refusal_memory_mode_alone(m, "a", NOW + HOUR));
-	assert_false(refusal_memory_mode_alone(m, "a", NOW + FORGOTTEN));
-	refusal_memory_note(m, "b", false, NOW);
-	refusal_memory_note(m, "b", true, NOW + HOUR);
-	assert_false(refusal_memory_mode_alone(m, "b", NOW + HOUR));
-	assert_false(refusal_memory_mode_alone(m, "b", NOW + FORGOTTEN - 1));
-	assert_true(refusal_memory_mode_alone(m, "b", NOW + FORGOTTEN));
+	refusal_memory_note(m, "a", MODE_ENFORCED, NOW);
+	assert_int_equal(refusal_memory_modes(m, "a", NOW + HOUR), ENFORCED);
+	assert_int_equal(refusal_memory_modes(m, "a", NOW + FORGOTTEN), 0);
+	refusal_memory_note(m, "b", MODE_OPPORTUNISTIC, NOW);
+	refusal_memory_note(m, "b", MODE_ENFORCED, NOW + HOUR);
+	assert_int_equal(refusal_memory_modes(m, "b", NOW + HOUR), 0);
+	assert_int_equal(refusal_memory_modes(m, "b", NOW + FORGOTTEN - 1), 0);
+	assert_int_equal(refusal_memory_modes(m, "b", NOW + FORGOTTEN), ENFORCED);
 	refusal_memory_free(&m);
 }
 
-static void note_many(struct refusal_memory *m, int count, bool alone, int64_t now)
+static void it_knows_which_modes_asked(void **state)
+{
+	struct refusal_memory *m = refusal_memory_new(100);
+
+	(void)state;
+	refusal_memory_note(m, "a", MODE_VERIFIED, NOW);
+	assert_int_equal(refusal_memory_modes(m, "a", NOW), VERIFIED);
+	refusal_memory_note(m, "a", MODE_ENFORCED, NOW + HOUR);
+	assert_int_equal(refusal_memory_modes(m, "a", NOW + HOUR), ENFORCED | VERIFIED);
+	assert_int_equal(refusal_memory_modes(m, "a", NOW + FORGOTTEN), ENFORCED);
+	refusal_memory_note(m, "a", MODE_OPPORTUNISTIC, NOW + FORGOTTEN);
+	assert_int_equal(refusal_memory_modes(m, "a", NOW + FORGOTTEN), 0);
+	refusal_memory_free(&m);
+}
+
+static void note_many(struct refusal_memory *m, int count, enum mode alone, int64_t now)
 {
 	for (int i = 0; i < count; i++) {
 		char name[40];
@@ -62,12 +80,12 @@ static void it_is_bounded_and_forgetting_counts_against_a_bounce(void **state)
 	struct refusal_memory *m = refusal_memory_new(10);
 
 	(void)state;
-	refusal_memory_note(m, "dane", false, NOW);
-	note_many(m, 10, true, NOW + 10); /* "dane" had to go */
+	refusal_memory_note(m, "dane", MODE_OPPORTUNISTIC, NOW);
+	note_many(m, 10, MODE_ENFORCED, NOW + 10); /* "dane" had to go */
 	assert_int_equal(refusal_memory_count(m), 10);
-	refusal_memory_note(m, "dane", true, NOW + 20);
-	assert_false(refusal_memory_mode_alone(m, "dane", NOW + 30));
-	assert_true(refusal_memory_mode_alone(m, "dane", NOW + 10 + FORGOTTEN));
+	refusal_memory_note(m, "dane", MODE_ENFORCED, NOW + 20);
+	assert_int_equal(refusal_memory_modes(m, "dane", NOW + 30), 0);
+	assert_int_equal(refusal_memory_modes(m, "dane", NOW + 10 + FORGOTTEN), ENFORCED);
 	refusal_memory_free(&m);
 }
 
@@ -76,12 +94,12 @@ static void forgetting_the_mode_alone_does_no_harm(void **state)
 	struct refusal_memory *m = refusal_memory_new(10);
 
 	(void)state;
-	note_many(m, 1000, true, NOW);
+	note_many(m, 1000, MODE_ENFORCED, NOW);
 	assert_int_equal(refusal_memory_count(m), 10);
-	assert_true(refusal_memory_mode_alone(m, "mx999.example", NOW + 1));
-	assert_false(refusal_memory_mode_alone(m, "mx0.example", NOW + 1));
-	refusal_memory_note(m, "mx0.example", true, NOW + 2);
-	assert_true(refusal_memory_mode_alone(m, "mx0.example", NOW + 3));
+	assert_int_equal(refusal_memory_modes(m, "mx999.example", NOW + 1), ENFORCED);
+	assert_int_equal(refusal_memory_modes(m, "mx0.example", NOW + 1), 0);
+	refusal_memory_note(m, "mx0.example", MODE_ENFORCED, NOW + 2);
+	assert_int_equal(refusal_memory_modes(m, "mx0.example", NOW + 3), ENFORCED);
 	refusal_memory_free(&m);
 }
 
@@ -90,13 +108,13 @@ static void the_least_lately_noted_goes(void **state)
 	struct refusal_memory *m = refusal_memory_new(3);
 
 	(void)state;
-	refusal_memory_note(m, "a", true, NOW);
-	refusal_memory_note(m, "b", true, NOW);
-	refusal_memory_note(m, "c", true, NOW);
-	refusal_memory_note(m, "a", true, NOW);
-	refusal_memory_note(m, "d", true, NOW);
-	assert_true(refusal_memory_mode_alone(m, "a", NOW));
-	assert_false(refusal_memory_mode_alone(m, "b", NOW));
+	refusal_memory_note(m, "a", MODE_ENFORCED, NOW);
+	refusal_memory_note(m, "b", MODE_ENFORCED, NOW);
+	refusal_memory_note(m, "c", MODE_ENFORCED, NOW);
+	refusal_memory_note(m, "a", MODE_ENFORCED, NOW);
+	refusal_memory_note(m, "d", MODE_ENFORCED, NOW);
+	assert_int_equal(refusal_memory_modes(m, "a", NOW), ENFORCED);
+	assert_int_equal(refusal_memory_modes(m, "b", NOW), 0);
 	refusal_memory_free(&m);
 }
 
@@ -133,6 +151,7 @@ static void a_name_has_a_line_a_minute(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(it_knows_which_modes_asked),
 	    cmocka_unit_test(only_the_mode_alone_and_nothing_else),
 	    cmocka_unit_test(an_hour_is_remembered),
 	    cmocka_unit_test(it_is_bounded_and_forgetting_counts_against_a_bounce),

@@ -70,12 +70,34 @@ static void only_a_missing_offer_is_a_refusal(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		char host[DOMAIN_SIZE];
-		const char *text = NULL;
-		bool is = refusal_parse(host, &text, rows[i].status, strlen(rows[i].status));
+		struct refusal r;
+		bool is = refusal_parse(&r, rows[i].status, strlen(rows[i].status));
 		check_row(rows[i].status, is == (rows[i].host != NULL));
-		check_row_text(rows[i].status, host, is ? rows[i].host : "");
-		check_row(rows[i].status, !is || text == rows[i].status + 6);
+		check_row_text(rows[i].status, r.host, is ? rows[i].host : "");
+		check_row(rows[i].status, !is || r.peer == rows[i].status + strlen("4.7.4 " OFFERED));
+	}
+}
+
+static void a_refusal_is_one_sentence(void **state)
+{
+	static const char status[] = "4.7.4 " OFFERED "MX.Example[2001:db8::1]:587 and more";
+	static const char *const rule[] = {[2] = "enforced", [4] = "verified", [6] = "enforced or verified"};
+	struct refusal r;
+
+	(void)state;
+	assert_true(refusal_parse(&r, status, strlen(status)));
+	for (unsigned modes = 2; modes <= 6; modes += 2) {
+		char text[400], want[400];
+		struct sbuf out;
+
+		sbuf_init(&out, text, sizeof(text));
+		refusal_format(&out, &r, modes);
+		snprintf(
+		    want, sizeof(want),
+		    "5.7.10 Sender domain requires TLS: its mail is sent encrypted or not at all (mode %s), but the "
+		    "receiving host MX.Example[2001:db8::1] does not offer encryption (STARTTLS)",
+		    rule[modes]);
+		check_row_text(rule[modes], text, want);
 	}
 }
 
@@ -84,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tags_are_formatted),
 	    cmocka_unit_test(only_a_missing_offer_is_a_refusal),
+	    cmocka_unit_test(a_refusal_is_one_sentence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
