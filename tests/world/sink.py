@@ -1,7 +1,7 @@
 """Receivers of mail: one process, many addresses, each with its own behaviour; every event is kept and written as a JSON line.
 
 Events: connect, ehlo, starttls (what was answered), tls (version, cipher, sni), tls-failed, mail, rcpt, message, quit. A message
-event has sender, rcpts, tls ("" in the clear), octets seen in the clear, and the text.
+event has sender, rcpts, peer (the client's address), tls ("" in the clear), octets seen in the clear, and the text.
 """
 import dataclasses
 import json
@@ -33,7 +33,7 @@ class Session:
 
     def __init__(self, sinks, receiver, connection):
         self.sinks, self.receiver, self.connection = sinks, receiver, connection
-        self.file = connection.makefile("rb")
+        self.file, self.peer = connection.makefile("rb"), connection.getpeername()[0]
         self.tls = self.sni = self.cipher = ""
         self.clear = 0
         self.sender, self.rcpts = None, []
@@ -125,8 +125,8 @@ class Session:
         text = []
         while (line := self.line()) not in (".", None):
             text.append(line[1:] if line.startswith("..") else line)
-        self.note("message", sender=self.sender, rcpts=self.rcpts, tls=self.tls, cipher=self.cipher, sni=self.sni,
-                  clear=self.clear, text="\n".join(text))
+        self.note("message", sender=self.sender, rcpts=self.rcpts, peer=self.peer, tls=self.tls, cipher=self.cipher,
+                  sni=self.sni, clear=self.clear, text="\n".join(text))
         self.say(self.receiver.reply)
 
     def on_rset(self, line):
