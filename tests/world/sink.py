@@ -1,9 +1,13 @@
 """Receivers of mail: one process, many addresses, each with its own behaviour; every event is kept and written as a JSON line.
 
-Events: connect, ehlo, starttls (what was answered), tls (version, cipher, sni), tls-failed, mail, rcpt, message, quit. A message
-event has sender, rcpts, peer (the client's address), tls ("" in the clear), octets seen in the clear, and the text.
+Events: connect, ehlo, starttls (what was answered), tls (version, cipher, sni), tls-failed, mail, rcpt, octets, message,
+unfinished, quit; each names its receiver (sink) and its connection (a number). octets comes with the first octets after DATA,
+whether or not a whole message follows; message when it is complete; unfinished when the connection ended before. All three have
+sender, rcpts, peer (the client's address) and tls ("" in the clear); message has the octets seen in the clear and the text.
+Sinks.clear has every line that arrived in the clear, as it arrives, whatever it was.
 """
 import dataclasses
+import itertools
 import json
 import socket
 import ssl
@@ -31,23 +35,24 @@ class Receiver:
 class Session:
     """One connection with a receiver."""
 
-    def __init__(self, sinks, receiver, connection):
+    def __init__(self, sinks, receiver, connection, number=0):
         self.sinks, self.receiver, self.connection = sinks, receiver, connection
-        self.file, self.peer = connection.makefile("rb"), connection.getpeername()[0]
+        self.number, self.file, self.peer = number, connection.makefile("rb"), connection.getpeername()[0]
         self.tls = self.sni = self.cipher = ""
         self.clear = 0
         self.sender, self.rcpts = None, []
 
     def note(self, event, **more):
-        self.sinks.note(self.receiver.name, event, **more)
+        self.sinks.note(self.receiver.name, event, connection=self.number, **more)
 
     def say(self, text):
         self.connection.sendall(text.encode() + b"\r\n")
 
     def line(self):
         line = self.file.readline(4096)
-        if not self.tls:
+        if not self.tls and line:
             self.clear += len(line)
+            self.sinks.clear.append((self.receiver.name, line))
         return line.decode("latin-1").rstrip("\r\n") if line else None
 
     def serve(self):
@@ -122,12 +127,18 @@ class Session:
 
     def on_data(self, line):
         self.say("354 go on")
+        envelope = {"sender": self.sender, "rcpts": self.rcpts, "peer": self.peer, "tls": self.tls}
         text = []
         while (line := self.line()) not in (".", None):
+            if not text:
+                self.note("octets", **envelope)
             text.append(line[1:] if line.startswith("..") else line)
-        self.note("message", sender=self.sender, rcpts=self.rcpts, peer=self.peer, tls=self.tls, cipher=self.cipher,
-                  sni=self.sni, clear=self.clear, text="\n".join(text))
+        if line is None:
+            self.note("unfinished", lines=len(text), **envelope)
+            return False
+        self.note("message", **envelope, cipher=self.cipher, sni=self.sni, clear=self.clear, text="\n".join(text))
         self.say(self.receiver.reply)
+        return True
 
     def on_rset(self, line):
         self.say("250 2.0.0 ok")
@@ -140,6 +151,8 @@ class Sinks:
 
     def __init__(self, log=None):
         self.events = []
+        self.clear = []  # (receiver's name, octets of one line)
+        self.connections = itertools.count(1)
         self.changed = threading.Condition()
         self.log = open(log, "a", buffering=1) if log else None
         self.sockets = {}
@@ -171,13 +184,14 @@ class Sinks:
 
     def serve(self, key, connection):
         connection.settimeout(300)
-        session = Session(self, self.receivers[key], connection)
+        session = None
         try:
+            session = Session(self, self.receivers[key], connection, next(self.connections))
             session.serve()
         except OSError:
             pass  # a client that goes away
         finally:
-            session.connection.close()
+            (session.connection if session else connection).close()
 
     def note(self, sink, event, **more):
         entry = {"at": round(time.time(), 3), "sink": sink, "event": event, **more}

@@ -23,6 +23,7 @@ from .postfix import Postfix
 from .redisd import Redis
 from .sink import Receiver, Sinks
 from .space import Space, free_port, inside
+from .strip import Stripper
 from .unbound import Unbound
 from .zones import Zone
 
@@ -43,6 +44,7 @@ class World:
         self.policy_host = self.open_policy_host()
         self.sinks = Sinks(self.space.path("sinks.jsonl"))
         self.zones, self.faults, self.receivers = {}, {}, {}
+        self.addresses = 0
         self.knot = self.unbound = self.faultdns = self.redis = self.daemons = self.postfix = None
 
     def open_policy_host(self):
@@ -71,22 +73,36 @@ class World:
         return zone
 
     def pair(self, kind, *names):
-        """A certificate: "ca" (good), "self" (self-signed), "expired", "name" (for another name), of names NAMES."""
+        """A certificate: "ca" (good), "self" (self-signed), "expired", "name" (for another name), "foreign" (of a CA that nobody
+        here trusts), of names NAMES."""
         stem = "%s-%s" % (kind, names[0])
         if kind == "self":
             return certs.self_signed(self.ca.root, stem, dns=names)
+        if kind == "foreign":
+            return certs.CA(self.folder("foreign"), name="Unknown CA").issue(stem, dns=names)
         if kind == "expired":
             return self.ca.issue(stem, dns=names, days=(-60, -30))
         return self.ca.issue(stem, dns=["other.test"] if kind == "name" else names)
 
     def receiver(self, name, cert="ca", **how):
         """A receiver (sink.Receiver) named NAME on the next free address, listening now."""
-        address = how.pop("address", None) or "127.0.2.%d" % (len(self.receivers) + 1)
+        address = how.pop("address", None) or self.next_address()
         pair = self.pair(cert, name) if isinstance(cert, str) else cert
         receiver = self.receivers[name] = Receiver(name, address, pair, **how)
         if inside():
             self.sinks.add(receiver)
         return receiver
+
+    def next_address(self):
+        self.addresses += 1
+        return "127.0.2.%d" % self.addresses
+
+    def stripped(self, receiver):
+        """The address of a proxy in front of RECEIVER that takes the offer of STARTTLS away."""
+        stripper = Stripper(self.next_address(), (receiver.address, receiver.port), receiver.port)
+        if inside():
+            stripper.start()
+        return stripper.address
 
     def sts(self, domain, mode="enforce", id="1", mx=None, max_age=604800, ttl=None, **host):
         """Publishes an MTA-STS policy: TXT, address of the policy host, and what it serves (policy_host.py's keys in HOST)."""
