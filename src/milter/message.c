@@ -97,8 +97,7 @@ void message_header(struct message *m, const char *name, const char *value)
 		else
 			m->identity[TAG_BY_FROM] = (struct identity){.missing = "several From fields"};
 	} else if (name_is(name, "TLS-Required")) {
-		m->tls_required_fields++;
-		m->tls_required_no = value_is_no(value);
+		m->tls_required_no |= value_is_no(value);
 	}
 }
 
@@ -183,10 +182,10 @@ static void refuse_escape(const struct message *m, struct message_verdict *out)
 	       "tell your postmaster");
 }
 
-/* RFC 8689 s5: at most one such field, else it is as if there were none; and it gives way to REQUIRETLS. */
+/* RFC 8689 s5 knows one such field only, but Postfix heeds each of several. It gives way to REQUIRETLS (s4.1). */
 static bool waives_tls(const struct message *m)
 {
-	return m->tls_required_fields == 1 && m->tls_required_no && !m->requires_tls;
+	return m->tls_required_no && !m->requires_tls;
 }
 
 static void check_refusals(const struct message *m, struct message_verdict *out)

@@ -36,8 +36,7 @@ struct message {
 	struct identity identity[IDENTITY_COUNT];
 	unsigned from_fields;             /* From: fields seen */
 	unsigned forged;                  /* fields with our header's name that came with it */
-	unsigned tls_required_fields;     /* TLS-Required: fields seen */
-	bool tls_required_no;             /* the last of them says "No" (RFC 8689 s5) */
+	bool tls_required_no;             /* a TLS-Required: field says "No" (RFC 8689 s5) */
 	bool requires_tls;                /* the client said REQUIRETLS: the field means nothing (RFC 8689 s4.1) */
 	bool returns_headers;             /* the client said RET=HDRS itself */
 	char sender[MESSAGE_SENDER_SIZE]; /* MAIL FROM as it came, "" when too long */

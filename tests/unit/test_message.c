@@ -305,13 +305,13 @@ static const struct {
     {"<a@enf.example>", "TLS-Required", "No, No", MESSAGE_PASS},
 };
 
-/* At most one such field; and REQUIRETLS wins over it (RFC 8689 s4.1, s5). */
+/* Postfix 3.10 heeds each of several such fields (RFC 8689 s5 none of them); REQUIRETLS wins over it (s4.1). */
 static const struct {
 	const char *argument, *first, *second;
 	enum message_outcome outcome;
 } tls_required_twice[] = {
-    {"SIZE=1", "No", NULL, MESSAGE_REJECT},      {"SIZE=1", "No", "No", MESSAGE_PASS},
-    {"SIZE=1", "No", "Yes", MESSAGE_PASS},       {"SIZE=1", "Yes", "No", MESSAGE_PASS},
+    {"SIZE=1", "No", NULL, MESSAGE_REJECT},      {"SIZE=1", "No", "No", MESSAGE_REJECT},
+    {"SIZE=1", "No", "Yes", MESSAGE_REJECT},     {"SIZE=1", "Yes", "No", MESSAGE_REJECT},
     {"REQUIRETLS", "No", NULL, MESSAGE_PASS},    {"requiretls", "No", NULL, MESSAGE_PASS},
     {"REQUIRETLS2", "No", NULL, MESSAGE_REJECT},
 };
