@@ -6,17 +6,21 @@ ours under another name, and a sender is led to it by its `via` setting: "bare" 
 """
 import collections
 import os
+import re
 
+from world.daemons import MILTER_ID, QUEUE_SOCKETS, confuse, merged
 from world.postfix import Postfix, version
+from world.procs import Program
 from world.space import run
 from world.waiting import wait_for
 
-__all__ = ["CLOSED", "MODES", "OPEN", "PROVEN", "Traps", "clone", "homes", "inline", "reload", "service", "settings", "start_postfix",
-           "version"]
+__all__ = ["CLOSED", "MODES", "OPEN", "PROVEN", "Mail", "Traps", "another_milter", "clone", "homes", "inline", "reload",
+           "service", "settings", "start_postfix", "version"]
 Mail = collections.namedtuple("Mail", "sender rcpt qid")
 OPEN, CLOSED, PROVEN = "open.test", "closed.test", "proven.test"
 MODES = {OPEN: "opportunistic", CLOSED: "enforced", PROVEN: "verified"}
 SUFFIXES = {"opportunistic": "", "enforced": "-enforced", "verified": "-verified"}
+RECEIVERS = "127.0.2."  # their addresses begin so
 PID_FILE = "/var/spool/postfix/pid/master.pid"
 
 
@@ -33,8 +37,10 @@ def options_text(options):
 
 
 def service(name, program="smtp", kind="unix", chroot="y", maximum="-", **options):
-    """A line of master.cf; PROGRAM may have arguments."""
-    return "%s %s %s - %s - %s %s%s\n" % (name, kind, "n" if kind == "inet" else "-", chroot, maximum, program, options_text(options))
+    """A line of master.cf. KIND "unix-public": a unix socket for the other services of everybody, as cleanup(8) has it."""
+    private = "n" if kind in ("inet", "unix-public") else "-"
+    columns = (name, kind.partition("-")[0], private, "-", chroot, "-", maximum, program)
+    return " ".join(columns) + options_text(options) + "\n"
 
 
 def clone(original, name, without=(), chroot="y", **options):
@@ -65,14 +71,13 @@ def inline(rows):
     return "inline:{ %s }" % ", ".join("{ %s = %s }" % row for row in rows.items())
 
 
-def settings(w, modes, via=()):
-    """The senders' modes and families, awaited."""
-    via = dict(via)
-    for domain, mode in modes.items():
-        words = ["via", via[domain]] if domain in via else []
-        w.redis.cli("HSET", "tlsmode:sender:" + domain, "mode", mode, *words)
-    for domain, mode in modes.items():
-        transport = via.get(domain, "smtp" if SUFFIXES[mode] else "") + SUFFIXES[mode]
+def settings(w, modes, led=()):
+    """The senders' modes, awaited. LED: those that have a family of services, too: domain -> (mode, family)."""
+    rows = [(domain, mode, None) for domain, mode in modes.items()] + [(domain, *how) for domain, how in dict(led).items()]
+    for domain, mode, family in rows:
+        w.redis.cli("HSET", "tlsmode:sender:" + domain, "mode", mode, *(["via", family] if family else []))
+    for domain, mode, family in rows:
+        transport = (family or ("smtp" if SUFFIXES[mode] else "")) + SUFFIXES[mode]
         want = "OK %s:" % transport if transport else "NOTFOUND "
         wait_for("the mode of " + domain, lambda d=domain, a=want: w.ask("transport", "x@" + d) == a)
 
@@ -98,6 +103,16 @@ def reload(w, **main_cf):
     before = children(master)
     w.postfix.reload()
     wait_for("the end of the processes of before", lambda: not before & children(master), 60)
+
+
+def another_milter(w, name, **options):
+    """A second tlsmode-milter with other options, at unix:tlsmode/NAME.sock; it is the caller's to stop."""
+    path = "%s/%s.sock" % (QUEUE_SOCKETS, name)
+    conf = merged(w.daemons.conf, {"user": "", "milter": {"listen": "unix:" + path, **options}})
+    words = [w.daemons.program("tlsmode-milter"), "-f", "-c", w.space.write(name + ".conf", confuse(conf))]
+    program = Program(w.space, name, words, (MILTER_ID, MILTER_ID, (os.stat(QUEUE_SOCKETS).st_gid,)))
+    wait_for("the milter " + name, lambda: program.insist() and os.path.exists(path), 20)
+    return program
 
 
 class Traps:
@@ -137,6 +152,12 @@ class Traps:
 
     def closed(self, trap, mail, status="bounced", dsn="5.7.10"):
         self.stays("trap %s: closed" % trap, mail, status, dsn)
+
+    def refused(self, name, rcpt):
+        """Whatever new message it is in by then, it ends as the sender's mode demands, and no receiver had it."""
+        line = re.compile(r": to=<%s>, .*relay=\S+\[%s\d+\]\S*, .*status=" % (re.escape(rcpt), re.escape(RECEIVERS)))
+        last = wait_for("the end of " + rcpt, lambda: [text for text in self.w.postfix.lines() if line.search(text)], 30)[-1]
+        self.tap.ok(", dsn=5.7.10, status=bounced" in last and not self.seen(Mail("", rcpt, None), 0), name, last)
 
     def nothing_else(self):
         """Over the whole run: only what was to be shown was seen in the clear. Bounces are outside the promise."""

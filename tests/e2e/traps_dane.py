@@ -16,7 +16,7 @@ from world.world import World  # noqa: E402
 
 BLIND = "127.0.0.6"
 # Opportunistic senders led to services with something missing.
-LED = {name + ".test": name for name in ("plain-dns", "blind", "unset", "unset-encrypt", "newer-tls")}
+LED = {name + ".test": ("opportunistic", name) for name in ("plain-dns", "blind", "unset", "unset-encrypt", "newer-tls")}
 FIXED = (3, 6, 17), (3, 7, 13), (3, 8, 8), (3, 9, 2)
 
 
@@ -44,14 +44,16 @@ def services():
     yield clone("smtp", "blind", chroot="n")
     yield clone("smtp", "unset", smtp_tls_dane_insecure_mx_policy=default)
     yield clone("smtp", "unset-encrypt", smtp_tls_dane_insecure_mx_policy=default, smtp_tls_security_level="encrypt")
-    yield clone("smtp", "newer-tls", smtp_tls_policy_maps=inline({"old.test": "dane protocols=>=TLSv1.3"}), minimal_backoff_time="1s")
+    fixed = inline({"old.test": "dane protocols=>=TLSv1.3"})
+    yield clone("smtp", "newer-tls", smtp_tls_policy_maps=fixed, minimal_backoff_time="1s")
 
 
 def blind_resolver(w):
     """A resolver that does not validate, for the services outside the chroot; those inside keep their own /etc/resolv.conf."""
     with open(w.unbound.conf) as conf:
         text = conf.read()
-    for old, new in (("interface: 127.0.0.1", "interface: " + BLIND), ("validator iterator", "iterator"), ("/control", "/control-blind")):
+    for old, new in (("interface: 127.0.0.1", "interface: " + BLIND), ("validator iterator", "iterator"),
+                     ("/control", "/control-blind")):
         text = text.replace(old, new)
     program = Program(w.space, "blind", ["unbound", "-d", "-c", w.space.write("unbound/blind.conf", text)])
 
@@ -69,14 +71,14 @@ def blind_resolver(w):
 def resolvers(w, t):
     """Without DNSSEC `dane` means `may`, silently."""
     t.tap.equal([w.ask("opportunistic", d) for d in ("insecure.test", "stripped.test")], ["OK dane"] * 2,
-                "trap dane: a host with usable TLSA records behind an insecure MX, or beside one without, is asked for with dane")
+                "trap dane: usable TLSA records behind an insecure MX, or at one of two hosts: dane is what Postfix is told")
     for trap, guard, sender in (("dane, smtp_dns_support_level", "dnssec", "plain-dns.test"),
                                 ("dane, a resolver without AD", "a validating resolver", "blind.test")):
         t.leaks(trap, guard, t.send(sender, "insecure.test"), "keyed.test")
         t.leaks(trap + ", two hosts", guard, t.send(sender, "stripped.test"), "stripped.test", host="mx1")
         t.closed(trap, t.send(OPEN, "insecure.test"), "deferred", "4.7.4")
-        t.arrives("trap %s, two hosts: closed, the other host takes it" % trap, t.send(OPEN, "stripped.test"), "stripped.test", "over TLS",
-                  host="mx2")
+        t.arrives("trap %s, two hosts: closed, the other host takes it" % trap, t.send(OPEN, "stripped.test"), "stripped.test",
+                  "over TLS", host="mx2")
     for sender, dsn in (("plain-dns.test", "4.7.5"), ("blind.test", "4.7.5")):
         t.stays("trap dane-only: %s sends nothing at all" % sender, t.send(sender, "keyed.test"), "deferred", dsn)
 
@@ -125,8 +127,7 @@ def test(tap):
         w.start(postfix=False, conf={"mapd": {"min_tls": "1.3"}})
         start_postfix(w, services)
         blind_resolver(w)
-        settings(w, MODES)
-        settings(w, dict.fromkeys(LED, "opportunistic"), LED)
+        settings(w, MODES, LED)
         t = Traps(tap, w)
         for part in (resolvers, insecure_mx, protocols, without_dane):
             part(w, t)

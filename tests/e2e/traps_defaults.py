@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Traps in main.cf's defaults: a gateway in default_transport, and address probes by somebody else's mode. One Postfix, first as it
-is wired, then with the guards taken out."""
+"""Traps in main.cf's defaults: a gateway in default_transport, and address probes by somebody else's mode. One Postfix, first
+as it is wired, then with the guards taken out."""
 import os
 import smtplib
 import sys
@@ -53,7 +53,7 @@ def test(tap):
             w.destination(domain)
         w.destination("plain.test", starttls="none")
         w.start(postfix=False)
-        start_postfix(w, lambda: [], relayhost=GATE, **PROBED)
+        start_postfix(w, list, relayhost=GATE, **PROBED)
         settings(w, {**MODES, "sender.test": "enforced"})
         t = Traps(tap, w)
         gateways(w, t, ("closed, with relayhost = [gw] a strict one, too", "gate.test"))

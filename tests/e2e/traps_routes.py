@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Traps in the routing: what overrides the transport that the sender's mode chose, and what only seems to."""
 import os
+import smtplib
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trap import CLOSED, MODES, Mail, Traps, clone, homes, inline, settings, start_postfix  # noqa: E402
+from trap import CLOSED, MODES, Mail, Traps, another_milter, clone, homes, inline, service, settings, start_postfix  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
@@ -14,6 +15,7 @@ PLAIN = "[mx.plain.test]"
 STRICT = ("renamed.test", "owners.test", "hosted.test")
 # Aliases of ours.test; a list's owner is its sender.
 ALIASES = """team team@plain.test
+group group@plain.test
 fans fans@plain.test
 owner-fans owner@open.test
 friends friends@plain.test
@@ -31,7 +33,7 @@ MAIN_CF = {
     "sender_canonical_maps": inline({"@renamed.test": "@open.test", "@alias.test": "@closed.test"}),
     "fallback_transport_maps": inline({"gone": "smtp:" + PLAIN, "left": "smtp-enforced:" + PLAIN}),
     "virtual_alias_domains": "virtual.test",
-    "virtual_alias_maps": inline({"one@virtual.test": "one@plain.test", "team@virtual.test": "team@ours.test"}),
+    "virtual_alias_maps": inline({"one@virtual.test": "one@plain.test", "group@virtual.test": "group@ours.test"}),
     "recipient_bcc_maps": inline({"watched@tls.test": "copy@plain.test"}),
     "relay_domains": "class.test, strict-class.test",
     "smtpd_recipient_restrictions": "check_recipient_access inline:{ { filtered.test = FILTER smtp:%s } }" % PLAIN,
@@ -40,7 +42,7 @@ MAIN_CF = {
 # Sender, what it is sent to, where it must be refused: none of these leads past the sender's mode.
 SAFE = (
     ("a virtual alias", "va@" + CLOSED, "one@virtual.test", "one@plain.test"),
-    ("a virtual alias to a local one", "vl@" + CLOSED, "team@virtual.test", "team@plain.test"),
+    ("a virtual alias to a local one", "vl@" + CLOSED, "group@virtual.test", "group@plain.test"),
     ("a local alias", "la@" + CLOSED, "team@ours.test", "team@plain.test"),
     ("luser_relay", "lu@" + CLOSED, "nobody-here@ours.test", "lost@plain.test"),
     ("recipient_bcc_maps", "bcc@" + CLOSED, "watched@tls.test", "copy@plain.test"),
@@ -48,6 +50,14 @@ SAFE = (
     ("an address literal", "literal@" + CLOSED, "x@[%s]", "x@[%s]"),
     ("sender_dependent_relayhost_maps", "relayed@hosted.test", "x@tls.test", "x@tls.test"),
 )
+
+
+WATCHED = 2601  # smtpd with the milter that refuses
+
+
+def services():
+    yield clone("smtp-enforced", "led-enforced")
+    yield service("127.0.0.1:%d" % WATCHED, "smtpd", "inet", smtpd_milters="unix:tlsmode/watch.sock")
 
 
 def publish(w):
@@ -81,23 +91,7 @@ def rewritten(w, t):
     t.closed(trap, t.send("alias.test", "plain.test"))
     trap, guard = "owner- aliases", "a mode for the list owner's domain"
     t.leaks(trap, guard, to(w, "writer@" + CLOSED, "fans@ours.test", "fans@plain.test"), "plain.test")
-    refused(w, t, "trap %s: closed" % trap, "writer@" + CLOSED, "friends@ours.test", "friends@plain.test")
-
-
-def refused(w, t, name, sender, rcpt, final):
-    """What is sent to RCPT leaves for FINAL, maybe in a new message; there it is refused."""
-    qid = follow(w, w.postfix.send(sender, rcpt), final)
-    got = w.postfix.outcome(qid, final)
-    t.tap.equal((got.status, got.dsn, t.seen(Mail(sender, final, qid), 0)), ("bounced", "5.7.10", None), name, got)
-
-
-def follow(w, qid, final):
-    """The message that carries it to FINAL: local(8) makes new ones for aliases."""
-    def look():
-        lines = [line for line in w.postfix.lines() if qid in line]
-        made = [line.rpartition("forwarded as ")[2].rstrip(")") for line in lines if "forwarded as " in line]
-        return made[0] if made else qid if any(": to=<%s>" % final in line for line in lines) else None
-    return wait_for("the way of %s to %s" % (qid, final), look, 30)
+    t.refused("trap %s: closed" % trap, to(w, "writer@" + CLOSED, "friends@ours.test", "friends@plain.test").rcpt)
 
 
 def local_transports(w, t):
@@ -111,11 +105,25 @@ def safe_ways(w, t):
     plain = w.receivers["mx.plain.test"].address
     for name, sender, rcpt, final in SAFE:
         rcpt, final = (text.replace("%s", plain) for text in (rcpt, final))
-        refused(w, t, "no trap: %s" % name, sender, rcpt, final)
+        t.refused("no trap: %s" % name, to(w, sender, rcpt, final).rcpt)
     subprocess.run(["sendmail", "-XV", "-f", "verp@" + CLOSED, "verp@plain.test"], input=b"Subject: x\n\nx\n", check=True)
     went = wait_for("the end of the VERP message", lambda: w.sinks.await_event(
         lambda e: e["event"] == "message" and e["rcpts"] == ["verp+verp=plain.test@" + CLOSED]), 30)
-    t.tap.ok("5.7.10" in went["text"] and not w.sinks.messages(lambda e: "verp@plain.test" in e["rcpts"]), "no trap: VERP", went["text"])
+    seen = t.seen(Mail("", "verp@plain.test", None), 0)
+    t.tap.ok("5.7.10" in went["text"] and seen is None, "no trap: VERP", seen, went["text"])
+
+
+def watch(w, t):
+    """The milter's watch on routes, on_escape = reject: which of these it sees at RCPT."""
+    seen, unseen = ("bare.test", "host.test", "class.test"), ("hop.test", "strict-class.test", "filtered.test", "plain.test")
+    with smtplib.SMTP("127.0.0.1", WATCHED, local_hostname="client.test", timeout=60) as client:
+        client.ehlo()
+        client.mail("watched@" + CLOSED)
+        codes = {domain: client.rcpt("w@" + domain)[0] for domain in seen + unseen}
+        home = client.rcpt("team@ours.test")[0]
+    t.tap.equal(codes, {**dict.fromkeys(seen, 550), **dict.fromkeys(unseen, 250)},
+                "transport_maps and relay_domains: on_escape = reject refuses them at RCPT; a FILTER it cannot see")
+    t.tap.equal(home, 250, "a recipient at home is no escape")
 
 
 def relayhost_with_transport(w, t):
@@ -131,13 +139,14 @@ def test(tap):
         w.start(postfix=False)
         with open("/etc/postfix/aliases", "w") as aliases:
             aliases.write(ALIASES)
-        start_postfix(w, lambda: [clone("smtp-enforced", "led-enforced")], **MAIN_CF)
-        settings(w, {**MODES, **dict.fromkeys(STRICT, "enforced")})
-        settings(w, {"led.test": "enforced"}, {"led.test": "led"})
+        start_postfix(w, services, **MAIN_CF)
+        settings(w, {**MODES, **dict.fromkeys(STRICT, "enforced")}, {"led.test": ("enforced", "led")})
+        milter = another_milter(w, "watch", on_escape="reject")
         t = Traps(tap, w)
-        for part in (overrides, rewritten, local_transports, safe_ways, relayhost_with_transport):
+        for part in (overrides, rewritten, local_transports, safe_ways, watch, relayhost_with_transport):
             part(w, t)
         t.nothing_else()
+        milter.stop()
 
 
 main(test)

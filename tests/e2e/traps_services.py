@@ -6,6 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from trap import CLOSED, MODES, OPEN, PROVEN, Traps, clone, homes, service, settings, start_postfix, version  # noqa: E402
+from world.certs import tlsa  # noqa: E402
 from world.space import run  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
@@ -17,7 +18,7 @@ OTHER_KEY = "3 1 1 " + "cd" * 32
 LED = {"heeds.test": ("enforced", "heeds"), "heeds-p.test": ("verified", "heeds"), "static.test": ("enforced", "static"),
        "falls.test": ("enforced", "falls"), "falls-o.test": ("opportunistic", "falls"), "deaf.test": ("opportunistic", "deaf"),
        "caches.test": ("enforced", "caches"),
-       "shares.test": ("enforced", "shares")}
+       "shared.test": ("enforced", "shared"), "crossed.test": ("verified", "crossed"), "shares.test": ("enforced", "shares")}
 # A table in the place of the refusal map: right where only the sender's mode demanded TLS, wrong for DANE and MTA-STS.
 STATIC = r"""/^4\.7\.5 client TLS configuration problem/            4.7.5 TLS policy temporarily unavailable
 /^4\.7\.5 TLSA lookup error/                           4.7.5 TLSA lookup error
@@ -35,6 +36,11 @@ def publish(w):
     w.destination("self.test", cert="self")
     w.destination("grows.test", cert="self")
     w.destination("otherkey.test", signed=True, tlsa=OTHER_KEY)
+    zone = w.zone("half.test")
+    for number, how in ((1, {"starttls": "none"}), (2, {})):
+        host = w.receiver("mx%d.half.test" % number, **how)
+        zone.add("@", "MX", "%d0 mx%d" % (number, number)).set("mx%d" % number, "A", host.address)
+    zone.set("_25._tcp.mx2", "TLSA", tlsa("3 1 1", host.pair.cert))
     w.destination("sts-plain.test", starttls="none", sts="enforce")
 
 
@@ -42,14 +48,16 @@ def services():
     heeded = ["tls_required_enable"] if version() >= (3, 10) else []
     yield clone("smtp-enforced", "heeds-enforced", without=heeded)
     yield clone("smtp-verified", "heeds-verified", without=heeded)
+    yield clone("smtp-enforced", "shared-enforced", without=["smtp_tls_policy_maps"])
+    yield clone("smtp-verified", "crossed-verified", smtp_tls_policy_maps="socketmap:unix:tlsmode/map.sock:enforced")
     yield clone("smtp-enforced", "static-enforced", smtp_delivery_status_filter="regexp:/etc/postfix/static")
     yield clone("smtp-enforced", "falls-enforced", without=["smtp_fallback_relay"])
     yield clone("smtp", "falls")
     yield clone("smtp", "deaf", smtp_fallback_relay="", **dict.fromkeys(heeded, "no"))
     run("postconf", "-P", "smtp/unix/smtp_fallback_relay=")
-    yield clone("smtp-enforced", "caches-enforced", without=["smtp_connection_cache_on_demand", "smtp_connection_cache_destinations"])
-    yield clone("smtp-enforced", "shares-enforced", without=["smtp_connection_cache_on_demand", "smtp_connection_cache_destinations"],
-                smtp_tls_connection_reuse="yes")
+    cache = ["smtp_connection_cache_on_demand", "smtp_connection_cache_destinations"]
+    yield clone("smtp-enforced", "caches-enforced", without=cache)
+    yield clone("smtp-enforced", "shares-enforced", without=cache, smtp_tls_connection_reuse="yes")
     yield service("tlsproxy", "tlsproxy", maximum="0")
 
 
@@ -128,6 +136,16 @@ def shared_tls(w, t):
     t.closed(trap, t.send(CLOSED, dest), "deferred", "4.7.5")
 
 
+def wrong_maps(w, t):
+    """Each strict service asks the map of its own name: `dane` is an answer for opportunistic senders only."""
+    trap = "the opportunistic map on a strict service"
+    t.leaks(trap, "smtp_tls_policy_maps=...:enforced", t.send("shared.test", "half.test"), "half.test", host="mx1")
+    t.arrives("trap %s: closed, the other host takes it" % trap, t.send(CLOSED, "half.test"), "half.test", "over TLS", host="mx2")
+    trap = "the enforced map on smtp-verified"
+    t.leaks(trap, "smtp_tls_policy_maps=...:verified", t.send("crossed.test", "self.test"), "self.test", "over TLS")
+    t.closed(trap, t.send(PROVEN, "self.test"), "deferred", "4.7.5")
+
+
 def static_refusals(w, t):
     """A fixed table cannot tell the sender's demand from the destination's, which must stay temporary."""
     for what, dest, dsn in (("DANE", "otherkey.test", "4.7.5"), ("MTA-STS", "sts-plain.test", "4.7.4")):
@@ -142,12 +160,11 @@ def test(tap):
         w.start(postfix=False)
         with open("/etc/postfix/static", "w") as static:
             static.write(STATIC)
-        start_postfix(w, services, smtp_fallback_relay="[mx.plain.test], [mx.other.test]", smtp_connection_cache_time_limit="60s",
-                      smtp_connection_cache_destinations=", ".join(CACHED))
-        settings(w, MODES)
-        settings(w, {domain: mode for domain, (mode, _) in LED.items()}, {domain: family for domain, (_, family) in LED.items()})
+        start_postfix(w, services, smtp_fallback_relay="[mx.plain.test], [mx.other.test]",
+                      smtp_connection_cache_time_limit="60s", smtp_connection_cache_destinations=", ".join(CACHED))
+        settings(w, MODES, LED)
         t = Traps(tap, w)
-        for part in (tls_required, fallback_relay, one_service, ended_exception, shared_tls, static_refusals):
+        for part in (tls_required, fallback_relay, one_service, ended_exception, shared_tls, wrong_maps, static_refusals):
             part(w, t)
         t.nothing_else()
 
