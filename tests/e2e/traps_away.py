@@ -6,12 +6,12 @@ import smtplib
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trap import CLOSED, MODES, OPEN, Traps, homes, inline, settings, start_postfix  # noqa: E402
+from trap import CLOSED, MODES, OPEN, Mail, Traps, homes, inline, settings, start_postfix  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
 
-FIXED = "fixed.test"  # its transport is in a table, its policy is mapd's
+FIXED = "fixed@fixed.test"  # its transport is in a table, its policy is mapd's
 
 
 def waits(t, sender, name):
@@ -35,7 +35,7 @@ def retried(w, t, mail, words, name):
 
 def mapd_away(w, t):
     """Before and after the message is taken: it never travels as if nobody had asked."""
-    mails = [t.send(sender, "later.test") for sender in (CLOSED, FIXED)]
+    mails = [t.send(CLOSED, "later.test"), Mail(FIXED, "fixed@later.test", w.postfix.send(FIXED, "fixed@later.test"))]
     for mail in mails:
         t.tap.equal(t.outcome(mail).dsn, "4.2.0", "%s: the receiver is busy, the message waits" % mail.sender)
     w.sinks.add(dataclasses.replace(w.receivers["mx.later.test"], rcpt="250 2.1.5 ok", starttls="none"))
@@ -73,13 +73,13 @@ def settings_away(w, t):
 
 def test(tap):
     with World("e2e-traps-away") as w:
-        homes(w, *MODES, FIXED)
+        homes(w, *MODES, "fixed.test")
         w.destination("clear.test", starttls="none")
         w.destination("later.test", rcpt="450 4.2.0 later")
         w.start(postfix=False)
-        maps = inline({"@" + FIXED: "smtp-enforced:"}) + ", socketmap:unix:tlsmode/map.sock:transport"
+        maps = inline({FIXED: "smtp-enforced:"}) + ", socketmap:unix:tlsmode/map.sock:transport"
         start_postfix(w, list, sender_dependent_default_transport_maps=maps, minimal_backoff_time="1s")
-        settings(w, {**MODES, FIXED: "enforced"})
+        settings(w, {**MODES, "fixed.test": "enforced"})
         t = Traps(tap, w)
         for part in (mapd_away, settings_away):
             part(w, t)
