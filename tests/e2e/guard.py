@@ -27,12 +27,15 @@ ROUTES = (
     ("x@partner.test", "partner", "verified"),  # strict_transports
     ("sink@here.test", "local", "verified"),
     ("x@box.test", "virtual", "verified"),
+    ("x@aliased.test", "error", "verified"),  # a virtual alias has no transport of its own
 )
 STRICTNESS = ("opportunistic", "enforced", "verified")
 MAIN = {
     "smtpd_authorized_xclient_hosts": "127.0.0.1",
     "mydestination": "here.test",
     "alias_maps": "inline:{ { sink = /dev/null } }",
+    "virtual_alias_domains": "aliased.test",
+    "virtual_alias_maps": "regexp:{ {/@aliased[.]test/ sink@here.test} }",
     "virtual_mailbox_domains": "box.test",
     "virtual_mailbox_base": "/dev",
     "virtual_mailbox_maps": "static:null",
