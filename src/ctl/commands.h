@@ -18,6 +18,7 @@ int cmd_settings_accept(struct ctl *ctl, int argc, char **args);
 int cmd_cache_show(struct ctl *ctl, int argc, char **args);
 int cmd_cache_refresh(struct ctl *ctl, int argc, char **args);
 int cmd_cache_forget(struct ctl *ctl, int argc, char **args);
+int cmd_doctor(struct ctl *ctl, int argc, char **args);
 int cmd_status(struct ctl *ctl, int argc, char **args);
 
 #endif

@@ -19,7 +19,9 @@
 
 struct ctl {
 	const char *conf_file;
-	struct conf *conf; /* read before a command runs */
+	struct conf *conf;       /* read before a command runs */
+	const char *word;        /* the first of the command's, as soon as it is read */
+	const char *postfix_dir; /* -c behind the word doctor; NULL: Postfix's own */
 	bool json;
 	enum mode as;           /* --as */
 	bool tlsrpt;            /* --tlsrpt */

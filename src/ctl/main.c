@@ -21,6 +21,7 @@ enum option_bit {
 	OPT_KIND = 1 << 2,
 	OPT_TTL = 1 << 3,
 	OPT_WATCH = 1 << 4,
+	OPT_POSTFIX_DIR = 1 << 5,
 };
 
 static const struct command {
@@ -46,6 +47,8 @@ static const struct command {
     {"cache", "refresh", 1, 1, 0, cmd_cache_refresh, "DOMAIN",
      "finds the facts anew; a valid policy serves until the new one is there"},
     {"cache", "forget", 1, 1, 0, cmd_cache_forget, "DOMAIN", "drops the facts on every node"},
+    {"doctor", NULL, 0, 0, OPT_POSTFIX_DIR, cmd_doctor, "[-c POSTFIX_DIR]",
+     "each mistake in the wiring of Postfix, and its mend; exit 1 if the promise does not hold"},
     {"status", NULL, 0, 0, OPT_WATCH, cmd_status, "[--watch]", "tlsmode-mapd, Redis, settings, caches, counters"},
 };
 
@@ -90,7 +93,11 @@ static int take_option(struct ctl *ctl, int opt, const char *value, unsigned *us
 
 	switch (opt) {
 	case 'c':
-		ctl->conf_file = value;
+		if (ctl->word != NULL && strcmp(ctl->word, "doctor") == 0) {
+			*used |= OPT_POSTFIX_DIR;
+			ctl->postfix_dir = value;
+		} else
+			ctl->conf_file = value;
 		return 0;
 	case 'j':
 		ctl->json = true;
@@ -158,34 +165,52 @@ static int run(struct ctl *ctl, const struct command *c, int argc, char **args)
 	return code;
 }
 
+/* Takes the options out of ARGV and gathers the words behind its first; their number, or -1 with the exit code in *CODE.
+ * Words and options are read in order: "-c" behind "doctor" is Postfix's directory, not our file. */
+static int take_words(struct ctl *ctl, int argc, char **argv, unsigned *used, int *code)
+{
+	int opt, words = 0;
+
+	while ((opt = getopt_long(argc, argv, "-c:hV", long_options, NULL)) != -1) {
+		if (opt == 'h' || opt == 'V') {
+			if (opt == 'h')
+				usage(stdout);
+			else
+				proc_print_version("tlsmode");
+			*code = EX_OK;
+			return -1;
+		}
+		if (opt == 1) {
+			argv[++words] = optarg;
+			ctl->word = argv[1];
+			continue;
+		}
+		*code = take_option(ctl, opt, optarg, used);
+		if (*code != 0)
+			return -1;
+	}
+	while (optind < argc)
+		argv[++words] = argv[optind++];
+	return words;
+}
+
 int main(int argc, char **argv)
 {
 	struct ctl ctl = {.conf_file = CONF_DEFAULT_FILE};
 	const struct command *c;
 	unsigned used = 0;
-	int opt, code, words;
+	int code, front;
 
 	log_open("tlsmode", LOG_TO_STDERR, LOG_LVL_WARN);
-	while ((opt = getopt_long(argc, argv, "c:hV", long_options, NULL)) != -1) {
-		if (opt == 'h') {
-			usage(stdout);
-			return EX_OK;
-		}
-		if (opt == 'V') {
-			proc_print_version("tlsmode");
-			return EX_OK;
-		}
-		code = take_option(&ctl, opt, optarg, &used);
-		if (code != 0)
-			return code;
-	}
-	argc -= optind;
-	argv += optind;
+	argc = take_words(&ctl, argc, argv, &used, &code);
+	if (argc < 0)
+		return code;
+	argv++;
 	c = find_command(argc, argv);
 	if (c == NULL)
 		return usage(stderr);
-	words = c->second != NULL ? 2 : 1;
-	if (argc - words < c->min || argc - words > c->max || (used & ~c->options) != 0)
+	front = c->second != NULL ? 2 : 1;
+	if (argc - front < c->min || argc - front > c->max || (used & ~c->options) != 0)
 		return usage_of(c);
-	return run(&ctl, c, argc - words, argv + words);
+	return run(&ctl, c, argc - front, argv + front);
 }

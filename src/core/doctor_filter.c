@@ -1,0 +1,313 @@
+/*
+ * doctor_filter.c - rules about what stands between smtpd(8) and the queue: content filters, FILTER actions
+ * (header_checks(5), access(5)) and milters.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/xalloc.h"
+#include "core/doctor_rules.h"
+
+static bool takes_mail(const struct postconf_service *s)
+{
+	return strcmp(s->command, "smtpd") == 0 || strcmp(s->command, "pickup") == 0 ||
+	       strcmp(s->command, "qmqpd") == 0;
+}
+
+/* Runs FN for the content_filter of every service that takes mail in. */
+static void each_content_filter(struct doctor *d,
+				void (*fn)(struct doctor *d, const struct postconf_service *s, const char *value))
+{
+	char value[400];
+
+	for (size_t i = 0; i < postconf_service_count(d->f->postfix); i++) {
+		const struct postconf_service *s = postconf_service_at(d->f->postfix, i);
+
+		if (!takes_mail(s))
+			continue;
+		doctor_value(d, s, "content_filter", value, sizeof(value));
+		if (value[0] != '\0')
+			fn(d, s, value);
+	}
+}
+
+static void filter_leaves(struct doctor *d, const struct postconf_service *s, const char *value)
+{
+	char where[200], name[64];
+	struct doctor_finding *finding;
+
+	if (!wiring_leaves(&d->wiring, d->f, value))
+		return;
+	doctor_where(d, s, "content_filter", where, sizeof(where));
+	wiring_split(name, value);
+	finding = doctor_find(d, where, "It is \"%s\": the transport %s to another machine.", value, name);
+	doctor_mend_where(d, finding, s, "content_filter", "");
+	doctor_mend_line(finding, "or let the filter run on this machine (content_filter = scan:[127.0.0.1]:10024)");
+}
+
+void doctor_check_content_filter(struct doctor *d)
+{
+	each_content_filter(d, filter_leaves);
+}
+
+/* pipe(8) hands over what its arguments name. */
+static bool loses_sender(const struct doctor *d, const char *value)
+{
+	char name[64];
+	const struct postconf_service *s;
+
+	wiring_split(name, value);
+	s = postconf_service(d->f->postfix, name, "unix");
+	return s != NULL && strcmp(s->command, "pipe") == 0 && strstr(s->args, "${sender}") == NULL &&
+	       strstr(s->args, "$sender") == NULL && strstr(s->args, "$(sender)") == NULL;
+}
+
+static void filter_forgets(struct doctor *d, const struct postconf_service *s, const char *value)
+{
+	char where[200], name[64];
+
+	(void)s;
+	if (!loses_sender(d, value))
+		return;
+	wiring_split(name, value);
+	snprintf(where, sizeof(where), "%s/unix", name);
+	doctor_mend_line(doctor_find(d, where, "The filter %s does not hand on ${sender}.", name),
+			 "give its command \"-f ${sender}\" in master.cf");
+}
+
+/* The target of a FILTER action, or NULL. */
+static const char *filter_target(const char *value)
+{
+	if (strncasecmp(value, "FILTER", 6) != 0 || (value[6] != ' ' && value[6] != '\t'))
+		return NULL;
+	return value + 6 + strspn(value + 6, " \t");
+}
+
+/* The tag decides: that is routing by the header, as contrib/postfix-header-routing does it. */
+static bool is_by_tag(const struct doctor *d, const struct doctor_table *t, const struct doctor_entry *e)
+{
+	return strcmp(t->parameter, "milter_header_checks") == 0 && strcasestr(e->key, d->f->conf.header) != NULL;
+}
+
+/* FN tells what is wrong with an entry. */
+static void each_filter_action(struct doctor *d, void (*fn)(struct doctor *d, const struct doctor_table *t,
+							    const struct doctor_entry *e, const char *target))
+{
+	for (size_t i = 0; i < d->f->tables; i++) {
+		const struct doctor_table *t = &d->f->table[i];
+
+		for (size_t j = 0; j < t->entries; j++) {
+			const char *target = filter_target(t->entry[j].value);
+
+			if (target != NULL && !is_by_tag(d, t, &t->entry[j]))
+				fn(d, t, &t->entry[j], target);
+		}
+	}
+}
+
+static void action_leaves(struct doctor *d, const struct doctor_table *t, const struct doctor_entry *e,
+			  const char *target)
+{
+	char where[200];
+
+	if (!wiring_leaves(&d->wiring, d->f, target))
+		return;
+	snprintf(where, sizeof(where), "%s %.130s", t->parameter, t->table.whole);
+	doctor_mend_line(doctor_find(d, where, "\"%.120s\" leads to \"%.200s\".", e->key, target),
+			 "take the line out of the table, or name a strict service in it: FILTER %s:",
+			 d->f->conf.enforced_transport);
+}
+
+static void action_forgets(struct doctor *d, const struct doctor_table *t, const struct doctor_entry *e,
+			   const char *target)
+{
+	(void)t;
+	(void)e;
+	filter_forgets(d, NULL, target);
+}
+
+void doctor_check_filter_action(struct doctor *d)
+{
+	each_filter_action(d, action_leaves);
+}
+
+void doctor_check_filter_sender(struct doctor *d)
+{
+	each_content_filter(d, filter_forgets);
+	each_filter_action(d, action_forgets);
+}
+
+/* ---- milters ---- */
+/* "{ name = value }" becomes "name=value". */
+static void pack(char *part)
+{
+	char *to = part;
+
+	for (; *part != '\0'; part++)
+		if (strchr("{} \t", *part) == NULL)
+			*to++ = *part;
+	*to = '\0';
+}
+
+/* milter = endpoint / "{" endpoint [ "," option ]... "}"; option = name "=" value / "{" name "=" value "}"; ACTION gets its default_action, "" for none. */
+static bool is_our_milter(const struct doctor *d, const struct postconf_service *s, const char *word, size_t len,
+			  char action[32])
+{
+	char text[600], part[TABLE_ENDPOINT_SIZE];
+	const char *rest = text;
+	bool chrooted = postconf_chrooted(d->f->postfix, s);
+	bool ours;
+
+	snprintf(text, sizeof(text), "%.*s", (int)len, word);
+	if (text[0] == '{') {
+		text[strlen(text) - 1] = ' ';
+		rest++;
+	}
+	ours = lookup_list_take(&rest, part, sizeof(part)) &&
+	       wiring_same_socket(d->f, part, chrooted, d->f->conf.milter_listen);
+	action[0] = '\0';
+	while (lookup_list_take(&rest, part, sizeof(part))) {
+		pack(part);
+		if (strncmp(part, "default_action=", 15) == 0)
+			snprintf(action, 32, "%.31s", part + 15);
+	}
+	return ours;
+}
+
+/* tlsmode-milter in a list of milters. */
+static bool find_milter(const struct doctor *d, const struct postconf_service *s, const char *parameter, char *value,
+			size_t size, char action[32])
+{
+	const char *rest = doctor_value(d, s, parameter, value, size), *word;
+	size_t len;
+
+	while (lookup_list_next(&rest, &word, &len))
+		if (is_our_milter(d, s, word, len, action))
+			return true;
+	return false;
+}
+
+/* Takes mail from elsewhere: what listens on loopback takes it back from filters and instances of our own. */
+static bool is_front(const struct postconf_service *s)
+{
+	return strcmp(s->command, "smtpd") == 0 && !wiring_is_loopback(s->name);
+}
+
+static void find_without(struct doctor *d, const struct postconf_service *s, const char *parameter)
+{
+	char value[2000], where[200], milter[600], action[32];
+	char *list;
+	const char *listen = d->f->conf.milter_listen;
+
+	if (find_milter(d, s, parameter, value, sizeof(value), action))
+		return;
+	/* the table's name is the shortest way to the endpoint as this Postfix writes it */
+	if (strncmp(listen, "unix:", 5) == 0) {
+		char queue[DOCTOR_PATH_SIZE];
+		size_t len;
+
+		doctor_value(d, NULL, "queue_directory", queue, sizeof(queue));
+		len = strlen(queue);
+		if (strncmp(listen + 5, queue, len) == 0 && listen[5 + len] == '/')
+			snprintf(milter, sizeof(milter), "unix:%s", listen + 6 + len);
+		else
+			snprintf(milter, sizeof(milter), "%s", listen);
+	} else
+		snprintf(milter, sizeof(milter), "%s", listen);
+	list = xasprintf("%s%s%s", milter, value[0] != '\0' ? ", " : "", value);
+	doctor_where(d, s, parameter, where, sizeof(where));
+	doctor_mend_where(d, doctor_find(d, where, "The service %s does not ask tlsmode-milter.", s->name), s,
+			  parameter, list);
+	free(list);
+}
+
+static void each_service(struct doctor *d, const char *command, const char *parameter,
+			 void (*fn)(struct doctor *d, const struct postconf_service *s, const char *parameter))
+{
+	for (size_t i = 0; i < postconf_service_count(d->f->postfix); i++) {
+		const struct postconf_service *s = postconf_service_at(d->f->postfix, i);
+
+		if (strcmp(s->command, command) == 0 && (strcmp(command, "smtpd") != 0 || is_front(s)))
+			fn(d, s, parameter);
+	}
+}
+
+void doctor_check_milter(struct doctor *d)
+{
+	each_service(d, "smtpd", "smtpd_milters", find_without);
+}
+
+void doctor_check_milter_local(struct doctor *d)
+{
+	each_service(d, "cleanup", "non_smtpd_milters", find_without);
+}
+
+static void find_accepting(struct doctor *d, const struct postconf_service *s, const char *parameter)
+{
+	char value[2000], where[200], action[32];
+	struct doctor_finding *finding;
+	bool own;
+
+	if (!find_milter(d, s, parameter, value, sizeof(value), action))
+		return;
+	own = action[0] != '\0';
+	if (!own)
+		doctor_value(d, s, "milter_default_action", action, sizeof(action));
+	if (strcmp(action, "accept") != 0)
+		return;
+	doctor_where(d, s, own ? parameter : "milter_default_action", where, sizeof(where));
+	finding = doctor_find(d, where, "While tlsmode-milter is away %s takes mail without it.", s->name);
+	if (own)
+		doctor_mend_line(finding, "write default_action=tempfail in %s", where);
+	else
+		doctor_mend_where(d, finding, s, "milter_default_action", "tempfail");
+	if (!d->f->conf.routes_by_header && !d->f->conf.guards)
+		doctor_soften(finding, DOCTOR_WARNING);
+}
+
+void doctor_check_milter_action(struct doctor *d)
+{
+	each_service(d, "smtpd", "smtpd_milters", find_accepting);
+	each_service(d, "cleanup", "non_smtpd_milters", find_accepting);
+}
+
+/* ---- the tag ---- */
+static bool strips(const struct doctor *d, const char *list)
+{
+	const char *word;
+	size_t len;
+
+	while (lookup_list_next(&list, &word, &len)) {
+		struct lookup_table t;
+		const struct doctor_table *table;
+
+		lookup_table_parse(&t, word, len);
+		table = doctor_table_of(d, &t);
+		for (size_t i = 0; table != NULL && i < table->entries; i++)
+			if (strcasestr(table->entry[i].key, d->f->conf.header) != NULL &&
+			    strncasecmp(table->entry[i].value, "IGNORE", 6) == 0)
+				return true;
+	}
+	return false;
+}
+
+void doctor_check_strip(struct doctor *d)
+{
+	char value[2000], where[200];
+
+	for (size_t i = 0; i < d->wiring.routes; i++) {
+		const struct route *r = &d->wiring.route[i];
+
+		if (!doctor_is_smtp(r->service))
+			continue;
+		doctor_value(d, r->service, "smtp_header_checks", value, sizeof(value));
+		if (strips(d, value))
+			continue;
+		doctor_where(d, r->service, "smtp_header_checks", where, sizeof(where));
+		doctor_mend_where(
+		    d, doctor_find(d, where, "The service %s sends %s to the receiver.", r->name, d->f->conf.header),
+		    r->service, "smtp_header_checks", "regexp:$config_directory/tlsmode_strip.regexp");
+	}
+}

@@ -1,0 +1,168 @@
+/*
+ * wiring.c - see wiring.h.
+ */
+#include "core/wiring.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct route *add_route(struct wiring *w, const struct doctor_facts *f, const char *name, enum mode mode)
+{
+	struct route *r;
+
+	for (size_t i = 0; i < w->routes; i++)
+		if (strcmp(w->route[i].name, name) == 0) {
+			w->route[i].mode = mode_stricter(w->route[i].mode, mode);
+			return &w->route[i];
+		}
+	if (w->routes == WIRING_ROUTES_MAX || name[0] == '\0')
+		return NULL;
+	r = &w->route[w->routes++];
+	memset(r, 0, sizeof(*r));
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	r->service = postconf_service(f->postfix, name, "unix");
+	r->mode = mode;
+	return r;
+}
+
+static void add_parameter(struct wiring *w, const struct doctor_facts *f, const char *parameter, bool relay)
+{
+	char value[512], name[64];
+	struct sbuf b;
+	struct route *r;
+
+	sbuf_init(&b, value, sizeof(value));
+	postconf_value(f->postfix, NULL, parameter, &b);
+	wiring_split(name, value);
+	r = add_route(w, f, name, MODE_OPPORTUNISTIC);
+	if (r != NULL && relay)
+		r->relay = true;
+}
+
+static void add_own(struct wiring *w, const struct doctor_facts *f, const char *name, enum mode mode, bool used,
+		    const char *who)
+{
+	struct route *r = add_route(w, f, name, mode);
+
+	if (r == NULL)
+		return;
+	r->own = true;
+	r->used = r->used || used;
+	if (used && r->who[0] == '\0')
+		snprintf(r->who, sizeof(r->who), "%s", who);
+}
+
+static void add_family(struct wiring *w, const struct doctor_facts *f, const struct doctor_via *via)
+{
+	static const char *const suffix[MODE_COUNT] = {"", "-enforced", "-verified"};
+	char name[SETTING_VIA_MAX + 16];
+
+	for (int mode = 0; mode < MODE_COUNT; mode++) {
+		snprintf(name, sizeof(name), "%s%s", via->name, suffix[mode]);
+		add_own(w, f, name, (enum mode)mode, via->used[mode], via->who);
+	}
+}
+
+void wiring_find(struct wiring *w, const struct doctor_facts *f)
+{
+	const struct doctor_names *senders = f->redis.senders;
+
+	w->routes = 0;
+	add_parameter(w, f, "default_transport", false);
+	add_parameter(w, f, "relay_transport", true);
+	add_own(w, f, f->conf.enforced_transport, MODE_ENFORCED, senders[MODE_ENFORCED].count > 0,
+		senders[MODE_ENFORCED].text);
+	add_own(w, f, f->conf.verified_transport, MODE_VERIFIED, senders[MODE_VERIFIED].count > 0,
+		senders[MODE_VERIFIED].text);
+	for (size_t i = 0; i < f->redis.vias; i++)
+		add_family(w, f, &f->redis.via[i]);
+}
+
+const struct route *wiring_route(const struct wiring *w, const char *transport)
+{
+	for (size_t i = 0; i < w->routes; i++)
+		if (strcmp(w->route[i].name, transport) == 0)
+			return &w->route[i];
+	return NULL;
+}
+
+const char *wiring_split(char name[64], const char *value)
+{
+	size_t len = strcspn(value, ":");
+	const char *rest = value[len] == ':' ? value + len + 1 : "";
+
+	if (len > 63)
+		len = 63;
+	memcpy(name, value, len);
+	name[len] = '\0';
+	return rest;
+}
+
+bool wiring_is_loopback(const char *nexthop)
+{
+	static const char *const own[] = {"127.",           "localhost", "unix:",   "inet:127.",
+					  "inet:localhost", "::1",       "IPv6:::1"};
+
+	if (*nexthop == '[')
+		nexthop++;
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (strncmp(nexthop, own[i], strlen(own[i])) == 0)
+			return true;
+	return false;
+}
+
+bool wiring_leaves(const struct wiring *w, const struct doctor_facts *f, const char *value)
+{
+	char name[64];
+	const char *nexthop = wiring_split(name, value);
+	const struct postconf_service *s = postconf_service(f->postfix, name, "unix");
+	const struct route *r = wiring_route(w, name);
+
+	if (s == NULL || strcmp(s->command, "smtp") != 0 || wiring_is_loopback(nexthop))
+		return false;
+	return r == NULL || r->mode == MODE_OPPORTUNISTIC;
+}
+
+bool wiring_same_socket(const struct doctor_facts *f, const char *endpoint, bool chrooted, const char *listen)
+{
+	char path[TABLE_ENDPOINT_SIZE * 2], queue[DOCTOR_PATH_SIZE];
+	struct sbuf b;
+
+	if (strncmp(endpoint, "local:", 6) == 0)
+		endpoint++; /* "local:" and "unix:" are one; the letters behind differ, their number does not */
+	if (strncmp(endpoint, "inet:", 5) == 0)
+		return strcmp(endpoint, listen) == 0;
+	if (strchr(endpoint, ':') == NULL || strncmp(listen, "unix:", 5) != 0)
+		return false;
+	endpoint = strchr(endpoint, ':') + 1;
+	sbuf_init(&b, queue, sizeof(queue));
+	postconf_value(f->postfix, NULL, "queue_directory", &b);
+	if (*endpoint == '/' && !chrooted)
+		return strcmp(endpoint, listen + 5) == 0;
+	snprintf(path, sizeof(path), "%s%s%s", queue, *endpoint == '/' ? "" : "/", endpoint);
+	return strcmp(path, listen + 5) == 0;
+}
+
+const struct map_kind *wiring_map(const char *name)
+{
+	static const struct map_kind kinds[] = {
+	    {"opportunistic", MAP_USE_POLICY, MODE_OPPORTUNISTIC, false},
+	    {"enforced", MAP_USE_POLICY, MODE_ENFORCED, false},
+	    {"verified", MAP_USE_POLICY, MODE_VERIFIED, false},
+	    {"opportunistic-tlsrpt", MAP_USE_POLICY, MODE_OPPORTUNISTIC, true},
+	    {"enforced-tlsrpt", MAP_USE_POLICY, MODE_ENFORCED, true},
+	    {"verified-tlsrpt", MAP_USE_POLICY, MODE_VERIFIED, true},
+	    {"QUERY", MAP_USE_POLICY, MODE_OPPORTUNISTIC, false},
+	    {"postfix", MAP_USE_POLICY, MODE_OPPORTUNISTIC, false},
+	    {"QUERYwithTLSRPT", MAP_USE_POLICY, MODE_OPPORTUNISTIC, true},
+	    {"transport", MAP_USE_TRANSPORT, MODE_OPPORTUNISTIC, false},
+	    {"refusal", MAP_USE_REFUSAL, MODE_OPPORTUNISTIC, false},
+	    {"mode", MAP_USE_OTHER, MODE_OPPORTUNISTIC, false},
+	    {"sts", MAP_USE_OTHER, MODE_OPPORTUNISTIC, false},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	return NULL;
+}

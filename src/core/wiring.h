@@ -1,0 +1,59 @@
+/*
+ * wiring.h - which services of a Postfix configuration carry mail for which mode, and where they ask tlsmode.
+ *
+ * A service has a role because something leads mail to it: default_transport, relay_transport, tlsmode's transport map
+ * (mapd.enforced_transport, mapd.verified_transport, the families of `via`).
+ */
+#ifndef TLSMODE_CORE_WIRING_H
+#define TLSMODE_CORE_WIRING_H
+
+#include "core/doctor_facts.h"
+
+#define WIRING_ROUTES_MAX (4 + 3 * DOCTOR_VIAS_MAX)
+
+struct route {
+	char name[SETTING_VIA_MAX + 16];        /* of the transport */
+	const struct postconf_service *service; /* NULL: there is none */
+	enum mode mode;                         /* mail of such senders at least comes here */
+	bool relay;                             /* relay_transport leads here */
+	bool own;                               /* tlsmode's map leads here */
+	bool used;                              /* Redis names senders that come here */
+	char who[SETTING_NAME_SIZE];            /* one of them, "" when not known */
+};
+
+struct wiring {
+	struct route route[WIRING_ROUTES_MAX];
+	size_t routes;
+};
+
+void wiring_find(struct wiring *w, const struct doctor_facts *f);
+
+/* The route of that transport, or NULL. */
+const struct route *wiring_route(const struct wiring *w, const char *transport);
+
+/* The transport in "transport:nexthop" into NAME (64 octets); what is behind it, or "". A text without a colon is a
+ * transport. */
+const char *wiring_split(char name[64], const char *value);
+
+/* SMTP over a network that is not this machine's own: the next hop is no loopback address or socket. */
+bool wiring_is_loopback(const char *nexthop);
+
+/* VALUE leads mail to an SMTP client that no strict mode's mail may take. */
+bool wiring_leaves(const struct wiring *w, const struct doctor_facts *f, const char *value);
+
+/* Is ENDPOINT ("unix:tlsmode/map.sock", relative to the queue directory; CHROOTED: so is an absolute path) the same as
+ * LISTEN ("unix:/var/spool/postfix/tlsmode/map.sock")? */
+bool wiring_same_socket(const struct doctor_facts *f, const char *endpoint, bool chrooted, const char *listen);
+
+/* What tlsmode-mapd's maps are for. */
+enum map_use { MAP_USE_NONE, MAP_USE_POLICY, MAP_USE_TRANSPORT, MAP_USE_REFUSAL, MAP_USE_OTHER };
+struct map_kind {
+	const char *name;
+	enum map_use use;
+	enum mode mode; /* of policies */
+	bool tlsrpt;
+};
+/* NULL: no map of that name. */
+const struct map_kind *wiring_map(const char *name);
+
+#endif
