@@ -81,7 +81,7 @@ class Space:
     PLACES = {"run": "/run", "postfix": "/etc/postfix", "spool": "/var/spool/postfix", "lib": "/var/lib/postfix"}
     # Postfix's own files that stay readable in the private copy; main.cf, master.cf and the site's maps are not among them.
     KEPT = ("dynamicmaps.cf", "dynamicmaps.cf.d", "postfix-files", "postfix-files.d", "post-install", "postfix-script",
-            "makedefs.out")
+            "makedefs.out", "main.cf.proto", "master.cf.proto")
 
     def __init__(self, name="world"):
         above = os.environ.get("TLSMODE_SPACES") or build_dir()
