@@ -7,6 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from world.certs import tlsa  # noqa: E402
+from world.postfix import version  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
@@ -43,7 +44,7 @@ ROWS = (
     (PROVEN, "dane-name.test", "sent", "2.0.0", "mx.dane-name.test", "TLSv1.3"),
     (OPEN, "sts-expired.test", "deferred", "4.7.5", None, None),
     (OPEN, "sts-old.test", "deferred", "4.7.5", None, None),
-    (OPEN, "sts-otherhost.test", "deferred", "4.7.5", None, None),
+    (OPEN, "sts-otherhost.test", "deferred", "misnamed", None, None),
     # A failing DANE is not mended by an MTA-STS policy that would hold (RFC 8461 s2).
     (OPEN, "both.test", "deferred", "4.7.5", None, None),
     (PROVEN, "both.test", "deferred", "4.7.5", None, None),
@@ -90,6 +91,11 @@ def publish(w):
     w.destination("plain.test", starttls="none")
 
 
+def misnamed():
+    """The code for a host that the policy does not name: from 3.10.5 on Postfix looks at the name before it connects."""
+    return "4.3.0" if version() >= (3, 10, 5) else "4.7.5"
+
+
 def rows(tap, w):
     sent = [(row, "rcpt%d@%s" % (i, row[1]), w.postfix.send("s%d@%s" % (i, row[0]), "rcpt%d@%s" % (i, row[1])))
             for i, row in enumerate(ROWS)]
@@ -98,6 +104,7 @@ def rows(tap, w):
         taken = None
         if outcome.status == "sent":
             taken = w.sinks.await_event(lambda e: e["event"] == "message" and rcpt in e["rcpts"])
+        want = [misnamed() if value == "misnamed" else value for value in want]
         got = [outcome.status, outcome.dsn, taken and taken["sink"], taken and taken["tls"]]
         tap.equal(got, want, "%s to %s: %s %s" % (sender, domain, want[0], want[1]), outcome)
 
