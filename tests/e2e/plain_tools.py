@@ -76,7 +76,8 @@ def fixed_tables():
         open("/etc/postfix/" + name, "w").write(text)
     master = open("/etc/postfix/master.cf").read()
     master = re.sub(r"  -o smtp_delivery_status_filter=.*\n", "", master)
-    open("/etc/postfix/master.cf", "w").write(master.replace("socketmap:unix:tlsmode/map.sock:", "texthash:/etc/postfix/"))
+    master = re.sub(r"socketmap:unix:tlsmode/map\.sock:(\w+)(-tlsrpt)?", r"texthash:/etc/postfix/\1", master)
+    open("/etc/postfix/master.cf", "w").write(master)
 
 
 def test(tap):
