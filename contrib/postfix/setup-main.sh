@@ -177,7 +177,7 @@ look_around() {
 		note "smtp_fallback_relay = $(raw smtp_fallback_relay) is not used for mail of strict senders: it would be a way around"
 	wiring main.cf | sed -n 's/^\([a-z][A-Za-z_]*\) =.*/\1/p' > "$work/names"
 	postconf -c "$work/base" -P 2> /dev/null | awk -F '[/ ]' -v strict=" $enforced $verified " '
-		NR == FNR {ours[$1]; next}
+		FILENAME == ARGV[1] {ours[$1]; next}
 		$3 in ours && !index(strict, " " $1 " ") && $1 !~ /-(enforced|verified)$/' "$work/names" - |
 		while IFS=/ read -r service type text; do
 			note "$service/$type in master.cf has its own \"$text\": what main.cf says does not hold there"

@@ -73,18 +73,29 @@ columns_for() {
 	}'
 }
 
+# A service that is there without us is right when it has every option of its mode.
+look_at_service() {
+	options_of "$1" > "$work/have"
+	missing=$(awk 'FILENAME == ARGV[1] {have[$0]; next} !($0 in have)' "$work/have" "$work/strict" |
+		sed "s|.*| '$1/unix/&'|" | tr -d '\n')
+	[ -z "$missing" ] || conflict "master.cf has a service $1 that setup did not make, and it lacks something: postconf -Pe$missing"
+}
+
 # want_service NAME MODE FAMILY BASE: the service NAME, with the columns and options of BASE below those of its mode.
 want_service() {
 	wiring master.cf > "$work/master.wiring"
 	strict_options "$2" "$3" > "$work/strict"
-	options_of "$1" > "$work/have"
-	if [ -n "$(program_of "$1")" ]; then
-		missing=$(awk 'NR == FNR {have[$0]; next} !($0 in have)' "$work/have" "$work/strict" | sed "s|.*| '$1/unix/&'|" | tr -d '\n')
-		[ -z "$missing" ] ||
-			conflict "master.cf has a service $1 that setup did not make, and it lacks something:" \
-				"postconf -Pe$missing"
+	case $(program_of "$1") in
+	'') ;;
+	smtp)
+		look_at_service "$1"
 		return
-	fi
+		;;
+	*)
+		conflict "the service $1 in master.cf is not one of smtp(8): give it another name, or tlsmode's (--$2 NAME)"
+		return
+		;;
+	esac
 	[ -n "$3" ] || awk -v service="smtp-$2" '
 		/^#/ {above = above "#" $0 "\n"; next}
 		$1 == service {printf "%s", above}
@@ -92,6 +103,6 @@ want_service() {
 	postconf -c "$work/base" -M "$4/unix" | columns_for "$1"
 	options_of "$4" | awk '
 		{name = $0; sub(/=.*/, "", name)}
-		NR == FNR {ours[name]; next}
+		FILENAME == ARGV[1] {ours[name]; next}
 		!(name in ours)' "$work/strict" - | cat - "$work/strict" | sed 's/.*[[:space:]].*/{ & }/; s/^/  -o /'
 }

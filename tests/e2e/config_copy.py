@@ -1,4 +1,5 @@
-"""A Postfix configuration of somebody's own in a folder of its own, and contrib/postfix/setup run on it. For setup*.py beside it."""
+"""A Postfix configuration in a folder of its own, and contrib/postfix/setup run on it. For setup*.py beside it."""
+import difflib
 import os
 import shutil
 import subprocess
@@ -76,17 +77,29 @@ class Copy:
         """Both files as they are."""
         return [open(self.path(name), "rb").read() for name in FILES]
 
+    def difference(self):
+        """What is different from the beginning; "" when every octet is as it was."""
+        found = ""
+        for name, old, new in zip(FILES, self.first, self.bytes()):
+            lines = (text.decode().split("\n") for text in (old, new))
+            found += "\n".join(difflib.unified_diff(*lines, name, name, lineterm=""))
+        return found
+
     def names(self):
         return sorted(os.listdir(self.folder))
 
     def setup(self, *words, path="", check=False, **how):
-        """Runs setup: (exit status, what it said). PATH goes before the system's. CHECK: with a real postfix check, which takes two
-        seconds, because Postfix waits with files that were written a moment ago."""
+        """Runs setup: (exit status, what it said). PATH goes before the system's. CHECK: with a real postfix check, which takes
+        two seconds, because Postfix waits with files that were written a moment ago."""
         path = [path] * bool(path) + [unchecked()] * (not check) + [os.environ["PATH"]]
         env = {**os.environ, "TMPDIR": WORKING, "PATH": ":".join(path)}
         done = subprocess.run([SETUP, "-c", self.folder, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, env=env, **how)
         return done.returncode, done.stdout
+
+    def last(self, *words):
+        """The last line of what setup says."""
+        return self.setup(*words)[1].splitlines()[-1]
 
     def get(self, name):
         return postconf(self.folder, "-h", name).rstrip("\n")
