@@ -29,6 +29,9 @@ RECEIVERS = {
     "plain.test": ("sent", "bounce", "bounce"),
     "both.test": ("sent", "bounce", "bounce"),  # two MX hosts, neither offers TLS
     "long.test": ("sent", "bounce", "bounce"),
+    "stripped.test": ("sent", "bounce", "bounce"),  # on the way: nobody can tell it from a receiver that has none
+    "sts-stripped.test": ("4.7.4", "4.7.4", "4.7.4"),  # but its policy can
+    "dane-stripped.test": ("4.7.4", "4.7.4", "4.7.4"),
     "second.test": ("sent", "sent", "sent"),  # the second MX host is fine
     "away.test": ("sent", "bounce", "bounce"),  # the first is away: Postfix tells of the last that it tried, no more
     "last.away.test": ("sent", "4.4.1", "4.4.1"),  # the last is away
@@ -70,6 +73,10 @@ def publish(w):
         w.sinks.close(w.receivers[name])
     long = w.receiver(LONG, w.pair("self", "x"), **PLAIN)
     w.zone("long.test").set("@", "MX", "10 %s." % LONG).set(LONG + ".", "A", long.address)
+    for name, how in (("stripped", {}), ("sts-stripped", {"sts": "enforce"}),
+                      ("dane-stripped", {"signed": True, "tlsa": "3 1 1"})):
+        zone = w.destination(name + ".test", **how)
+        zone.set("mx", "A", w.stripped(w.receivers["mx.%s.test" % name]))
     for name, how in (("refuses", {"starttls": "454"}), ("garbage", {"starttls": "garbage"}), ("cut", {"starttls": "cut"}),
                       ("old", {"tls": ("1.0", "1.1")}), ("self", {"cert": "self"}), ("expired", {"cert": "expired"}),
                       ("name", {"cert": "name"}), ("sts-plain", {"sts": "enforce", **PLAIN}),
