@@ -67,8 +67,13 @@ class Letter:
         return ("From: <%s>\r\nTo: <%s>\r\nSubject: lab-%d- %s\r\n\r\nsecret-%d- of %s\r\n" % (
             header_from, self.rcpts[0], self.number, self.name, self.number, self.name)).encode()
 
+    @property
+    def refused(self):
+        """The milter does not take it."""
+        return self.sender.refused or (self.route.guarded and self.sender.mode != "opportunistic")
+
     def expectation(self, honours):
-        return expected(self.receiver, self.mode, honours, self.sender.refused)
+        return expected(self.receiver, self.mode, honours, self.refused)
 
 
 class Companion:
@@ -86,7 +91,7 @@ class Companion:
         return self.letter.mode
 
     def expectation(self, honours):
-        return expected(self.receiver, self.mode, honours, self.sender.refused)
+        return expected(self.receiver, self.mode, honours, self.letter.refused)
 
 
 def write(combos):

@@ -25,7 +25,7 @@ class Watch:
         self.octets, self.messages = collections.defaultdict(list), collections.defaultdict(list)
         self.bounces = {}  # message number -> event
         self.clear_marks = collections.defaultdict(set)  # message number -> receivers
-        self.shared = collections.Counter()  # connection -> messages it carried
+        self.carried = collections.defaultdict(list)  # connection -> recipients' local parts, message by message
 
     def forget(self):
         """From here on as if nothing had arrived (for messages with the same addresses)."""
@@ -50,7 +50,7 @@ class Watch:
         for rcpt in event["rcpts"]:
             (self.octets if event["event"] == "octets" else self.messages)[rcpt.partition("@")[0]].append(event)
         if event["event"] == "message":
-            self.shared[event["connection"]] += 1
+            self.carried[event["connection"]].append(event["rcpts"][0].partition("@")[0])
             mark = MARK.search(event["text"].encode("latin-1")) if event["sender"] == "" else None
             if mark and not any(rcpt.startswith("r") for rcpt in event["rcpts"]):
                 self.bounces[int(mark[1])] = event

@@ -13,14 +13,15 @@ HOUSE, KEEPER = "house.test", "keeper"
 
 
 class Route:
-    """STAGE: the configuration it needs, see tests/e2e/lab.py. SUBMIT: "smtp" or "sendmail". OWN: a transport that the contract
-    leaves to the site, so that the sender's mode has no say. ROUNDS: how many messages, one after the other, with
-    the SAME_ADDRESSES or not."""
+    """STAGE: the configuration it needs, see tests/e2e/lab.py. SUBMIT: "smtp" or "sendmail". ROUNDS: how many messages, one
+    after the other, with the SAME_ADDRESSES or not. OWN: a transport that the contract leaves to the site, so that the sender's
+    mode has no say; GUARDED: strict senders are refused there (on_escape = reject). MULTI: a local and another recipient, too."""
 
     def __init__(self, name, label, rcpt=None, stage="base", submit="smtp", rounds=1, same_addresses=False,
-                 own=False, multi=False, fits=None):
+                 own=False, guarded=False, multi=False, fits=None):
         self.name, self.label, self.stage, self.submit = name, label, stage, submit
-        self.rounds, self.same_addresses, self.own, self.multi = rounds, same_addresses, own, multi
+        self.rounds, self.same_addresses, self.multi = rounds, same_addresses, multi
+        self.own, self.guarded = own or guarded, guarded
         self.rcpt = rcpt or (lambda receiver, local: receiver.recipient(local))
         self.fits = fits or (lambda receiver, sender: True)
 
@@ -43,6 +44,15 @@ def named(receiver, sender):
     return not sender.null
 
 
+def everyday(receiver, sender):
+    """Where the setting of `<>` is not in force."""
+    return not sender.strict_null
+
+
+def relayed(receiver, local):
+    return "%s@%s.relay.test" % (local, receiver.name)
+
+
 def flips(receiver, sender):
     """A mode that can change: the message must be taken in both; the null sender changes from opportunistic to enforced."""
     return not sender.refused and sender.name != "null"
@@ -52,12 +62,13 @@ TABLE = (
     Route("mx", "MX", fits=direct),
     Route("relayhost", "relayhost", lambda receiver, local: local + "@elsewhere.test", fits=named),
     Route("transport", "transport_maps :[x]", lambda receiver, local: "%s@%s.hop.test" % (local, receiver.name)),
-    Route("relay", "relay_domains", lambda receiver, local: "%s@%s.relay.test" % (local, receiver.name), own=True),
+    Route("relay", "relay_domains", relayed, own=True),
+    Route("guarded", "relay_domains, on_escape = reject", relayed, stage="guarded", guarded=True, fits=everyday),
     Route("multi", "with a local and another recipient", multi=True),
     Route("sendmail", "sendmail(1)", submit="sendmail", fits=shell),
     Route("alias", "alias", lambda receiver, local: "%s@%s" % (local.replace("r", "list"), HOUSE)),
     Route("virtual", "virtual alias", lambda receiver, local: "%s@virtual.test" % local.replace("r", "list")),
-    Route("cache", "connection cache", stage="cache", rounds=2, fits=lambda receiver, sender: not sender.strict_null),
+    Route("cache", "connection cache", stage="cache", rounds=2, fits=everyday),
     Route("flip", "mode flipped", stage="flip", rounds=2, same_addresses=True, fits=flips),
 )
 BY_NAME = {route.name: route for route in TABLE}
