@@ -88,12 +88,12 @@ class Copy:
     def names(self):
         return sorted(os.listdir(self.folder))
 
-    def setup(self, *words, path="", check=False, **how):
+    def setup(self, *words, path="", check=False, program=SETUP, **how):
         """Runs setup: (exit status, what it said). PATH goes before the system's. CHECK: with a real postfix check, which takes
         two seconds, because Postfix waits with files that were written a moment ago."""
         path = [path] * bool(path) + [unchecked()] * (not check) + [os.environ["PATH"]]
         env = {**os.environ, "TMPDIR": WORKING, "PATH": ":".join(path)}
-        done = subprocess.run([SETUP, "-c", self.folder, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run([program, "-c", self.folder, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, env=env, **how)
         return done.returncode, done.stdout
 
@@ -121,4 +121,5 @@ class Copy:
 
     def view(self):
         """Postfix's own view of the whole configuration."""
-        return postconf(self.folder, "-n"), postconf(self.folder, "-Mf")
+        parameters = postconf(self.folder, "-n").splitlines()
+        return [line for line in parameters if not line.startswith("config_directory =")], postconf(self.folder, "-Mf")

@@ -59,20 +59,17 @@ class Postfix:
         if more.get("smtpd_milters") == "":  # a world without the milter
             self.more = {"non_smtpd_milters": "", **more}
 
-    def configure(self):
-        self.unwired()
-        self.setup("--apply", "--ca-file", self.ca_file)
-        if self.more:
+    def configure(self, wired=True):
+        """WIRED: with tlsmode's wiring; else as it was before somebody installed tlsmode."""
+        shutil.copy(SHARE + "main.cf.debian", "/etc/postfix/main.cf")
+        shutil.copy(SHARE + "master.cf.dist", "/etc/postfix/master.cf")
+        self.set(**self.own)
+        if wired:
+            self.setup("--apply", "--ca-file", self.ca_file)
             self.set(**self.more)
         owner = pwd.getpwnam("postfix").pw_uid
         os.chown("/var/lib/postfix", owner, grp.getgrnam("postfix").gr_gid)
         os.chmod("/var/lib/postfix", 0o700)
-
-    def unwired(self):
-        """The Postfix that somebody has before he installs tlsmode."""
-        shutil.copy(SHARE + "main.cf.debian", "/etc/postfix/main.cf")
-        shutil.copy(SHARE + "master.cf.dist", "/etc/postfix/master.cf")
-        self.set(**self.own)
 
     @staticmethod
     def setup(*words):
@@ -80,7 +77,8 @@ class Postfix:
         return run(os.path.join(WIRING, "setup"), *words)
 
     def set(self, **values):
-        run("postconf", "-e", *("%s=%s" % item for item in values.items()))
+        if values:
+            run("postconf", "-e", *("%s=%s" % item for item in values.items()))
 
     def start(self):
         """As Debian's unit does it: fill the chroot (from 3.9.1 on Postfix's own start does), then start; back when port 25 greets."""
