@@ -65,6 +65,7 @@ def publish(w):
         w.destination(name)
     for name in ("plain.test", "first.test", "last.test", "many.test", "shared.test"):
         w.destination(name, **PLAIN)
+    w.zone("port.test", signed=False).set("@", "A", w.receiver("port.test", port=2525, **PLAIN).address)
     hosts(w, "both.test", PLAIN, PLAIN)
     hosts(w, "second.test", PLAIN, {})
     hosts(w, "away.test", PLAIN, PLAIN)
@@ -151,6 +152,22 @@ def one_mode(tap, w):
         tap.equal(becomes_of(w, qid, rcpt)[0], "bounce", "%s to %s: bounced" % (sender, domain))
         human = bounce_of(w, address, rcpt)[0]
         tap.ok(sentence(w, rule, "mx." + domain) in human, "asked of it so far: mode %s" % rule, human)
+
+
+def smart_hosts(tap, w):
+    """The next hop is a host by name, by address or at another port: the bounce names what Postfix spoke to."""
+    plain, port = w.receivers["mx.plain.test"], w.receivers["port.test"]
+    for number, (relay, name, host) in enumerate((
+            ("[mx.plain.test]", "mx.plain.test", plain), ("[%s]" % plain.address, plain.address, plain),
+            ("[port.test]:2525", "port.test", port), ("plain.test", "mx.plain.test", plain))):
+        address, rcpt = "relay%d@%s" % (number, CLOSED), "relay%d@nowhere.test" % number
+        w.postfix.set(sender_dependent_relayhost_maps="inline:{ { %s = %s } }" % (address, relay))
+        w.postfix.reload()
+        qid = w.postfix.send(address, rcpt)
+        got, outcome = becomes_of(w, qid, rcpt)
+        tap.equal(got, "bounce", "relayhost %s without TLS: bounced at the first try" % relay, outcome)
+        human = bounce_of(w, address, rcpt)[0] if got == "bounce" else ""
+        tap.ok("host %s[%s] does not offer encryption (STARTTLS)" % (name, host.address) in human, "and named", human)
 
 
 def many_recipients(tap, w):
@@ -248,7 +265,7 @@ def test(tap):
             wait_for("the mode of " + domain, lambda d=domain, m=mode: w.ask("transport", "x@" + d) == "OK smtp-%s:" % m)
         sent = receivers(tap, w)
         texts(tap, w, sent)
-        for part in (one_mode, many_recipients, connections_reused, daemon_restarted, local_faults):
+        for part in (one_mode, smart_hosts, many_recipients, connections_reused, daemon_restarted, local_faults):
             part(tap, w)
         tap.equal((w.daemons.mapd.stop(), w.daemons.milter.stop()), (0, 0), "a clean end of both daemons")
 
