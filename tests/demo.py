@@ -115,7 +115,8 @@ class Demo:
         except Late as late:
             return None, str(late)
         if got.status != "sent":
-            reason = re.sub(r"^Sender domain requires TLS: | by host .*| \(in reply.*", "", got.text)
+            reason = re.sub(r"^Sender domain requires TLS: .*(does not offer).*", r"the receiver \1 TLS", got.text)
+            reason = re.sub(r" by host .*| \(in reply.*", "", reason)
             return "%s %s" % (got.status, got.dsn), "%s %s: %s" % (got.status, got.dsn, reason[:60])
         seen = self.w.sinks.await_event(lambda e: e["event"] == "message" and rcpt in e["rcpts"], 5)
         if not seen or bool(seen["tls"]) != bool(got.tls):
