@@ -66,6 +66,9 @@ def publish(w):
     for name in ("plain.test", "first.test", "last.test", "many.test", "shared.test"):
         w.destination(name, **PLAIN)
     w.zone("port.test", signed=False).set("@", "A", w.receiver("port.test", port=2525, **PLAIN).address)
+    w.destination("host-sts.test", **PLAIN)
+    w.sts("host-sts.test", mx=["mx.host-sts.test"])
+    w.zone("host-none.test", signed=False).set("@", "MX", "10 mx.host-sts.test.")
     hosts(w, "both.test", PLAIN, PLAIN)
     hosts(w, "second.test", PLAIN, {})
     hosts(w, "away.test", PLAIN, PLAIN)
@@ -170,6 +173,16 @@ def smart_hosts(tap, w):
         tap.ok("host %s[%s] does not offer encryption (STARTTLS)" % (name, host.address) in human, "and named", human)
 
 
+def one_host_of_two(tap, w):
+    """Postfix names the host, not the destination: where one of its destinations demands TLS by itself, none of them bounces."""
+    for number, (sender, domain, want) in enumerate((
+            (CLOSED, "host-none.test", "bounce"), (CLOSED, "host-sts.test", "4.7.4"), (CLOSED, "host-none.test", "4.7.4"),
+            (PROVEN, "host-none.test", "4.7.4"))):
+        rcpt = "host%d@%s" % (number, domain)
+        got, outcome = becomes_of(w, w.postfix.send("host@" + sender, rcpt), rcpt)
+        tap.equal(got, want, "%s to %s, on a host of two destinations: %s" % (sender, domain, want), outcome)
+
+
 def many_recipients(tap, w):
     """Beside one that is delivered and one that waits; and more of them than fit one delivery."""
     fine, waits = "fine@self.test", "waits@dane-plain.test"
@@ -265,7 +278,7 @@ def test(tap):
             wait_for("the mode of " + domain, lambda d=domain, m=mode: w.ask("transport", "x@" + d) == "OK smtp-%s:" % m)
         sent = receivers(tap, w)
         texts(tap, w, sent)
-        for part in (one_mode, smart_hosts, many_recipients, connections_reused, daemon_restarted, local_faults):
+        for part in (one_mode, smart_hosts, one_host_of_two, many_recipients, connections_reused, daemon_restarted, local_faults):
             part(tap, w)
         tap.equal((w.daemons.mapd.stop(), w.daemons.milter.stop()), (0, 0), "a clean end of both daemons")
 

@@ -2,6 +2,7 @@
 """`via`: senders with their own family of transports (a pool of addresses) keep it in every mode. Each family is bound to its own
 address, and the receivers tell who came."""
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -62,6 +63,11 @@ def delivered(w, sender, rcpt):
         return got.status, got.service.partition("/")[0], got.dsn, None
     came = w.sinks.await_event(lambda e: e["event"] == "message" and rcpt in e["rcpts"], 20)
     return "sent", got.service.partition("/")[0], came["peer"], bool(came["tls"])
+
+
+def doctor(w):
+    return subprocess.run([w.daemons.program("tlsmode"), "-c", w.space.path("tlsmode.conf"), "doctor"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60).stdout
 
 
 def flips(tap, w):
@@ -126,12 +132,14 @@ def unknown_family(tap, w):
     tap.equal((got.status, got.dsn), ("deferred", "4.3.0"), "its mail waits", got)
     tap.ok("mail transport unavailable" in got.text, "and Postfix says why", got.text)
     tap.equal(w.sinks.messages(lambda m: rcpt in m["rcpts"]), [], "nothing left")
+    tap.ok("pool9-enforced" in doctor(w), "tlsmode doctor names the missing service", doctor(w))
     setting(w, "none.test", via="pool2")
     tap.becomes(lambda: w.ask("transport", "u@none.test"), "OK pool2-enforced:", "mended")
     w.postfix.reload()  # the queue manager forgets the dead transport and the old answer
     w.postfix.flush()
     came = w.sinks.await_event(lambda e: e["event"] == "message" and rcpt in e["rcpts"], 60)
     tap.equal((came and came["peer"], came and bool(came["tls"])), (POOLS["pool2"], True), "the mail goes by the pool named now")
+    tap.becomes(lambda: "pool9" in doctor(w), False, "and tlsmode doctor is content with the family")
 
 
 def test(tap):
