@@ -7,6 +7,7 @@ ours under another name, and a sender is led to it by its `via` setting: "bare" 
 import collections
 import os
 import re
+import subprocess
 
 from world.daemons import MILTER_ID, QUEUE_SOCKETS, confuse, merged
 from world.postfix import Postfix, version
@@ -158,6 +159,14 @@ class Traps:
         line = re.compile(r": to=<%s>, .*relay=\S+\[%s\d+\]\S*, .*status=" % (re.escape(rcpt), re.escape(RECEIVERS)))
         last = wait_for("the end of " + rcpt, lambda: [text for text in self.w.postfix.lines() if line.search(text)], 30)[-1]
         self.tap.ok(", dsn=5.7.10, status=bounced" in last and not self.seen(Mail("", rcpt, None), 0), name, last)
+
+    def named(self, *wanted):
+        """tlsmode doctor finds this installation's traps; WANTED: ids of its rules, in tlsmode(1)."""
+        words = [self.w.daemons.program("tlsmode"), "-c", self.w.space.path("tlsmode.conf"), "doctor"]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        found = set(re.findall(r"^(?:error|warning) ([a-z-]+):", done.stdout, re.MULTILINE))
+        self.tap.equal((sorted(set(wanted) - found), done.returncode != 0), ([], True),
+                       "tlsmode doctor names them: " + ", ".join(wanted), done.stdout, done.stderr)
 
     def nothing_else(self):
         """Over the whole run: only what was to be shown was seen in the clear. Bounces are outside the promise."""

@@ -59,6 +59,7 @@ def test(tap):
         gateways(w, t, ("closed, with relayhost = [gw] a strict one, too", "gate.test"))
         probes(tap, w, t)
         gateways(w, t, ("with it a strict message goes past the gateway", "tls.test"))
+        t.named("default-transport-nexthop", "probe-sender-map")
         t.nothing_else()
 
 

@@ -133,6 +133,7 @@ def test(tap):
         t = Traps(tap, w)
         for part in (content_filters, milter_away, filter_action, milter_refuses):
             part(w, t)
+        t.named("content-filter", "filter-sender")
         t.nothing_else()
         rejects.stop()
 

@@ -195,6 +195,8 @@ def test(tap):
         t = Traps(tap, w)
         for part in (careless, chroot, patterns):
             part(w, t)
+        t.named("strict-policy-missing", "strict-level", "socket-chroot", "policy-missing",
+                "plain-map-late" if version() >= (3, 10, 5) else "tlsrpt-map-early")
         t.nothing_else()
         never_careless(w, t)
         w.redis.start()

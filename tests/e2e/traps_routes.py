@@ -102,8 +102,8 @@ def earlier_table(w, t):
 
 
 def flipped(w, t):
-    """Postfix's processes each remember their last question to the resolver for up to 30 s: this sender, this recipient. The first
-    part of all, so that no bounce asks another one in between; on a machine that slept through the 30 s the next pair tells."""
+    """Postfix's processes each remember their last question to the resolver for up to 30 s: this sender, this recipient. It is
+    the first part, so that no bounce asks another in between; on a machine that slept through the 30 s the next pair tells."""
     trap = "the same sender and recipient again after a new mode"
     for number in range(5):
         sender, rcpt = "patient%d@flips.test" % number, "doctor%d@plain.test" % number
@@ -185,6 +185,8 @@ def test(tap):
         t = Traps(tap, w)
         for part in (flipped, overrides, earlier_table, rewritten, local_transports, safe_ways, watch, relayhost_with_transport):
             part(w, t)
+        t.named("sender-map-order", "transport-maps", "filter-action", "relay-transport", "class-transport",
+                "relayhost-transport")
         t.nothing_else()
         milter.stop()
 

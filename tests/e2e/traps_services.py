@@ -166,6 +166,8 @@ def test(tap):
         t = Traps(tap, w)
         for part in (tls_required, fallback_relay, one_service, ended_exception, shared_tls, wrong_maps, static_refusals):
             part(w, t)
+        t.named("strict-fallback-relay", "policy-mode", "refusal-missing",
+                *(["strict-tls-required"] if version() >= (3, 10) else []))
         t.nothing_else()
 
 
