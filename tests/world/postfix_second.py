@@ -1,5 +1,6 @@
-"""The instances postfix-enforced and postfix-verified of contrib/postfix-header-routing beside the world's Postfix, and accounts for
-local mail. Call private_places() before World(): instances lie in /etc, /var/spool and /var/lib, where Space() covers one folder only.
+"""The instances postfix-enforced and postfix-verified of contrib/postfix-header-routing beside the world's Postfix, and accounts
+for local mail. Call private_places() before World(): instances lie in /etc, /var/spool and /var/lib, where Space() covers one
+folder only.
 """
 import collections
 import os
@@ -48,7 +49,8 @@ def mailbox(name):
 
 def setup(*words):
     """contrib/postfix-header-routing/setup: (exit status, what it said)."""
-    done = subprocess.run([WIRING + "/setup", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([WIRING + "/setup", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
     return done.returncode, done.stdout
 
 
@@ -81,7 +83,8 @@ class Seconds:
 
 
 Delivery = collections.namedtuple("Delivery", "instance service qid rcpt orig relay dsn status text")
-STATUS = re.compile(r" (postfix[^/\s]*)/(\S+)\[\d+\]: (\w+): to=<(.*?)>, (?:orig_to=<(.*?)>, )?relay=(.*?), .*dsn=([\d.]+), status=(\w+) \((.*)\)$")
+STATUS = re.compile(r" (postfix[^/\s]*)/(\S+)\[\d+\]: (\w+): to=<(.*?)>, (?:orig_to=<(.*?)>, )?relay=(.*?), .*"
+                    r"dsn=([\d.]+), status=(\w+) \((.*)\)$")
 ONWARD = re.compile(r"(?:queued as|forwarded as|non-delivery notification:) (\w+)\)?$")
 
 
@@ -118,6 +121,12 @@ class Journey:
     def of(self, rcpt, instance):
         """The deliveries to RCPT that INSTANCE tried."""
         return [d for d in self.deliveries if d.rcpt == rcpt and d.instance == instance]
+
+    def ends(self, rcpt, instance):
+        return [(d.dsn, d.status) for d in self.of(rcpt, instance)]
+
+    def by_service(self):
+        return {(d.service, d.status) for d in self.deliveries}
 
 
 def journey(postfix, qid, seconds=60):
