@@ -21,8 +21,8 @@ struct refusal {
  * handshake, DANE, local faults, STARTTLS offered but refused) is false: it stays temporary. */
 bool refusal_parse(struct refusal *out, const char *status, size_t len);
 
-/* What the sender reads instead, with its code: one sentence with the rule and the fault. MODES: the modes that may have
- * asked for TLS, bit 1 << MODE_ENFORCED and 1 << MODE_VERIFIED. */
+/* What the sender reads instead, with its code: one sentence with the rule and the fault. MODES: the modes that may
+ * have asked for TLS, bit 1 << MODE_ENFORCED and 1 << MODE_VERIFIED. */
 void refusal_format(struct sbuf *out, const struct refusal *r, unsigned modes);
 
 #endif

@@ -20,11 +20,12 @@ struct refusal_memory;
 struct refusal_memory *refusal_memory_new(size_t max_hosts);
 void refusal_memory_free(struct refusal_memory **m);
 
-/* A strict map has answered for a next hop that HOST (canonical) serves. ALONE: the sender's mode, when nothing else asked
- * for TLS; else opportunistic. */
+/* A strict map has answered for a next hop that HOST (canonical) serves. ALONE: the sender's mode, when nothing else
+ * asked for TLS; else opportunistic. */
 void refusal_memory_note(struct refusal_memory *m, const char *host, enum mode alone, int64_t now_ms);
 
-/* The modes (1 << mode) that alone asked for TLS within the hour; 0 when there was none, or an answer of another kind. */
+/* The modes (1 << mode) that alone asked for TLS within the hour; 0: none did, or there was an answer of another
+ * kind. */
 unsigned refusal_memory_modes(struct refusal_memory *m, const char *host, int64_t now_ms);
 
 size_t refusal_memory_count(const struct refusal_memory *m);

@@ -3,9 +3,9 @@
  * in the session.
  *
  * Asked for is the least: MAIL FROM and headers without a reply, the end of the message, and the macros {auth_authen},
- * {mail_addr} and i (16,000 messages a second on one connection; 3,000 with every step). The watch on routes adds RCPT TO
- * with {rcpt_addr} and {rcpt_mailer}: a twentieth less without a reply, which is the default, two fifths less where it
- * waits for a reply because that may be a refusal. The body never comes here.
+ * {mail_addr} and i (16,000 messages a second on one connection; 3,000 with every step). The watch on routes adds RCPT
+ * TO with {rcpt_addr} and {rcpt_mailer}: a twentieth less without a reply, which is the default, two fifths less where
+ * it waits for a reply because that may be a refusal. The body never comes here.
  */
 #include "milter/callbacks.h"
 

@@ -1,8 +1,8 @@
 /*
  * escape.h - the watch on {rcpt_mailer}: does the transport of a recipient keep the mode of the sender?
  *
- * What an MTA says of a recipient at RCPT TO is held against the names that keep a mode. Pure: no libmilter, no clock, no
- * log. message.c owns one struct escapes per message.
+ * What an MTA says of a recipient at RCPT TO is held against the names that keep a mode. Pure: no libmilter, no clock,
+ * no log. message.c owns one struct escapes per message.
  */
 #ifndef TLSMODE_MILTER_ESCAPE_H
 #define TLSMODE_MILTER_ESCAPE_H
@@ -25,8 +25,8 @@ struct escape_rules {
 };
 void escape_rules_init(struct escape_rules *out, const struct conf *conf);
 
-/* The strictest mode that transport MAILER keeps: verified for a local one, from which nothing leaves. VIA: the family of
- * the sender, whose -enforced and -verified count; "" none. */
+/* The strictest mode that transport MAILER keeps: verified for a local one, from which nothing leaves. VIA: the family
+ * of the sender, whose -enforced and -verified count; "" none. */
 enum mode escape_keeps(const struct escape_rules *rules, const char *via, const char *mailer);
 
 struct escape_note {

@@ -69,8 +69,8 @@ struct message_verdict {
 
 /* SETTINGS NULL: they are not known. */
 
-/* One recipient, which the MTA would hand to transport MAILER (NULL: it does not say). MESSAGE_PASS: it counts as taken;
- * else OUT has the reply and the log's mode. */
+/* One recipient, which the MTA would hand to transport MAILER (NULL: it does not say). MESSAGE_PASS: it counts as
+ * taken; else OUT has the reply and the log's mode. */
 void message_recipient(struct message *m, const char *rcpt, const char *mailer, const struct settings *settings,
 		       int64_t now_ms, struct message_verdict *out);
 /* The end of the message. */
