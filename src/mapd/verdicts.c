@@ -30,8 +30,9 @@ bool verdicts_named(struct mapd *m, const struct nexthop *nexthop, int64_t now_m
 
 /* ---- what is remembered for the refusal map ---- */
 
-/* MODE when nothing but the sender's mode demands TLS, else opportunistic. A destination that publishes TLSA records demands it too, usable or not; and so
- * may one whose MTA-STS record or policy could not be had: a permanent error is only for what is known. */
+/* MODE when nothing but the sender's mode demands TLS, else opportunistic. A destination that publishes TLSA records
+ * demands it too, usable or not; and so may one whose MTA-STS record or policy could not be had: a permanent error is
+ * only for what is known. */
 static enum mode mode_alone(const struct verdict *v, const struct facts *f, enum mode mode, int64_t now)
 {
 	const uint32_t dane = 1u << REASON_DANE_SOME_USABLE | 1u << REASON_DANE_ALL_USABLE | 1u << REASON_DANE_UNUSABLE;

@@ -1,5 +1,6 @@
 /*
- * test_escape.c - the milter's watch on routes: which transport keeps which mode, what is said at RCPT TO and at the end.
+ * test_escape.c - the milter's watch on routes: which transport keeps which mode, what is said at RCPT TO and at the
+ * end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
