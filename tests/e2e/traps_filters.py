@@ -12,22 +12,26 @@ from world.world import World  # noqa: E402
 
 ABSENT = "{ unix:tlsmode/absent.sock, default_action=%s }"
 ROUTED = "routing"  # the cleanup(8) that routes by the tag
+SCANNED, AGAIN_IN = 2698, 2699  # where filters hand their messages back
 PORTS = {
     "loses": {"content_filter": "loses:dummy"},
     "keeps": {"content_filter": "keeps:dummy"},
     "afar": {"content_filter": "smtp:[mx.clear.test]"},
-    "beside": {"content_filter": "scan:[127.0.0.1]:2605"},
-    "scanned": {"smtpd_milters": ""},  # 2605
+    "beside": {"content_filter": "scan:[127.0.0.1]:%d" % SCANNED},
+    "scanned": {"smtpd_milters": ""},
     "accepts": {"smtpd_milters": ABSENT % "accept"},
     "accepts-routed": {"smtpd_milters": ABSENT % "accept", "cleanup_service_name": ROUTED},
     "tempfails-routed": {"smtpd_milters": ABSENT % "tempfail", "cleanup_service_name": ROUTED},
+    "disabled-routed": {"smtpd_milter_maps": "static:DISABLE", "cleanup_service_name": ROUTED},
+    "skipped-routed": {"receive_override_options": "no_milters", "cleanup_service_name": ROUTED},
+    "author-routed": {"cleanup_service_name": ROUTED},
     "routed": {"cleanup_service_name": ROUTED},
     "again": {"cleanup_service_name": "again"},
-    "again-in": {"smtpd_milters": ""},  # 2610
+    "again-in": {"smtpd_milters": ""},
     "present": {},
     "rejects": {"smtpd_milters": "unix:tlsmode/rejects.sock"},
 }
-PORT = {name: 2601 + number for number, name in enumerate(PORTS)}
+PORT = {**{name: 2601 + number for number, name in enumerate(PORTS)}, "scanned": SCANNED, "again-in": AGAIN_IN}
 
 
 def publish(w):
@@ -44,7 +48,7 @@ def services():
     yield pipe % ("loses", "")
     yield pipe % ("keeps", "-f ${sender} --")
     yield service("scan")
-    for name, action in ((ROUTED, "FILTER smtp-enforced:"), ("again", "FILTER scan:[127.0.0.1]:%d" % PORT["again-in"])):
+    for name, action in ((ROUTED, "FILTER smtp-enforced:"), ("again", "FILTER scan:[127.0.0.1]:%d" % AGAIN_IN)):
         yield service(name, "cleanup", "unix-public", maximum="0", milter_header_checks="regexp:/etc/postfix/" + name)
         with open("/etc/postfix/" + name, "w") as table:
             table.write("/^X-TLS-Mode: enforced/ %s\n" % action)
@@ -95,6 +99,14 @@ def milter_away(w, t):
     t.tap.equal((said and said[0], seen), (451, None), "trap %s: closed" % trap)
 
 
+def milter_passed_over(w, t):
+    """Ways in that never meet the milter: without its tag nothing routes by the author."""
+    trap, author = "%s (routing by the author)", {"sender": "e@" + OPEN, "author": "e@" + CLOSED}
+    t.leaks(trap % "smtpd_milter_maps", "the milter for every client", to_clear(t, "disabled-routed", **author), "clear.test")
+    t.leaks(trap % "no_milters", "the milter on every smtpd", to_clear(t, "skipped-routed", **author), "clear.test")
+    t.refused("trap smtpd_milter_maps, no_milters: closed", to_clear(t, "author-routed", **author).rcpt)
+
+
 def filter_action(w, t):
     """FILTER by the tag: for every recipient, those at home too. The whole cure is contrib/postfix-header-routing."""
     trap = "milter_header_checks FILTER"
@@ -131,7 +143,7 @@ def test(tap):
                       local_recipient_maps="")
         settings(w, MODES)
         t = Traps(tap, w)
-        for part in (content_filters, milter_away, filter_action, milter_refuses):
+        for part in (content_filters, milter_away, milter_passed_over, filter_action, milter_refuses):
             part(w, t)
         t.named("content-filter", "filter-sender")
         t.nothing_else()

@@ -5,20 +5,22 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trap import CLOSED, MODES, OPEN, PROVEN, Traps, clone, homes, service, settings, start_postfix, version  # noqa: E402
+from trap import CLOSED, MODES, OPEN, PROVEN, Traps, clone, homes, inline, service, settings, start_postfix, version  # noqa: E402
 from world.certs import tlsa  # noqa: E402
 from world.space import run  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
 
+OURS = "socketmap:unix:tlsmode/map.sock:"
 NO = [("TLS-Required", "no")]
 OTHER_KEY = "3 1 1 " + "cd" * 32
 # Senders led to services with something missing: mode, family.
 LED = {"heeds.test": ("enforced", "heeds"), "heeds-p.test": ("verified", "heeds"), "static.test": ("enforced", "static"),
        "falls.test": ("enforced", "falls"), "falls-o.test": ("opportunistic", "falls"), "deaf.test": ("opportunistic", "deaf"),
        "caches.test": ("enforced", "caches"),
-       "shared.test": ("enforced", "shared"), "crossed.test": ("verified", "crossed"), "shares.test": ("enforced", "shares")}
+       "shared.test": ("enforced", "shared"), "crossed.test": ("verified", "crossed"),
+       "before.test": ("enforced", "before"), "missing.test": ("enforced", "missing"), "shares.test": ("enforced", "shares")}
 # A table in the place of the refusal map: right where only the sender's mode demanded TLS, wrong for DANE and MTA-STS.
 STATIC = r"""/^4\.7\.5 client TLS configuration problem/            4.7.5 TLS policy temporarily unavailable
 /^4\.7\.5 TLSA lookup error/                           4.7.5 TLSA lookup error
@@ -49,7 +51,8 @@ def services():
     yield clone("smtp-enforced", "heeds-enforced", without=heeded)
     yield clone("smtp-verified", "heeds-verified", without=heeded)
     yield clone("smtp-enforced", "shared-enforced", without=["smtp_tls_policy_maps"])
-    yield clone("smtp-verified", "crossed-verified", smtp_tls_policy_maps="socketmap:unix:tlsmode/map.sock:enforced")
+    yield clone("smtp-enforced", "before-enforced", smtp_tls_policy_maps="%s, %senforced" % (inline({"plain.test": "may"}), OURS))
+    yield clone("smtp-verified", "crossed-verified", smtp_tls_policy_maps=OURS + "enforced")
     yield clone("smtp-enforced", "static-enforced", smtp_delivery_status_filter="regexp:/etc/postfix/static")
     yield clone("smtp-enforced", "falls-enforced", without=["smtp_fallback_relay"])
     yield clone("smtp", "falls")
@@ -141,9 +144,17 @@ def wrong_maps(w, t):
     trap = "the opportunistic map on a strict service"
     t.leaks(trap, "smtp_tls_policy_maps=...:enforced", t.send("shared.test", "half.test"), "half.test", host="mx1")
     t.arrives("trap %s: closed, the other host takes it" % trap, t.send(CLOSED, "half.test"), "half.test", "over TLS", host="mx2")
+    trap = "a policy table before ours"
+    t.leaks(trap, "ours alone", t.send("before.test", "plain.test"), "plain.test")
+    t.closed(trap, t.send(CLOSED, "plain.test"))
     trap = "the enforced map on smtp-verified"
     t.leaks(trap, "smtp_tls_policy_maps=...:verified", t.send("crossed.test", "self.test"), "self.test", "over TLS")
     t.closed(trap, t.send(PROVEN, "self.test"), "deferred", "4.7.5")
+
+
+def missing_service(w, t):
+    """A transport that master.cf does not have stops the mail, it does not let it go another way."""
+    t.stays("no trap: a strict service that is missing", t.send("missing.test", "plain.test"), "deferred", "4.3.0")
 
 
 def static_refusals(w, t):
@@ -152,6 +163,9 @@ def static_refusals(w, t):
         trap = "a static refusal table (%s)" % what
         t.stays("trap %s: without the refusal map it bounces" % trap, t.send("static.test", dest), "bounced", "5.7.10")
         t.closed(trap, t.send(CLOSED, dest), "deferred", dsn)
+
+
+PARTS = (tls_required, fallback_relay, one_service, ended_exception, shared_tls, wrong_maps, missing_service, static_refusals)
 
 
 def test(tap):
@@ -164,9 +178,9 @@ def test(tap):
                       smtp_connection_cache_time_limit="60s", smtp_connection_cache_destinations=", ".join(CACHED))
         settings(w, MODES, LED)
         t = Traps(tap, w)
-        for part in (tls_required, fallback_relay, one_service, ended_exception, shared_tls, wrong_maps, static_refusals):
+        for part in PARTS:
             part(w, t)
-        t.named("strict-fallback-relay", "policy-mode", "refusal-missing",
+        t.named("strict-fallback-relay", "policy-mode", "policy-order", "refusal-missing", "strict-service-missing",
                 *(["strict-tls-required"] if version() >= (3, 10) else []))
         t.nothing_else()
 
