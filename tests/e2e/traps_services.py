@@ -175,7 +175,7 @@ def test(tap):
         with open("/etc/postfix/static", "w") as static:
             static.write(STATIC)
         start_postfix(w, services, smtp_fallback_relay="[mx.plain.test], [mx.other.test]",
-                      smtp_connection_cache_time_limit="60s", smtp_connection_cache_destinations=", ".join(CACHED))
+                      smtp_connection_cache_time_limit="300s", smtp_connection_cache_destinations=", ".join(CACHED))
         settings(w, MODES, LED)
         t = Traps(tap, w)
         for part in PARTS:
