@@ -3,6 +3,8 @@ PACKAGES_BUILD="autoconf automake pkg-config make gcc libc6-dev libmilter-dev li
 libevent-dev libcurl4-openssl-dev libconfuse-dev libidn2-dev libjansson-dev libcmocka-dev"
 PACKAGES_WORLD="python3 openssl ca-certificates iproute2 mount knot knot-dnssecutils unbound redis-server redis-tools postfix"
 PACKAGES_CHECK="dns-root-data knot-dnssecutils clang libclang-rt-dev llvm"
+# Unpacked into a folder, never installed: it would take Postfix's place.
+PACKAGES_SENDMAIL="sendmail-bin sendmail-base sendmail-cf"
 
 # The words of its arguments that are not installed.
 packages_missing() {
@@ -29,6 +31,33 @@ packages_install() {
 	tail -n 15 "$packages_log" >&2
 	echo "could not install:" $packages_list >&2
 	return 1
+}
+
+# Downloads packages, and the libraries they need that are not installed, and unpacks them below FOLDER, which is kept: a second
+# call does nothing. Its talk goes to file LOG: packages_unpack LOG FOLDER PACKAGE...
+packages_unpack() {
+	packages_log=$1 packages_folder=$2
+	shift 2
+	[ ! -e "$packages_folder.unpacked" ] || return 0
+	mkdir -p "$packages_folder" && packages_folder=$(cd "$packages_folder" && pwd) || return 1
+	if (packages_unpack_run "$@") > "$packages_log" 2>&1 < /dev/null; then
+		touch "$packages_folder.unpacked"
+		return 0
+	fi
+	tail -n 5 "$packages_log" >&2
+	return 1
+}
+
+packages_unpack_run() {
+	export DEBIAN_FRONTEND=noninteractive
+	apt-cache show "$@" > /dev/null || apt-get -q -o DPkg::Lock::Timeout=300 update || exit 1
+	packages_libraries=$(apt-cache depends --no-recommends --no-suggests "$@" | sed -n 's/^ *\(Pre\)\{0,1\}Depends: \(lib[^ ]*\)$/\2/p')
+	# shellcheck disable=SC2046,SC2086
+	mkdir -p "$packages_folder.debs" && cd "$packages_folder.debs" &&
+		apt-get -q -o APT::Sandbox::User=root download "$@" $(packages_missing $packages_libraries) || exit 1
+	for p in *.deb; do
+		dpkg-deb -x "$p" "$packages_folder" || exit 1
+	done
 }
 
 # In a subshell, so that the traps are its own. The lock (on a folder, no file is made) keeps two runs from each other's policy-rc.d.

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import shutil
+import socket
 
 from .procs import Program
 from .socketmap import Socketmap
@@ -109,8 +110,18 @@ class Daemons:
         account = (MILTER_ID, MILTER_ID, (grp.getgrnam("postfix").gr_gid,)) if inside() else None
         conf = self.space.write("milter.conf", confuse(merged(self.conf, {"user": ""})))
         self.milter = Program(self.space, "milter", [self.program("tlsmode-milter"), "-f", "-c", conf], account)
-        socket = self.conf["milter"]["listen"].partition(":")[2]
-        wait_for("the milter's socket", lambda: self.milter.insist() and os.path.exists(socket), 20)
+        wait_for("the milter's socket", lambda: self.milter.insist() and self.milter_listens(), 20)
+
+    def milter_listens(self):
+        kind, _, place = self.conf["milter"]["listen"].partition(":")
+        if kind == "unix":
+            return os.path.exists(place)
+        host, _, port = place.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), 5).close()
+            return True
+        except OSError:
+            return False
 
     def stop(self):
         for program in (self.mapd, self.milter):

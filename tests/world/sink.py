@@ -191,6 +191,8 @@ class Sinks:
         except OSError:
             pass  # a client that goes away
         finally:
+            if session:
+                session.file.close()  # a socket stays open as long as a file of it: Sendmail waits for the end
             (session.connection if session else connection).close()
 
     def note(self, sink, event, **more):
