@@ -30,6 +30,14 @@ static const struct value_demand strict_required[] = {
     {"tls_required_enable", ON_STRICT, "no", NULL, "no", true, false, 10},
     {0},
 };
+static const struct value_demand fallback[] = {
+    {"smtp_fallback_relay", ON_OPPORTUNISTIC, NULL, NULL, "", false, false, 0},
+    {0},
+};
+static const struct value_demand required[] = {
+    {"tls_required_enable", ON_OPPORTUNISTIC, "no", NULL, "no", false, false, 10},
+    {0},
+};
 static const struct value_demand strict_ciphers[] = {
     {"smtp_tls_mandatory_ciphers", ON_STRICT, NULL, "null export", "medium", true, false, 0},
     {0},
@@ -90,6 +98,10 @@ static const struct doctor_rule rules[] = {
     {"strict-tls-required", DOCTOR_ERROR, doctor_check_values,
      "From Postfix 3.10 on a message's own header \"TLS-Required: no\" undoes every policy, unless this is off.",
      strict_required},
+    {"strict-connection-cache", DOCTOR_ERROR, doctor_check_kept_connections,
+     "Before Postfix 3.10.3 a kept connection is used without asking for the policy again: what was right when it was "
+     "opened, in the clear perhaps, need not be right now.",
+     NULL},
     {"strict-ciphers", DOCTOR_ERROR, doctor_check_values, "TLS without encryption is plaintext.", strict_ciphers},
     {"strict-wrappermode", DOCTOR_ERROR, doctor_check_wrappermode,
      "TLS from the first octet fits a relayhost at port 465 only; every other receiver cannot be reached.", NULL},
@@ -104,9 +116,12 @@ static const struct doctor_rule rules[] = {
      NULL},
     {"relay-transport", DOCTOR_ERROR, doctor_check_relay_transport,
      "Mail to relay_domains takes relay_transport: Postfix does not ask the sender's transport for it.", NULL},
-    {"class-transport", DOCTOR_WARNING, doctor_check_class_transport,
+    {"class-transport", DOCTOR_ERROR, doctor_check_class_transport,
      "Mail of this address class leaves by an SMTP client that knows nothing of modes: tlsmode does not cover it.",
      NULL},
+    {"sender-rewriting", DOCTOR_NOTE, doctor_check_rewriting,
+     "A message has the mode of the sender with which it leaves, not of the one with whom it came.", NULL},
+    {"instances", DOCTOR_NOTE, doctor_check_instances, "Each instance of Postfix is looked at by itself.", NULL},
     {"probe-sender-map", DOCTOR_WARNING, doctor_check_probes,
      "Address probes come from double-bounce@$myorigin: were that domain enforced, other senders' recipients would be "
      "refused.",
@@ -117,6 +132,8 @@ static const struct doctor_rule rules[] = {
      "FILTER replaces all routing, for all recipients: the message leaves whatever its sender's mode is.", NULL},
     {"filter-sender", DOCTOR_ERROR, doctor_check_filter_sender,
      "A filter that hands the message back without its sender makes it another sender's mail.", NULL},
+    {"filter-home", DOCTOR_WARNING, doctor_check_filter_home,
+     "FILTER leads every recipient of the message away, those at home, too.", NULL},
     {"policy-missing", DOCTOR_ERROR, doctor_check_policy_map,
      "Without tlsmode's policy map opportunistic mail ignores MTA-STS and DANE of the destination.", NULL},
     {"map-name", DOCTOR_ERROR, doctor_check_map_names,
@@ -143,6 +160,15 @@ static const struct doctor_rule rules[] = {
      "Where tlsmode has no opinion this level decides: opportunistic mail would not even try TLS.", level_none},
     {"level-strict", DOCTOR_WARNING, doctor_check_values,
      "This level makes opportunistic mail as strict as enforced: receivers without TLS get nothing.", level_strict},
+    {"fallback-relay", DOCTOR_ERROR, doctor_check_values,
+     "Mail that the destination's own DANE or MTA-STS holds back would go to the fallback relay, in the clear perhaps.",
+     fallback},
+    {"tls-required", DOCTOR_WARNING, doctor_check_values,
+     "From Postfix 3.10 on an opportunistic message's own header \"TLS-Required: no\" undoes the destination's DANE "
+     "and MTA-STS, "
+     "unless "
+     "this is off.",
+     required},
     {"dns-support", DOCTOR_ERROR, doctor_check_values,
      "Without it Postfix reads DANE policies as \"may\", or defers the mail.", dns_support},
     {"host-lookup", DOCTOR_ERROR, doctor_check_values,

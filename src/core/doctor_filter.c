@@ -91,6 +91,39 @@ static bool is_by_tag(const struct doctor *d, const struct doctor_table *t, cons
 	return strcmp(t->parameter, "milter_header_checks") == 0 && strcasestr(e->key, d->f->conf.header) != NULL;
 }
 
+/* There are recipients at home: local ones, or those of hosted domains. */
+static bool has_home(const struct doctor *d)
+{
+	static const char *const names[] = {"mydestination", "virtual_mailbox_domains", "relay_domains"};
+	char value[300];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (doctor_value(d, NULL, names[i], value, sizeof(value))[0] != '\0')
+			return true;
+	return false;
+}
+
+void doctor_check_filter_home(struct doctor *d)
+{
+	char where[200], name[64];
+
+	for (size_t i = 0; has_home(d) && i < d->f->tables; i++) {
+		const struct doctor_table *t = &d->f->table[i];
+
+		for (size_t j = 0; j < t->entries; j++) {
+			const char *target = filter_target(t->entry[j].value);
+
+			if (target == NULL || !is_by_tag(d, t, &t->entry[j]) ||
+			    wiring_is_loopback(wiring_split(name, target)))
+				continue;
+			snprintf(where, sizeof(where), "%s %.130s", t->parameter, t->table.whole);
+			doctor_mend_line(
+			    doctor_find(d, where, "\"%.120s\" leads to \"%.200s\".", t->entry[j].key, target),
+			    "lead it into an instance of its own, as contrib/postfix-header-routing does");
+		}
+	}
+}
+
 /* FN tells what is wrong with an entry. */
 static void each_filter_action(struct doctor *d, void (*fn)(struct doctor *d, const struct doctor_table *t,
 							    const struct doctor_entry *e, const char *target))
@@ -189,12 +222,6 @@ static bool find_milter(const struct doctor *d, const struct postconf_service *s
 	return false;
 }
 
-/* Takes mail from elsewhere: what listens on loopback takes it back from filters and instances of our own. */
-static bool is_front(const struct postconf_service *s)
-{
-	return strcmp(s->command, "smtpd") == 0 && !wiring_is_loopback(s->name);
-}
-
 static void find_without(struct doctor *d, const struct postconf_service *s, const char *parameter)
 {
 	char value[2000], where[200], milter[600], action[32];
@@ -229,7 +256,7 @@ static void each_service(struct doctor *d, const char *command, const char *para
 	for (size_t i = 0; i < postconf_service_count(d->f->postfix); i++) {
 		const struct postconf_service *s = postconf_service_at(d->f->postfix, i);
 
-		if (strcmp(s->command, command) == 0 && (strcmp(command, "smtpd") != 0 || is_front(s)))
+		if (strcmp(s->command, command) == 0 && (strcmp(command, "smtpd") != 0 || wiring_is_front(s)))
 			fn(d, s, parameter);
 	}
 }
@@ -241,7 +268,9 @@ void doctor_check_milter(struct doctor *d)
 
 void doctor_check_milter_local(struct doctor *d)
 {
-	each_service(d, "cleanup", "non_smtpd_milters", find_without);
+	/* an instance behind another one gets its mail from that */
+	if (!wiring_is_inner(d->f))
+		each_service(d, "cleanup", "non_smtpd_milters", find_without);
 }
 
 static void find_accepting(struct doctor *d, const struct postconf_service *s, const char *parameter)

@@ -291,9 +291,49 @@ void doctor_check_class_transport(struct doctor *d)
 
 void doctor_check_probes(struct doctor *d)
 {
-	char value[600];
+	char *value = xmalloc(POSTCONF_VALUE_SIZE);
+	char *others = xcalloc(1, POSTCONF_VALUE_SIZE);
+	struct sbuf b;
+	const char *rest = doctor_value(d, NULL, PROBE_MAPS, value, POSTCONF_VALUE_SIZE);
+	struct lookup_table t;
+	bool ours = false;
 
-	doctor_value(d, NULL, PROBE_MAPS, value, sizeof(value));
-	if (value[0] != '\0')
-		doctor_mend_main(d, doctor_find(d, PROBE_MAPS, "It is \"%.300s\".", value), PROBE_MAPS, "");
+	sbuf_init(&b, others, POSTCONF_VALUE_SIZE);
+	while (next_table(&rest, &t))
+		if (is_sender_map(d, &t))
+			ours = true;
+		else
+			sbuf_addf(&b, "%s%s", b.len > 0 ? ", " : "", t.whole);
+	if (ours)
+		doctor_mend_main(d, doctor_find(d, PROBE_MAPS, "It is \"%.300s\".", value), PROBE_MAPS, others);
+	free(others);
+	free(value);
+}
+
+void doctor_check_rewriting(struct doctor *d)
+{
+	static const char *const names[] = {"sender_canonical_maps", "canonical_maps", "masquerade_domains"};
+	char value[300];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		doctor_value(d, NULL, names[i], value, sizeof(value));
+		if (value[0] != '\0')
+			doctor_mend_line(
+			    doctor_find(d, names[i], "It is \"%.250s\".", value),
+			    "see to it that the domain that comes out has the mode that is meant (tlsmode explain)");
+	}
+}
+
+void doctor_check_instances(struct doctor *d)
+{
+	char *value = xmalloc(POSTCONF_VALUE_SIZE);
+	char dir[DOCTOR_PATH_SIZE], where[200];
+	const char *rest = doctor_value(d, NULL, "multi_instance_directories", value, POSTCONF_VALUE_SIZE);
+
+	while (lookup_list_take(&rest, dir, sizeof(dir))) {
+		snprintf(where, sizeof(where), "%.199s", dir);
+		doctor_mend_line(doctor_find(d, where, "It is an instance of its own, with mail of its own."),
+				 "tlsmode doctor -c %s", dir);
+	}
+	free(value);
 }

@@ -91,12 +91,15 @@ void doctor_check_default_transport(struct doctor *d);
 void doctor_check_relay_transport(struct doctor *d);
 void doctor_check_class_transport(struct doctor *d);
 void doctor_check_probes(struct doctor *d);
+void doctor_check_rewriting(struct doctor *d);
+void doctor_check_instances(struct doctor *d);
 /* doctor_strict.c */
 void doctor_check_strict_services(struct doctor *d);
 void doctor_check_strict_program(struct doctor *d);
 void doctor_check_separate(struct doctor *d);
 void doctor_check_wrappermode(struct doctor *d);
 void doctor_check_min_tls(struct doctor *d);
+void doctor_check_kept_connections(struct doctor *d);
 /* doctor_maps.c */
 void doctor_check_strict_policy_map(struct doctor *d);
 void doctor_check_policy_map(struct doctor *d);
@@ -112,6 +115,7 @@ void doctor_check_proxy(struct doctor *d);
 void doctor_check_content_filter(struct doctor *d);
 void doctor_check_filter_action(struct doctor *d);
 void doctor_check_filter_sender(struct doctor *d);
+void doctor_check_filter_home(struct doctor *d);
 void doctor_check_milter(struct doctor *d);
 void doctor_check_milter_local(struct doctor *d);
 void doctor_check_milter_action(struct doctor *d);

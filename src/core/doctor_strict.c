@@ -18,7 +18,10 @@ static void mend_new_service(struct doctor *d, struct doctor_finding *finding, c
 	sbuf_addf(&b, "%s/unix=%s unix - - %c - - smtp -o syslog_name=postfix/%s", r->name, r->name,
 		  smtp != NULL && postconf_chrooted(d->f->postfix, smtp) ? 'y' : 'n', r->name);
 	if (r->mode != MODE_OPPORTUNISTIC) {
-		sbuf_addf(&b, " -o smtp_tls_security_level=%s -o smtp_fallback_relay=", level[r->mode]);
+		sbuf_addf(&b,
+			  " -o smtp_tls_security_level=%s -o smtp_fallback_relay= "
+			  "-o smtp_connection_cache_on_demand=no -o smtp_connection_cache_destinations=",
+			  level[r->mode]);
 		sbuf_addf(&b, " -o smtp_tls_policy_maps=%s", doctor_policy_map(d, r->mode, table, sizeof(table)));
 		sbuf_addf(&b, " -o smtp_delivery_status_filter=%s",
 			  doctor_our_table(d, "refusal", table, sizeof(table)));
@@ -109,4 +112,31 @@ void doctor_check_min_tls(struct doctor *d)
 		doctor_mend_line(doctor_find(d, "mapd.min_tls", "It is \"%s\", and this is Postfix 3.%u.",
 					     d->f->conf.min_tls, d->f->version.minor),
 				 "write in tlsmode.conf: mapd { min_tls = \"\" }");
+}
+
+static void find_kept(struct doctor *d, const struct route *r, const char *parameter, const char *wanted)
+{
+	char value[300], where[200];
+	struct doctor_finding *finding;
+
+	doctor_value(d, r->service, parameter, value, sizeof(value));
+	if (strcmp(value, wanted) == 0)
+		return;
+	snprintf(where, sizeof(where), "%s/%s/%s", r->service->name, r->service->type, parameter);
+	finding = doctor_find(d, where, "%s of %s is %s.", parameter, r->name, value[0] != '\0' ? value : "empty");
+	doctor_mend_service(d, finding, r->service, parameter, wanted);
+}
+
+void doctor_check_kept_connections(struct doctor *d)
+{
+	if (doctor_at_least(d, 10, 3))
+		return;
+	for (size_t i = 0; i < d->wiring.routes; i++) {
+		const struct route *r = &d->wiring.route[i];
+
+		if (r->mode == MODE_OPPORTUNISTIC || !doctor_is_smtp(r->service))
+			continue;
+		find_kept(d, r, "smtp_connection_cache_on_demand", "no");
+		find_kept(d, r, "smtp_connection_cache_destinations", "");
+	}
 }

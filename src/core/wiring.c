@@ -25,6 +25,47 @@ static struct route *add_route(struct wiring *w, const struct doctor_facts *f, c
 	return r;
 }
 
+/* The mode of the first of tlsmode's policy maps that the service asks. */
+static enum mode mode_asked(const struct doctor_facts *f, const struct postconf_service *s)
+{
+	char value[2000];
+	const char *rest = value, *word;
+	struct sbuf b;
+	size_t len;
+
+	sbuf_init(&b, value, sizeof(value));
+	postconf_value(f->postfix, s, "smtp_tls_policy_maps", &b);
+	while (lookup_list_next(&rest, &word, &len)) {
+		struct lookup_table t;
+		const struct map_kind *map;
+
+		lookup_table_parse(&t, word, len);
+		map = wiring_map(t.map);
+		if (map != NULL && map->use == MAP_USE_POLICY)
+			return map->mode;
+	}
+	return MODE_OPPORTUNISTIC;
+}
+
+bool wiring_is_front(const struct postconf_service *s)
+{
+	return strcmp(s->command, "smtpd") == 0 && !wiring_is_loopback(s->name);
+}
+
+bool wiring_is_inner(const struct doctor_facts *f)
+{
+	bool inner = false;
+
+	for (size_t i = 0; i < postconf_service_count(f->postfix); i++) {
+		const struct postconf_service *s = postconf_service_at(f->postfix, i);
+
+		if (wiring_is_front(s) || strcmp(s->command, "postscreen") == 0)
+			return false;
+		inner = inner || strcmp(s->command, "smtpd") == 0;
+	}
+	return inner;
+}
+
 static void add_parameter(struct wiring *w, const struct doctor_facts *f, const char *parameter, bool relay)
 {
 	char value[512], name[64];
@@ -35,8 +76,11 @@ static void add_parameter(struct wiring *w, const struct doctor_facts *f, const 
 	postconf_value(f->postfix, NULL, parameter, &b);
 	wiring_split(name, value);
 	r = add_route(w, f, name, MODE_OPPORTUNISTIC);
-	if (r != NULL && relay)
-		r->relay = true;
+	if (r == NULL)
+		return;
+	r->relay = r->relay || relay;
+	if (!relay && r->service != NULL && wiring_is_inner(f))
+		r->mode = mode_stricter(r->mode, mode_asked(f, r->service));
 }
 
 static void add_own(struct wiring *w, const struct doctor_facts *f, const char *name, enum mode mode, bool used,

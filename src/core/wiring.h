@@ -38,6 +38,13 @@ const char *wiring_split(char name[64], const char *value);
 /* SMTP over a network that is not this machine's own: the next hop is no loopback address or socket. */
 bool wiring_is_loopback(const char *nexthop);
 
+/* Takes mail from elsewhere: what listens on loopback takes it back from filters and from instances of our own. */
+bool wiring_is_front(const struct postconf_service *s);
+
+/* An instance behind another one: no port of its own for others. Its default service may be strict as a whole (contrib/
+ * postfix-header-routing), by the map that it asks. */
+bool wiring_is_inner(const struct doctor_facts *f);
+
 /* VALUE leads mail to an SMTP client that no strict mode's mail may take. */
 bool wiring_leaves(const struct wiring *w, const struct doctor_facts *f, const char *value);
 

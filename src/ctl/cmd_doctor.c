@@ -104,11 +104,11 @@ static void print_page(const struct doctor_report *report, const char *version)
 		print_finding(&report->finding[i], coloured);
 	if (report->left_out > 0)
 		printf("%zu more findings are not shown.\n", report->left_out);
+	if (report->count[DOCTOR_ERROR] + report->count[DOCTOR_WARNING] > 0)
+		puts("After a change to main.cf or master.cf: postfix reload");
 	printf("Postfix %s: %zu errors, %zu unknown, %zu warnings, %zu notes. %s\n", version,
 	       report->count[DOCTOR_ERROR], report->count[DOCTOR_UNKNOWN], report->count[DOCTOR_WARNING],
 	       report->count[DOCTOR_NOTE], verdict(report));
-	if (report->count[DOCTOR_ERROR] + report->count[DOCTOR_WARNING] > 0)
-		puts("After a change to main.cf or master.cf: postfix reload");
 }
 
 /* ---- JSON ---- */

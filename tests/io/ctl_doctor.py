@@ -29,6 +29,7 @@ MAIN = {
     "compatibility_level": "3.6",
     "mail_version": "3.7.11",
     "myhostname": "mail.sender.test",
+    "mydestination": "",
     "smtp_dns_support_level": "dnssec",
     "smtp_tls_security_level": "may",
     "smtp_tls_dane_insecure_mx_policy": "dane",
@@ -46,6 +47,7 @@ STRICT = """%(name)s unix - - y - - smtp
   -o smtp_tls_policy_maps=""" + MAP + """%(mode)s
   -o smtp_delivery_status_filter=""" + MAP + """refusal
   -o smtp_fallback_relay=
+  -o smtp_connection_cache_on_demand=no
 """
 
 MASTER = """smtp inet n - y - - smtpd
@@ -63,15 +65,17 @@ keeps unix - n n - - pipe flags=R user=nobody argv=/bin/filter -f ${sender} ${re
 """ + STRICT % {"name": "smtp-enforced", "level": "encrypt", "mode": "enforced"} + \
     STRICT % {"name": "smtp-verified", "level": "verify", "mode": "verified"}
 
-# The same for 3.10.5 and later.
+# The same for 3.10.5 and later. An older postconf(1) does not say tls_required_enable of main.cf, but of services.
 NEW = {"main": {"mail_version": "3.10.13", "smtp_tls_policy_maps": MAP + "opportunistic-tlsrpt"},
-       "own": {"smtp-enforced": {"smtp_tls_policy_maps": MAP + "enforced-tlsrpt", "tls_required_enable": "no"},
+       "own": {"smtp": {"tls_required_enable": "no"}, "relay": {"tls_required_enable": "no"},
+               "smtp-enforced": {"smtp_tls_policy_maps": MAP + "enforced-tlsrpt", "tls_required_enable": "no"},
                "smtp-verified": {"smtp_tls_policy_maps": MAP + "verified-tlsrpt", "tls_required_enable": "no"}}}
 
 FILES = {"strip.regexp": "/^X-TLS-Mode:/ IGNORE\n",
          "transport.regexp": "# comment\nif /x/\n/(a b)@x\\/y/i smtp:[gw.test]\nendif\n",
          "harmless": "x.test :[gw.test]\ny.test local:\nz.test smtp-enforced:[gw.test]\nw.test smtp:[127.0.0.1]:10026\n",
          "bytag.regexp": "/^X-TLS-Mode: enforced/ FILTER smtp-enforced:\n/^X-TLS-Mode: opportunistic/ FILTER smtp:\n",
+         "instance.regexp": "/^X-TLS-Mode: enforced/ FILTER smtp:[127.0.0.1]:10461\n",
          "leaves.regexp": "/^Subject: secret/ FILTER smtp:[gw.test]\n",
          "forgets.regexp": "/^Subject: secret/ FILTER forgets:dummy\n",
          "loopback.regexp": "/^Subject: secret/ FILTER smtp:[127.0.0.1]:10026\n"}
@@ -80,17 +84,18 @@ FILES = {"strip.regexp": "/^X-TLS-Mode:/ IGNORE\n",
 class Case:
     """One broken installation. MAIN: values of main.cf; OWN: values of services; NEW: what is right for 3.10 before them; ADD:
     lines of master.cf; DROP: services taken out; CONF: sections of tlsmode.conf; REDIS: commands, taken back afterwards by UNDO.
-    ALSO: findings that come of the same. MENDED: the printed commands of postconf(1) make it right."""
+    FRONT: it has a port for others. ALSO: findings that come of the same. MENDED: the printed commands of postconf(1) make it
+    right."""
 
     def __init__(self, rule, severity="error", main=None, own=None, new=False, add="", drop=(), conf=None, redis=(), mended=True,
-                 parameter=None, name="", also=()):
+                 parameter=None, name="", also=(), front=True):
         self.rule, self.severity, self.parameter = rule, severity, parameter
         self.main = {**(NEW["main"] if new else {}), **(main or {})}
         self.own = {service: dict(values) for service, values in (NEW["own"] if new else {}).items()}
         for service, values in (own or {}).items():
             self.own.setdefault(service, {}).update(values)
         self.add, self.drop, self.conf, self.redis, self.mended = add, drop, conf or {}, redis, mended
-        self.also = set(also)
+        self.also, self.front = set(also), front
         self.name = name or "%s %s" % (rule, parameter or "")
 
 
@@ -103,6 +108,8 @@ CASES = (
     Case("sender-map-missing", main={SENDER_MAPS: "inline:{a.test=keeps:}"}, name="sender-map-missing: another table stays"),
     Case("sender-map-order", main={SENDER_MAPS: "inline:{{@a.test=relay:}}, " + MAP + "transport"}),
     Case("strict-service-missing", "warning", drop=[E], parameter="smtp-enforced/unix"),
+    Case("sender-rewriting", "note", main={"sender_canonical_maps": "inline:{{@a.test=@b.test}}"}, mended=False),
+    Case("instances", "note", main={"multi_instance_directories": "/etc/postfix-enforced"}, mended=False),
     Case("strict-service-missing", "error", drop=[V], redis=["HSET tlsmode:sender:v.test mode verified"]),
     Case("strict-service-missing", "error", add="pool unix - - y - - smtp\n" + STRICT % {
         "name": "pool-verified", "level": "verify", "mode": "verified"},
@@ -120,6 +127,9 @@ CASES = (
     Case("policy-order", "warning", main={"smtp_tls_policy_maps": "inline:{x.test=may}, " + MAP + "opportunistic"}),
     Case("strict-fallback-relay", own={E: {"smtp_fallback_relay": "[gw.test]"}}),
     Case("strict-tls-required", new=True, own={E: {"tls_required_enable": "yes"}}),
+    Case("strict-connection-cache", own={E: {"smtp_connection_cache_on_demand": "yes"}}),
+    Case("strict-connection-cache", main={"smtp_connection_cache_destinations": "tls.test"},
+         name="strict-connection-cache: main.cf"),
     Case("strict-ciphers", own={E: {"smtp_tls_mandatory_ciphers": "null"}}),
     Case("strict-wrappermode", own={E: {"smtp_tls_wrappermode": "yes"}}),
     Case("transport-maps", main={"transport_maps": INLINE}, mended=False),
@@ -133,7 +143,7 @@ CASES = (
     Case("relayhost-transport", main={"sender_dependent_relayhost_maps": "inline:{{@a.test=smtp:[gw.test]:26}}"}, mended=False),
     Case("default-transport-nexthop", main={"default_transport": "smtp:[gw.test]"}),
     Case("relay-transport", main={"relay_domains": "branch.test"}),
-    Case("class-transport", "warning", main={"fallback_transport": "smtp:[gw.test]"}),
+    Case("class-transport", main={"fallback_transport": "smtp:[gw.test]"}),
     Case("probe-sender-map", "warning", main={"address_verify_sender_dependent_default_transport_maps": "$" + SENDER_MAPS}),
     Case("content-filter", main={"content_filter": "smtp:[scan.test]:10024"}),
     Case("filter-action", main={"header_checks": "regexp:$config_directory/leaves.regexp"}, mended=False),
@@ -142,6 +152,8 @@ CASES = (
     Case("filter-sender", main={"content_filter": "forgets:dummy"}, mended=False),
     Case("filter-sender", main={"body_checks": "regexp:$config_directory/forgets.regexp"}, mended=False,
          name="filter-sender: FILTER"),
+    Case("filter-home", "warning", main={"milter_header_checks": "regexp:$config_directory/bytag.regexp",
+                                         "mydestination": "ours.test"}, mended=False),
     Case("policy-missing", main={"smtp_tls_policy_maps": ""}),
     Case("policy-missing", own={"relay": {"smtp_tls_policy_maps": ""}}, parameter="relay/unix/smtp_tls_policy_maps"),
     Case("map-name", own={E: {"smtp_tls_policy_maps": MAP + "enforce"}}),
@@ -156,6 +168,8 @@ CASES = (
     Case("soft-bounce", "warning", main={"soft_bounce": "yes"}),
     Case("level-none", main={"smtp_tls_security_level": "none"}),
     Case("level-strict", "warning", main={"smtp_tls_security_level": "encrypt"}),
+    Case("fallback-relay", main={"smtp_fallback_relay": "[gw.test]"}),
+    Case("tls-required", "warning", new=True, own={"relay": {"tls_required_enable": "yes"}}),
     Case("dns-support", main={"smtp_dns_support_level": "enabled"}),
     Case("dns-support", own={V: {"smtp_dns_support_level": ""}}, parameter="smtp-verified/unix/smtp_dns_support_level"),
     Case("host-lookup", main={"smtp_host_lookup": "native"}),
@@ -195,6 +209,16 @@ RIGHT = (
     Case("", main={"milter_header_checks": "regexp:$config_directory/bytag.regexp"}, name="routing by the tag"),
     Case("", main={"milter_header_checks": "regexp:$config_directory/bytag.regexp", SENDER_MAPS: ""},
          name="routing by the tag, without the sender map"),
+    Case("", main={"milter_header_checks": "regexp:$config_directory/instance.regexp", "mydestination": "ours.test"},
+         name="routing by the tag into another instance"),
+    Case("", main={"smtp_tls_policy_maps": MAP + "enforced", "smtp_tls_security_level": "encrypt", "non_smtpd_milters": "",
+                   "smtp_delivery_status_filter": MAP + "refusal", "smtp_connection_cache_on_demand": "no",
+                   "relay_transport": "relay", "transport_maps": "inline:{x.test=smtp:[gw.test]}"},
+         own={"relay": {"smtp_tls_policy_maps": MAP + "opportunistic", "smtp_tls_security_level": "may",
+                        "smtp_delivery_status_filter": ""}}, front=False,
+         name="an instance behind another that is strict as a whole"),
+    Case("", main={"address_verify_sender_dependent_default_transport_maps": "inline:{a.test=relay:}"},
+         name="probes with a table of the site's own"),
     Case("", main={"content_filter": "smtp:[127.0.0.1]:10024"}, name="a content filter on this machine"),
     Case("", main={"content_filter": "keeps:dummy"}, name="a content filter that keeps the sender"),
     Case("", main={"header_checks": "regexp:$config_directory/loopback.regexp"}, name="FILTER to this machine"),
@@ -232,7 +256,7 @@ class Room:
         with open(path + "/main.cf", "w") as f:
             f.writelines("%s = %s\n" % item for item in {**MAIN, **case.main}.items())
         with open(path + "/master.cf", "w") as f:
-            f.write(MASTER + case.add)
+            f.write((MASTER if case.front else MASTER.partition("\n")[2]) + case.add)
         for service in case.drop:
             run("postconf", "-c", path, "-M#", service + "/unix")
             if case.add.startswith(service):
@@ -247,7 +271,9 @@ class Room:
         return self.w.daemons.write(**case.conf)
 
     def doctor(self, folder, *words):
-        """Exit status and answer."""
+        """Exit status and answer. Postfix's programs wait until a configuration file is two seconds old."""
+        for name in ("main.cf", "master.cf"):
+            os.utime(os.path.join(folder, name), (0, 0))
         words = ["-c", self.w.space.path("tlsmode.conf"), "--json", "doctor", "-c", folder, *words]
         done = subprocess.run([self.w.daemons.program("tlsmode"), *words], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=120)

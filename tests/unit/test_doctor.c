@@ -31,9 +31,11 @@ static const char main_text[] = "compatibility_level = 3.6\n"
 static const char master_text[] = "smtp inet n - y - - smtpd\ncleanup unix n - y - 0 cleanup\n"
 				  "rewrite unix - - y - - trivial-rewrite\nsmtp unix - - y - - smtp\n"
 				  "smtp-enforced unix - - y - - smtp\nsmtp-verified unix - - n - - smtp\n";
-static const char override_text[] = "smtp-enforced/unix/smtp_tls_security_level = encrypt\n"
+static const char override_text[] = "smtp-enforced/unix/smtp_connection_cache_on_demand = no\n"
+				    "smtp-enforced/unix/smtp_tls_security_level = encrypt\n"
 				    "smtp-enforced/unix/smtp_tls_policy_maps = " MAP "enforced\n"
 				    "smtp-enforced/unix/smtp_delivery_status_filter = " MAP "refusal\n"
+				    "smtp-verified/unix/smtp_connection_cache_on_demand = no\n"
 				    "smtp-verified/unix/smtp_tls_security_level = verify\n"
 				    "smtp-verified/unix/smtp_tls_policy_maps = " MAP "verified\n"
 				    "smtp-verified/unix/smtp_delivery_status_filter = " MAP "refusal\n";
