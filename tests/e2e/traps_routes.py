@@ -59,6 +59,10 @@ SAFE = (
 )
 
 
+# closed.test as a sender may write it; Postfix mends some of them before it asks.
+WRITTEN = ('"u@open.test"@closed.test', "A@CLOSED.Test", "a@closed.test.", "@open.test:a@closed.test", "closed.test!a",
+           "a+b@closed.test", "a@open.test@closed.test", '"a b"@closed.test', '"a\\"@open.test"@closed.test', "a@ closed.test",
+           "a@closed.test (x@open.test)", '"<a@open.test>"@closed.test', '"a@closed.test"', "a@closed\u3002test")
 WATCHED = 2601  # smtpd with the milter that refuses
 
 
@@ -152,6 +156,19 @@ def safe_ways(w, t):
     t.tap.ok("5.7.10" in went["text"] and seen is None, "no trap: VERP", seen, went["text"])
 
 
+def written_senders(w, t):
+    """However a sender writes the domain, it is the domain."""
+    for number, sender in enumerate(WRITTEN):
+        with smtplib.SMTP("127.0.0.1", 25, local_hostname="client.test", timeout=60) as client:
+            client.ehlo()
+            client.send(("MAIL FROM:<%s>%s\r\n" % (sender, "" if sender.isascii() else " SMTPUTF8")).encode())
+            codes = [client.getreply()[0], client.rcpt("written%d@plain.test" % number)[0]]
+            codes.append(client.data("Subject: x\r\n\r\nx\r\n")[0])
+        t.tap.equal(codes, [250] * 3, "a message of <%s> is taken" % ascii(sender))
+    for number, sender in enumerate(WRITTEN):
+        t.refused("no trap: <%s>" % ascii(sender), "written%d@plain.test" % number)
+
+
 def watch(w, t):
     """The milter's watch on routes, on_escape = reject: which of these it sees at RCPT."""
     seen = ("bare.test", "host.test", "class.test", "mailboxes.test")
@@ -173,6 +190,10 @@ def relayhost_with_transport(w, t):
     t.tap.equal(t.seen(mail, 0), None, "trap relayhost smtp:[host]: nothing leaks, the mail waits")
 
 
+PARTS = (flipped, overrides, earlier_table, rewritten, local_transports, safe_ways, written_senders, watch,
+         relayhost_with_transport)
+
+
 def test(tap):
     with World("e2e-traps-routes") as w:
         publish(w)
@@ -183,7 +204,7 @@ def test(tap):
         settings(w, {**MODES, **dict.fromkeys(STRICT, "enforced")}, {"led.test": ("enforced", "led")})
         milter = another_milter(w, "watch", on_escape="reject")
         t = Traps(tap, w)
-        for part in (flipped, overrides, earlier_table, rewritten, local_transports, safe_ways, watch, relayhost_with_transport):
+        for part in PARTS:
             part(w, t)
         t.named("sender-map-order", "transport-maps", "filter-action", "relay-transport", "class-transport",
                 "relayhost-transport")
