@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Traps in master.cf: what the smtp services of strict senders must have, and what becomes of mail where one of those lines is
 missing. Each family of services (see trap.clone) lacks one."""
+import dataclasses
 import os
+import ssl
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -37,6 +39,7 @@ def publish(w):
     w.destination("other.test", cert="self")
     w.destination("self.test", cert="self")
     w.destination("grows.test", cert="self")
+    w.destination("resumes.test", cert="self")
     w.destination("otherkey.test", signed=True, tlsa=OTHER_KEY)
     zone = w.zone("half.test")
     for number, how in ((1, {"starttls": "none"}), (2, {})):
@@ -139,6 +142,22 @@ def shared_tls(w, t):
     t.closed(trap, t.send(CLOSED, dest), "deferred", "4.7.5")
 
 
+def resumed_sessions(w, t):
+    """The TLS session cache is one for all services; a session that proved nothing is resumed where nothing is to be proven."""
+    receiver = w.receivers["mx.resumes.test"]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(receiver.pair.cert, receiver.pair.key)
+    w.sinks.add(dataclasses.replace(receiver, context=context))
+    for sender in (OPEN, OPEN, CLOSED, CLOSED):
+        t.arrives("no trap: TLS sessions, %s needs no proof" % sender, t.send(sender, "resumes.test"), "resumes.test", "over TLS")
+    resumed = [e["resumed"] for e in w.sinks.events if e["event"] == "tls" and e["sink"] == receiver.name]
+    t.tap.equal(resumed, [False, True, False, True], "no trap: TLS sessions are resumed, each by its own service")
+    t.stays("no trap: TLS sessions, smtp-verified resumes none of them", t.send(PROVEN, "resumes.test"), "deferred", "4.7.5")
+    w.redis.cli("HSET", "tlsmode:rcpt:resumes.test", "mode", "verified")
+    awaited(w, "enforced", "resumes.test", "verify")
+    t.stays("no trap: TLS sessions, nor smtp-enforced when a proof is asked", t.send(CLOSED, "resumes.test"), "deferred", "4.7.5")
+
+
 def wrong_maps(w, t):
     """Each strict service asks the map of its own name: `dane` is an answer for opportunistic senders only."""
     trap = "the opportunistic map on a strict service"
@@ -165,7 +184,8 @@ def static_refusals(w, t):
         t.closed(trap, t.send(CLOSED, dest), "deferred", dsn)
 
 
-PARTS = (tls_required, fallback_relay, one_service, ended_exception, shared_tls, wrong_maps, missing_service, static_refusals)
+PARTS = (tls_required, fallback_relay, one_service, ended_exception, shared_tls, resumed_sessions, wrong_maps, missing_service,
+         static_refusals)
 
 
 def test(tap):
@@ -174,7 +194,8 @@ def test(tap):
         w.start(postfix=False)
         with open("/etc/postfix/static", "w") as static:
             static.write(STATIC)
-        start_postfix(w, services, smtp_fallback_relay="[mx.plain.test], [mx.other.test]",
+        start_postfix(w, services, smtp_tls_session_cache_database="btree:${data_directory}/sessions",
+                      smtp_fallback_relay="[mx.plain.test], [mx.other.test]",
                       smtp_connection_cache_time_limit="300s", smtp_connection_cache_destinations=", ".join(CACHED))
         settings(w, MODES, LED)
         t = Traps(tap, w)

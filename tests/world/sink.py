@@ -1,6 +1,6 @@
 """Receivers of mail: one process, many addresses, each with its own behaviour; every event is kept and written as a JSON line.
 
-Events: connect, ehlo, starttls (what was answered), tls (version, cipher, sni), tls-failed, mail, rcpt, octets, message,
+Events: connect, ehlo, starttls (what was answered), tls (version, cipher, sni, resumed), tls-failed, mail, rcpt, octets, message,
 unfinished, quit; each names its receiver (sink) and its connection (a number). octets comes with the first octets after DATA,
 whether or not a whole message follows; message when it is complete; unfinished when the connection ended before. All three have
 sender, rcpts, peer (the client's address) and tls ("" in the clear); message has the octets seen in the clear and the text.
@@ -30,6 +30,7 @@ class Receiver:
     reply: str = "250 2.0.0 taken"
     rcpt: str = "250 2.1.5 ok"
     port: int = 25
+    context: object = None  # an ssl.SSLContext in place of one for each connection: clients may resume their TLS sessions
 
 
 class Session:
@@ -97,7 +98,7 @@ class Session:
             return False
         return self.handshake()
 
-    def handshake(self):
+    def fresh_context(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         low, high = self.receiver.tls
         if low < "1.2":
@@ -105,6 +106,10 @@ class Session:
         context.minimum_version, context.maximum_version = VERSIONS[low], VERSIONS[high]
         context.load_cert_chain(self.receiver.pair.cert, self.receiver.pair.key)
         context.sni_callback = lambda sock, name, ctx: setattr(self, "sni", name or "")
+        return context
+
+    def handshake(self):
+        context = self.receiver.context or self.fresh_context()
         try:
             self.connection = context.wrap_socket(self.connection, server_side=True)
         except (OSError, ssl.SSLError) as error:
@@ -112,7 +117,7 @@ class Session:
             return False
         self.file = self.connection.makefile("rb")
         self.tls, self.cipher = self.connection.version(), self.connection.cipher()[0]
-        self.note("tls", version=self.tls, cipher=self.cipher, sni=self.sni)
+        self.note("tls", version=self.tls, cipher=self.cipher, sni=self.sni, resumed=self.connection.session_reused)
         return True
 
     def on_mail(self, line):
