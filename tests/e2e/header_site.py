@@ -29,7 +29,17 @@ SITE = {
     "virtual_transport": "lmtp:unix:private/boxes",
     "smtp_fallback_relay": PLAIN,
     "header_checks": "regexp:/etc/postfix/site.regexp",
+    "default_destination_rate_delay": "1s",
+    "default_destination_recipient_limit": "1",
+    "smtp_destination_rate_delay": "0s",
+    "smtp_destination_recipient_limit": "50",
+    "smtpd_tls_security_level": "encrypt",
+    "smtpd_tls_cert_file": "/run/world/client.pem",
+    "smtp_tls_cert_file": "$smtpd_tls_cert_file",
+    "smtp_tls_key_file": "$smtpd_tls_cert_file",
 }
+# The clients of the tests speak no TLS.
+PORT_25 = "smtp/inet/smtpd_tls_security_level=may"
 
 
 class Lmtp(socketserver.ThreadingUnixStreamServer):
@@ -92,6 +102,8 @@ def shown_and_made(tap, w):
     tap.equal(second.setup(), (0, "nothing to change\n"), "after --apply there is nothing to change")
     tap.equal(len(glob.glob("/etc/postfix/ma*.cf.tlsmode-[0-9]*-[0-9]*")), 4,
               "a backup stays, ours beside that of the other wiring")
+    tap.equal(run("postconf", "-c", "/etc/postfix-enforced", "-hx", "smtp_tls_cert_file").strip(), SITE["smtpd_tls_cert_file"],
+              "a value that names one of smtpd's keeps its meaning")
     for mode in second.MODES:
         tap.equal(run("postfix", "-c", "/etc/postfix-" + mode, "check"), "",
                   "postfix check has nothing to say of postfix-" + mode)
@@ -123,6 +135,8 @@ def routes(tap, w):
     gone = through(w, "env@" + OPEN, rcpts, "t-strict", "author@" + CLOSED)
     tap.equal(gone.ends("m@mapped.test", "postfix-enforced"), [("5.7.10", "bounced")],
               "transport_maps that name smtp: do not lead around the mode, nor does a fallback relay", gone.deliveries)
+    tap.equal(len({d.text for d in gone.deliveries if d.service == "reinject/smtp"}), 1,
+              "it goes to the instance in one piece, whatever limits others have", gone.deliveries)
     tap.equal([(m["rcpts"], m["tls"]) for m in seen(w, "t-strict")], [(["o@own.test"], "")],
               "relay: is the site's own", gone.deliveries)
     tap.equal(w.lmtp.rcpts, [("t-open", "b@boxes.test"), ("t-strict", "b@boxes.test")],
@@ -217,7 +231,11 @@ def test(tap):
         w.destination("pooled.test")
         with open("/etc/postfix/site.regexp", "w") as table:
             table.write("/^X-Never:/ REJECT\n")
+        pair = w.pair("ca", "client.test")
+        w.space.write("client.pem", open(pair.key).read() + open(pair.cert).read())
         start(w, ["from"], **SITE)
+        run("postconf", "-P", PORT_25)
+        w.postfix.reload()
         w.redis.cli("HSET", "tlsmode:sender:pooled.test", "via", "pool2")
         run("postconf", "-M", POOL)
         refusals(tap, w)

@@ -3,8 +3,10 @@ for local mail. Call private_places() before World(): instances lie in /etc, /va
 folder only.
 """
 import collections
+import glob
 import os
 import re
+import shutil
 import subprocess
 
 from .space import ROOT, run
@@ -21,6 +23,8 @@ def private_places():
     run("mount", "-t", "tmpfs", "-o", "mode=0755", "tlsmode", etc)
     run("cp", "-a", "/etc/.", etc)
     run("mount", "--move", etc, "/etc")
+    for folder in glob.glob("/etc/postfix-*"):
+        shutil.rmtree(folder)  # the machine's own instances, in our copy
     for place in ("/var/spool", "/var/lib", "/var/mail", HOMES):
         os.makedirs(place, exist_ok=True)
         run("mount", "-t", "tmpfs", "-o", "mode=0755", "tlsmode", place)
@@ -85,7 +89,7 @@ class Seconds:
 Delivery = collections.namedtuple("Delivery", "instance service qid rcpt orig relay dsn status text")
 STATUS = re.compile(r" (postfix[^/\s]*)/(\S+)\[\d+\]: (\w+): to=<(.*?)>, (?:orig_to=<(.*?)>, )?relay=(.*?), .*"
                     r"dsn=([\d.]+), status=(\w+) \((.*)\)$")
-ONWARD = re.compile(r"(?:queued as|forwarded as|non-delivery notification:) (\w+)\)?$")
+ONWARD = re.compile(r"(?:queued as|forwarded as|notification:) (\w+)\)?$")
 
 
 class Journey:
@@ -109,8 +113,10 @@ class Journey:
             self.onward(line, bool(status) and "relay=127.0.0.1[" in line)
             removed |= line.endswith(": removed")
         # local(8) says of each address of an alias what became of it, too
-        own = [d.rcpt for d in tried if not any(d.orig == other.rcpt for other in tried)]
-        self.settled &= removed or 0 < count <= len(own)
+        own = [d for d in tried if not any(d.orig == other.rcpt for other in tried)]
+        statuses = {d.status for d in own}
+        told = "bounced" not in statuses or any(" notification: " in line for line in lines)
+        self.settled &= removed or ("deferred" in statuses and 0 < count <= len(own) and told)
 
     def onward(self, line, to_us):
         """Queue ids of ours that follow from this line; a receiver's own "queued as" is not one."""
