@@ -164,10 +164,8 @@ static const struct doctor_rule rules[] = {
      "Mail that the destination's own DANE or MTA-STS holds back would go to the fallback relay, in the clear perhaps.",
      fallback},
     {"tls-required", DOCTOR_WARNING, doctor_check_values,
-     "From Postfix 3.10 on an opportunistic message's own header \"TLS-Required: no\" undoes the destination's DANE "
-     "and MTA-STS, "
-     "unless "
-     "this is off.",
+     "From Postfix 3.10 on a message's header \"TLS-Required: no\" (RFC 8689) undoes the destination's DANE and "
+     "MTA-STS.",
      required},
     {"dns-support", DOCTOR_ERROR, doctor_check_values,
      "Without it Postfix reads DANE policies as \"may\", or defers the mail.", dns_support},

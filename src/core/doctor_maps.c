@@ -196,6 +196,9 @@ static void policy_mode(struct doctor *d, const struct route *r, const struct li
 
 	if (!has_ours(l) || l->map == NULL || l->map->use != MAP_USE_POLICY || l->map->mode == r->mode)
 		return;
+	/* an instance that is strict as a whole makes all its services so */
+	if (l->map->mode > r->mode && is_strict(r) && wiring_is_inner(d->f))
+		return;
 	snprintf(found, sizeof(found), "The service %s of %s mail asks the map \"%s\".", r->name,
 		 names_name(mode_names, (int)r->mode), l->map->name);
 	finding = find_policy(d, r, l, l->ours.whole, found);

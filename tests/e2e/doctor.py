@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """tlsmode doctor in the whole installation: after contrib/postfix/setup it finds nothing; then things are broken for real, one by
 one, and each is named."""
+import glob
 import json
 import os
 import shutil
@@ -11,13 +12,14 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from world.daemons import QUEUE_SOCKETS  # noqa: E402
 from world.dnswire import ask  # noqa: E402
 from world.procs import Program  # noqa: E402
-from world.space import run  # noqa: E402
+from world.space import ROOT, run  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
 
 QUEUE = "/var/spool/postfix"
 CHROOT_RESOLV = QUEUE + "/etc/resolv.conf"
+HEADER_ROUTING = os.path.join(ROOT, "contrib", "postfix-header-routing", "setup")
 BLIND = "127.0.0.6"  # a resolver that does not validate
 ELSEWHERE = "10.77.0.1"  # one that does, on an address that is not loopback's
 
@@ -41,8 +43,8 @@ def resolver(w, address, *changes):
 
 def doctor(w, *words, account=()):
     """Exit status and answer; the files of Postfix made old first, for which its programs would wait."""
-    for name in ("main.cf", "master.cf"):
-        os.utime("/etc/postfix/" + name, (0, 0))
+    for path in glob.glob("/etc/postfix*/ma*.cf"):
+        os.utime(path, (0, 0))
     words = [*account, w.daemons.program("tlsmode"), "-c", w.space.path("tlsmode.conf"), "--json", "doctor", *words]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
@@ -162,6 +164,22 @@ def certificates(tap, w):
         run("postconf", "-P", "%s/unix/smtp_tls_CAfile=%s" % (name, value))
 
 
+def header_routing(tap, w):
+    """Routing by the tag, in all three instances; Postfix's files are read where -c says."""
+    w.daemons.write(milter={"identity": ["envelope", "from", "auth"], "on_mismatch": "filter"})
+    run(HEADER_ROUTING, "--apply")
+    for folder in ("/etc/postfix", "/etc/postfix-enforced", "/etc/postfix-verified"):
+        finds(tap, w, (), 0, "contrib/postfix-header-routing is right: " + folder, "-c", folder)
+    run("postconf", "-c", "/etc/postfix-enforced", "-e", "smtp_tls_security_level=may")
+    finds(tap, w, {"strict-level"}, 1, "a strict instance at level may", "-c", "/etc/postfix-enforced")
+    run("postconf", "-e", "smtpd_milters=unix:tlsmode/milter.sock", "milter_default_action=accept")
+    finds(tap, w, {"milter-accept"}, 1, "what is routed by the tag needs the milter")
+    run("postconf", "-e", "smtpd_milters={ unix:tlsmode/milter.sock, default_action=tempfail }")
+    run(HEADER_ROUTING, "--remove")
+    w.daemons.write(milter={"identity": ["envelope"], "on_mismatch": "accept"})
+    is_well(tap, w, "without it again")
+
+
 def exit_codes(tap, w):
     code, answer = doctor(w, "-c", "/run/world/none")
     tap.equal((code, "main.cf" in answer), (78, True), "no configuration of Postfix", answer)
@@ -184,7 +202,7 @@ def test(tap):
         w.start()
         w.mode("closed.test", "enforced")
         is_well(tap, w, "after setup --apply")
-        for part in (page, daemon_away, no_entrance, redis, resolvers, certificates, exit_codes):
+        for part in (page, daemon_away, no_entrance, redis, resolvers, certificates, header_routing, exit_codes):
             part(tap, w)
 
 
