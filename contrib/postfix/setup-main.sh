@@ -19,10 +19,20 @@ others() {
 	}'
 }
 
-# The wiring's line for each parameter that is not as it should be, with its comments.
+# The wiring's main.cf without its first words; from 3.10 on with the lines for it in the places of others, or behind them.
+wiring_lines() {
+	{ [ -z "$pieces" ] || wiring "main$pieces.cf" | sed '1,/^$/d'; } > "$work/later"
+	wiring main.cf | sed '1,/^$/d' | awk '
+		/^#/ {above = above $0 "\n"; next}
+		FILENAME == ARGV[1] {order[++n] = $1; later[$1] = above $0; above = ""; next}
+		$1 in later {print above later[$1]; delete later[$1]; above = ""; next}
+		{print above $0; above = ""}
+		END {for (i = 1; i <= n; i++) if (order[i] in later) print later[order[i]]}' "$work/later" - | sed '/^$/d'
+}
+
+# The line for each parameter that is not as it should be, with its comments.
 want_main() {
-	[ -z "$pieces" ] || wiring "main$pieces.cf" > "$work/later"
-	wiring main.cf | sed '1,/^$/d' > "$work/lines"
+	wiring_lines > "$work/lines"
 	comments=''
 	while IFS= read -r text; do
 		case $text in
@@ -33,9 +43,6 @@ want_main() {
 			;;
 		esac
 		name=${text%% =*} value=${text#*=}
-		later=''
-		[ -z "$pieces" ] || later=$(sed -n "s/^$name =//p" "$work/later")
-		value=${later:-$value}
 		wanted "$name" "${value# }"
 		same_list "$value" "$before" || printf '%s%s = %s\n' "$comments" "$name" "$value"
 		comments=''
@@ -174,8 +181,9 @@ limits_of() {
 # What lies beside our lines and changes what they mean.
 look_around() {
 	[ -z "$(expanded smtp_fallback_relay)" ] ||
-		note "smtp_fallback_relay = $(raw smtp_fallback_relay) is not used for mail of strict senders: it would be a way around"
-	wiring main.cf | sed -n 's/^\([a-z][A-Za-z_]*\) =.*/\1/p' > "$work/names"
+		note "smtp_fallback_relay = $(raw smtp_fallback_relay) is a way around what a destination demands by DANE or MTA-STS;" \
+			"strict senders' mail does not take it, that of opportunistic ones does"
+	sed -n 's/^\([a-z][A-Za-z_]*\) =.*/\1/p' "$work/lines" > "$work/names"
 	postconf -c "$work/base" -P 2> /dev/null | awk -F '[/ ]' -v strict=" $enforced $verified " '
 		FILENAME == ARGV[1] {ours[$1]; next}
 		$3 in ours && !index(strict, " " $1 " ") && $1 !~ /-(enforced|verified)$/' "$work/names" - |

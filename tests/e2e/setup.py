@@ -256,8 +256,8 @@ def elsewhere(tap, space):
 def test(tap):
     space = Space("e2e-setup")
     try:
-        for part in (debian, last_line, links, read_only, without_rights, check_fails, damaged, busy, wrong_options, other_versions,
-                     elsewhere):
+        for part in (debian, last_line, links, read_only, without_rights, check_fails, damaged, busy, wrong_options,
+                     other_versions, elsewhere):
             part(tap, space)
         interrupted(tap, space, "apply")
         interrupted(tap, space, "remove")

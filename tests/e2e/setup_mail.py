@@ -67,7 +67,8 @@ def family(tap, w, letters):
     wait_for("the sender's family", lambda: w.ask("transport", "x@" + POOLED) == "OK pool2-enforced:")
     for domain, want in (("self.test", ("sent", "2.0.0", True)), ("plain.test", ("bounced", "5.7.10", None))):
         got, outcome = letters.send(POOLED, domain)
-        tap.equal((got, outcome.service), (want, "pool2-enforced/smtp"), "a family: enforced to %s: %s" % (domain, want[0]), outcome)
+        name = "a family: enforced to %s: %s" % (domain, want[0])
+        tap.equal((got, outcome.service), (want, "pool2-enforced/smtp"), name, outcome)
     helo = w.sinks.await_event(lambda e: e["event"] == "ehlo" and "pool2.sender.test" in str(e), 5)
     tap.ok(helo, "and it says its own host name", [e for e in w.sinks.events if e["event"] == "ehlo"][-4:])
     w.redis.cli("DEL", "tlsmode:sender:" + POOLED)

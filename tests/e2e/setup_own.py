@@ -1,13 +1,11 @@
 #!/usr/bin/python3
-"""contrib/postfix/setup where an administrator has values of his own: what he has is kept, joined, or stands in the way and is
-named; never is anything dropped or weakened in silence. What he changes afterwards stays when the wiring is taken out."""
+"""contrib/postfix/setup where an administrator has values of his own: what he has is kept or joined, never dropped or weakened in
+silence. What he changes afterwards stays when the wiring is taken out. What stands in the way is in setup_refuses.py."""
 import os
-import shutil
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from config_copy import NEWER, STRICT, Copy, wiring, wrapper  # noqa: E402
-from world.postfix import WIRING  # noqa: E402
 from world.space import Space  # noqa: E402
 from world.tap import main  # noqa: E402
 
@@ -133,54 +131,6 @@ def changed_then_applied(tap, space):
     tap.equal(copy.setup("--apply")[0], IN_THE_WAY, "a table of his own since: stops")
 
 
-# what stands in the way: what is in main.cf, in master.cf, options; words that the message must have
-CONFLICTS = (
-    ("smtp_tls_policy_maps = hash:/etc/postfix/policy", "", (), ("hash:/etc/postfix/policy", "--keep-policy-maps", "--rcpt")),
-    ("smtp_tls_policy_maps = hash:/x, socketmap:unix:tlsmode/map.sock:opportunistic", "", (), ("hash:/x",)),
-    ("smtp_tls_per_site = hash:/etc/postfix/sites", "", (), ("smtp_tls_per_site", "--rcpt")),
-    ("default_transport = smtp:[gw.example]", "", (), ("postconf -e default_transport=smtp 'relayhost=[gw.example]'",)),
-    ("default_transport = error:no mail leaves", "", (), ("smtp(8)",)),
-    ("default_transport = uucp", "uucp unix - n n - - pipe\n  user=uucp argv=/bin/true", (), ("smtp(8)",)),
-    ("smtp_dns_support_level = disabled", "", (), ("--no-dane", "mapd { dane = false }")),
-    ("disable_dns_lookups = yes", "", (), ("--no-dane",)),
-    ("smtp_enforce_tls = yes", "", (), ("smtp_tls_security_level=encrypt",)),
-    ("address_verify_sender_dependent_default_transport_maps = hash:/x $sender_dependent_default_transport_maps", "", (),
-     ("address probes",)),
-    ("smtp_tls_CAfile = /nowhere/ca.pem", "", (), ("/nowhere/ca.pem",)),
-    ("", "", ("--ca-file", "/nowhere/ca.pem"), ("/nowhere/ca.pem",)),
-    ("", "smtp-enforced unix - - y - - smtp\n  -o smtp_tls_security_level=may", (),
-     ("smtp-enforced", "postconf -Pe", "'smtp-enforced/unix/smtp_tls_security_level=encrypt'")),
-    ("", "smtp-verified unix - - y - - pipe\n  user=mail argv=/bin/true", (), ("smtp-verified", "smtp(8)", "--verified")),
-    ("", "", ("--family", "pool2"), ("no service pool2",)),
-    ("", "pool2 unix - n n - - pipe\n  user=mail argv=/bin/true", ("--family", "pool2"), ("pool2", "smtp(8)")),
-    ("", "", ("--family", "smtp"), ("smtp-enforced",)),
-)
-
-
-def in_the_way(tap, space):
-    for number, (main_cf, master_cf, words, told) in enumerate(CONFLICTS):
-        copy = Copy(space.path("conflict-%d" % number), main_cf + "\n", master_cf + "\n")
-        names = copy.names()
-        what = " ".join((main_cf or master_cf.replace("\n", " "),) + words).strip()
-        for act in (), ("--apply",):
-            status, said = copy.setup(*words, *act)
-            missing = [word for word in told if word not in said]
-            tap.equal((status, missing), (IN_THE_WAY, []), "in the way: " + " ".join((what,) + act), said)
-        tap.equal((copy.difference(), copy.names()), ("", names), "nothing is changed")
-
-
-def mends(tap, space):
-    """What the message says mends it."""
-    copy = Copy(space.path("mend"), "", "smtp-enforced unix - - y - - smtp\n  -o smtp_tls_security_level=encrypt\n")
-    said = copy.setup("--apply")[1]
-    words = said[said.index("postconf -Pe ") + len("postconf -Pe "):].split("\n")[0]
-    copy.edit("-Pe", *(word for word in words.split("'") if word.strip()))
-    status, said = copy.setup("--apply")
-    tap.equal(status, 0, "a service of one's own, mended with the words of the message, is taken", said)
-    copy.setup("--remove")
-    tap.ok(copy.options("smtp-enforced") and not copy.options("smtp-verified"), "--remove leaves it, and takes tlsmode's")
-
-
 def kept_policies(tap, space):
     copy = Copy(space.path("kept"), "smtp_tls_policy_maps = hash:/etc/postfix/policy\n")
     status, said = copy.setup("--keep-policy-maps", "--apply")
@@ -189,26 +139,6 @@ def kept_policies(tap, space):
     tap.equal(copy.last(), "nothing to do", "the option is remembered")
     copy.setup("--remove")
     tap.equal(copy.difference(), "", "--remove: as before")
-
-
-def by_hand(tap, space):
-    """Who follows README by hand has nothing to do, and nothing of his is taken out."""
-    copy = Copy(space.path("hand"))
-    for name in ("main.cf", "master.cf"):
-        copy.add(name, open(os.path.join(WIRING, name)).read())
-    shutil.copy(os.path.join(WIRING, "tlsmode_strip.regexp"), copy.folder)
-    if NEWER:
-        status, said = copy.setup()
-        got = status, "tls_required_enable=no" in said
-        tap.equal(got, (IN_THE_WAY, True), "without the lines for 3.10: it says which are missing", said)
-        copy.edit("-e", "smtp_tls_policy_maps=" + POLICIES)
-        with open(os.path.join(WIRING, "master-3.10.cf")) as lines:
-            copy.edit("-Pe", *(line.strip() for line in lines if line.startswith("smtp-")))
-    before = copy.bytes()
-    for words in ((), ("--apply",), ("--remove",)):
-        got = copy.last(*words), copy.bytes() == before
-        tap.equal(got, ("nothing to do", True), "wired by hand: nothing to do %s" % "".join(words))
-    tap.ok("tlsmode_strip.regexp" in copy.names(), "nor is the strip map taken")
 
 
 def older_maps(tap, space):
@@ -243,8 +173,7 @@ exec REAL "$@"
 def test(tap):
     space = Space("e2e-setup-own")
     try:
-        for part in (own_values, changed_since, changed_then_applied, in_the_way, mends, kept_policies, by_hand, older_maps,
-                     upgraded):
+        for part in (own_values, changed_since, changed_then_applied, kept_policies, older_maps, upgraded):
             part(tap, space)
     finally:
         space.remove()
