@@ -4,140 +4,21 @@
 TLSMODE_LAB=full runs every combination, the default is a slice in which each pair of two occurs.
 TLSMODE_LAB_ONLY=RECEIVER/SENDER/ROUTE runs those ("*" for all of a kind, commas between several).
 """
-import contextlib
 import os
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from lab import combos, oracle, outcomes, receivers, senders  # noqa: E402
+from lab import combos, senders  # noqa: E402
 from lab.letters import write  # noqa: E402
-from lab.postfix_mta import POOL_ADDRESS, PostfixMta  # noqa: E402
+from lab.postfix_mta import PostfixMta  # noqa: E402
+from lab.runner import Lab  # noqa: E402
 from world.tap import main  # noqa: E402
-from world.waiting import Late, wait_for  # noqa: E402
+from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
 
 MILTER = {"identity": ["envelope", "auth"], "on_mismatch": "reject"}
 SECONDS = 60  # Postfix remembers a transport for 30
-TRYING = 20  # until Postfix must have fallen back to clear text where that is allowed
-
-
-def chosen(tap):
-    if os.environ.get("TLSMODE_LAB_ONLY"):
-        return combos.named(os.environ["TLSMODE_LAB_ONLY"])
-    every = combos.every()
-    if os.environ.get("TLSMODE_LAB") == "full":
-        tap.note("all %d combinations" % len(every))
-        return every
-    some = combos.pairwise(every)
-    tap.note("%d of %d combinations, every pair of two among them, seed %d; TLSMODE_LAB=full runs all" % (
-        len(some), len(every), combos.SEED))
-    return some
-
-
-class Lab:
-    def __init__(self, tap, w, letters):
-        self.tap, self.w, self.letters = tap, w, letters
-        self.mta = PostfixMta(w, letters)
-        self.watch = oracle.Watch(w.sinks)
-        self.table = None
-
-    def start(self):
-        needed = {letter.receiver.name for letter in self.letters} | {"valid", "plain", "selfsigned"}
-        receivers.publish(self.w, [name for name in receivers.BY_NAME if name in needed])
-        senders.publish(self.w)
-        self.w.start(conf={"milter": MILTER}, postfix=False)
-        self.mta.start()
-        self.table = outcomes.Outcomes(self.mta.title)
-        receivers.settings(self.w, needed)
-        self.modes(senders.HOMES)
-
-    def modes(self, modes, null=None):
-        """These modes, and that of the null sender, in force."""
-        senders.settings(self.w, {**modes, "<>": null})
-        for domain, mode in {**modes, "<>": null}.items():
-            want = "OK %s" % mode if mode else "NOTFOUND "
-            wait_for("the mode of " + domain, lambda d=domain, t=want: self.w.ask("mode", d) == t)
-
-    def milter(self, **options):
-        """The milter started again with other options."""
-        self.w.daemons.milter.stop()
-        self.w.daemons.write(milter=options)
-        self.w.daemons.start_milter()
-
-    def run(self, letters):
-        """Sends them, tries again what waits, and judges."""
-        self.deliver(letters)
-        self.try_again(letters)
-        self.judge(letters)
-
-    def deliver(self, letters):
-        self.mta.submit(letters)
-        self.mta.await_outcomes([key for letter in letters if not letter.refusal for key in keys(letter)])
-
-    def try_again(self, letters):
-        """Everything that waits is tried a second time; what may be delivered until it is (Postfix's own fall back to clear text
-        comes a second after the first try)."""
-        began = time.monotonic()
-        waiting = [letter for letter in letters if self.waits(letter)]
-        while waiting:
-            tries = {letter: len(self.mta.outcomes(letter.key)) + 1 for letter in waiting}
-            self.mta.flush()
-            for letter, nth in tries.items():
-                self.mta.await_outcomes([letter.key], nth)
-            waiting = [letter for letter in waiting if self.waits(letter) and self.may_be_delivered(letter)
-                       and time.monotonic() < began + TRYING]
-
-    def may_be_delivered(self, letter):
-        return letter.expectation(self.mta.honours).kind == "delivered"
-
-    def forget(self):
-        self.watch.forget()
-        self.mta.log.forget()
-
-    def waits(self, letter):
-        return self.mta.outcomes(letter.key) and self.mta.outcomes(letter.key)[-1].status == "deferred"
-
-    def judge(self, letters, how=""):
-        for letter in letters:
-            self.watch.refresh()
-            told = self.mta.outcomes(letter.key)
-            faults = oracle.judge(letter, told, self.watch, self.mta.honours) + self.beside(letter, told)
-            self.table.add(letter, told, self.watch)
-            self.tap.ok(not faults, "%s%s: %s" % (letter.title, how, letter.expectation(self.mta.honours).kind), *faults,
-                        *(["again: TLSMODE_LAB_ONLY=%s tests/run-e2e lab" % letter.name]))
-
-    def beside(self, letter, told):
-        """What else is promised of this message: its other recipients, its transport family, its bounce."""
-        faults = []
-        if letter.companion and not letter.refusal:
-            faults += ["other recipient: " + fault for fault in oracle.judge(
-                letter.companion, self.mta.outcomes(letter.companion.key), self.watch, self.mta.honours)]
-            local = self.mta.outcomes(letter.local_copy.partition("@")[0])
-            faults += [] if [o.status for o in local] == ["sent"] else ["local recipient: %s" % local]
-        if letter.sender.name == "via" and not letter.route.own and not letter.receiver.stripped:
-            came = {e["peer"] for e in self.watch.octets[letter.key]}
-            faults += ["it came from %s, not from its family's address" % came] if came - {POOL_ADDRESS} else []
-        if told and told[0].status == "bounced" and not letter.sender.null:
-            self.await_bounce(letter)
-            faults += oracle.judge_bounce(letter, self.watch)
-        return faults
-
-
-    def await_bounce(self, letter):
-        def came():
-            self.watch.refresh()
-            return letter.number in self.watch.bounces
-        with contextlib.suppress(Late):  # the oracle will say so
-            wait_for("a bounce", came, 30)
-
-    def judge_late(self, letters):
-        """Once more, when the queue is empty: nothing came after the judgement. Of those with the same addresses the last."""
-        self.watch.refresh()
-        letters = [letter for letter in letters if letter.round == letter.route.rounds or not letter.route.same_addresses]
-        late = {letter.title: oracle.leaks(letter, self.watch, letter.expectation(self.mta.honours).need)
-                for letter in letters}
-        self.tap.equal({title: found for title, found in late.items() if found}, {}, "nothing leaked afterwards")
 
 
 class Canary:
@@ -162,13 +43,6 @@ class Canary:
             return self.lab.mta.service(self.letter.key) == service
         wait_for("a message on " + service, there, SECONDS, 0.5)
         self.lab.tap.note("Postfix went the new way %.1f s after the change" % (time.monotonic() - began))
-
-
-def keys(letter):
-    yield letter.key
-    if letter.companion:
-        yield letter.companion.key
-        yield letter.local_copy.partition("@")[0]
 
 
 def base(lab, letters):
@@ -215,8 +89,6 @@ def flip(lab, letters):
     lab.forget()
     flip_to(lab, senders.HOMES, "enforced", waiting + second)
     canary.await_service("enforced/smtp")
-    lab.mta.flush()
-    lab.mta.await_outcomes([letter.key for letter in waiting])
     lab.try_again(waiting)
     lab.judge(waiting, " that waited")
     lab.mta.empty()
@@ -249,16 +121,16 @@ def self_check(lab):
     lab.mta.await_outcomes([letter.key for letter in letters])
     lab.watch.refresh()
     for letter in letters:
-        faults = oracle.judge(letter, lab.mta.outcomes(letter.key), lab.watch, lab.mta.honours)
+        faults = lab.faults(letter)
         lab.tap.ok(any("LEAK" in fault for fault in faults),
                    "with the guard removed %s leaks, and the oracle says so" % letter.name, *faults)
 
 
 def test(tap):
-    letters = write(chosen(tap))
+    letters = write(combos.chosen(tap.note))
     with World("e2e-lab") as w:
-        lab = Lab(tap, w, letters)
-        lab.start()
+        lab = Lab(tap, w, letters, PostfixMta(w, letters))
+        lab.start(milter=MILTER)
         for name, stage in STAGES:
             mine = [letter for letter in letters if letter.stage == name]
             if mine:

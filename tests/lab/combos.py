@@ -1,6 +1,7 @@
 """Which combinations of receiver, sender and route are run: every one that is possible, a slice in which each pair of two
 occurs, or those that were asked for by name."""
 import itertools
+import os
 import random
 
 from . import receivers, routes, senders
@@ -53,3 +54,18 @@ def named(text):
     if not chosen:
         raise Unknown("%r: not possible together" % text)
     return chosen
+
+
+def chosen(note, all_of=None):
+    """What the environment asks for: TLSMODE_LAB_ONLY names combinations, TLSMODE_LAB=full is ALL_OF them (every()), else the
+    slice. NOTE is told which."""
+    if os.environ.get("TLSMODE_LAB_ONLY"):
+        return named(os.environ["TLSMODE_LAB_ONLY"])
+    all_of = every() if all_of is None else all_of
+    if os.environ.get("TLSMODE_LAB") == "full":
+        note("all %d combinations" % len(all_of))
+        return all_of
+    some = pairwise(all_of)
+    note("%d of %d combinations, every pair of two among them, seed %d; TLSMODE_LAB=full runs all" % (
+        len(some), len(all_of), SEED))
+    return some

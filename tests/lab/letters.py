@@ -62,6 +62,10 @@ class Letter:
         to = [self.route.rcpt(self.receiver, self.key)]
         return to + [self.local_copy, self.companion.target] if self.companion else to
 
+    def keys(self):
+        """Local parts of everybody whose outcome is awaited."""
+        return [self.key] + ([self.companion.key, self.local_copy.partition("@")[0]] if self.companion else [])
+
     def text(self):
         header_from = self.sender.header_from or self.envelope_from or "mailer-daemon@%s" % HOUSE
         return ("From: <%s>\r\nTo: <%s>\r\nSubject: lab-%d- %s\r\n\r\nsecret-%d- of %s\r\n" % (

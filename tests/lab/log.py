@@ -6,6 +6,7 @@ import re
 from .oracle import Outcome
 
 TLS = re.compile(r"\[(\d+)\]: (\w+) TLS connection (?:established|reused) to (\S+?):\d+: (\S+)")
+LOST = re.compile(r"smtp\[(\d+)\]: \w+: (?:lost connection|conversation) with ")
 STATUS = re.compile(r"postfix/(\S+)\[(\d+)\]: (\w+): to=<(.*?)>, (?:orig_to=<.*?>, )?relay=(.*?), .*?dsn=([\d.]+), "
                     r"status=(\w+) \((.*)\)$")
 
@@ -34,9 +35,14 @@ class Log:
             return
         status = STATUS.search(line)
         if not status:
+            lost = LOST.search(line)
+            if lost:  # what follows is another connection, perhaps in the clear
+                self.tls.pop(lost[1], None)
             return
         service, process, qid, rcpt, relay, dsn, word, text = status.groups()
-        trust, version = self.protection(process, qid, relay) if word == "sent" else ("", "")
+        trust, version = self.protection(process, qid, relay)
+        if word != "sent":
+            trust = version = ""
         key = rcpt.rpartition("@")[0].lower()
         self.outcomes[key].append(Outcome(word, dsn, text, trust, version))
         self.services[key].append(service)

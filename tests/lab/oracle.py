@@ -115,7 +115,8 @@ def judge_bounced(letter, outcomes, watch, want, refusal):
 
 def judge_deferred(letter, outcomes, watch, want, _):
     faults = ["must wait: " + told(o) for o in outcomes if o.status != "deferred" or not o.dsn.startswith("4.")]
-    return faults + ["seen by a receiver"] * bool(watch.octets[letter.key])
+    seen = (watch.messages if letter.receiver.breaks else watch.octets)[letter.key]
+    return faults + ["seen by a receiver"] * bool(seen)
 
 
 def judge_bounce(letter, watch):

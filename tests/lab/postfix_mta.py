@@ -7,11 +7,10 @@ from world.waiting import Late, wait_for
 
 from . import receivers
 from .log import Log
+from .oracle import REFUSAL
 from .routes import HOUSE
-from .senders import VIA
+from .senders import POOL_ADDRESS, VIA
 from .submit import submit
-
-POOL_ADDRESS = "127.0.0.9"  # from where the transport family pool2 connects
 
 # What every stage has. No retry by itself: flush() is the second try, and late enough for Postfix's own fall back to clear
 # text. A receiver that breaks does not silence the next message to it.
@@ -35,7 +34,8 @@ STAGES = {
 
 class PostfixMta:
     """LETTERS: all that will ever be sent (aliases are made for them)."""
-    honours = ("dane", "sts", "match")
+    honours, refusal = ("dane", "sts", "match"), REFUSAL
+    tells_local, test = True, "lab"
 
     def __init__(self, w, letters):
         self.w = w

@@ -38,6 +38,11 @@ class Receiver:
         return any(h.how.get("starttls") != "none" and not h.how.get("stripped") for h in self.hosts)
 
     @property
+    def breaks(self):
+        """Octets may arrive over TLS of a message that is never taken."""
+        return any(h.how.get("data") == "cut" for h in self.hosts)
+
+    @property
     def stripped(self):
         return any(h.how.get("stripped") for h in self.hosts)
 
@@ -84,6 +89,7 @@ TABLE = (
     Receiver("garbage", "STARTTLS, then garbage", one(CLEAR, starttls="garbage"), CLEAR),
     # Postfix falls back to clear text after a failed handshake, never after a connection that ends before the reply to STARTTLS.
     Receiver("cut", "STARTTLS, then cut", one(CLEAR, starttls="cut"), NOTHING),
+    Receiver("breaks", "TLS, then lost within DATA", one(CLEAR, data="cut", **SELF), CLEAR),
     Receiver("tls11", "TLS 1.1 only", one(CLEAR, tls=OLD), CLEAR),
     Receiver("stripped", "STARTTLS stripped on the way", one(CLEAR, stripped=True), CLEAR),
     Receiver("selfsigned", "self-signed", one(ENCRYPTED, **SELF), ENCRYPTED),

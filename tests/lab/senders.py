@@ -13,6 +13,7 @@ HOMES = {
 # The mode a home has before it is flipped to its own (routes.py).
 BEFORE = {None: "enforced", "enforced": None, "verified": "enforced"}
 VIA = {"pool.test": "pool2"}  # transport family
+POOL_ADDRESS = "127.0.0.9"  # from where the family connects
 
 
 class Sender:

@@ -6,6 +6,7 @@ whether or not a whole message follows; message when it is complete; unfinished 
 sender, rcpts, peer (the client's address) and tls ("" in the clear); message has the octets seen in the clear and the text.
 Sinks.clear has every line that arrived in the clear, as it arrives, whatever it was.
 """
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -20,8 +21,9 @@ VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1,
 
 @dataclasses.dataclass
 class Receiver:
-    """STARTTLS: "offer", "none" (not announced), "454" (announced, refused), "garbage" (announced, no handshake), "cut" (announced,
-    then the connection ends). TLS: lowest and highest version. REPLY answers the end of a message."""
+    """STARTTLS: "offer", "none" (not announced), "454" (announced, refused), "garbage" (announced, no handshake), "cut"
+    (announced, then the connection ends). TLS: lowest and highest version. DATA: "take", or "cut": with TLS the connection ends
+    after the first line of a message. REPLY answers the end of a message."""
     name: str
     address: str
     pair: object = None  # certs.Pair; its cert may be a chain
@@ -29,6 +31,7 @@ class Receiver:
     tls: tuple = ("1.2", "1.3")
     reply: str = "250 2.0.0 taken"
     rcpt: str = "250 2.1.5 ok"
+    data: str = "take"
     port: int = 25
     context: object = None  # an ssl.SSLContext in place of one for each connection: clients may resume their TLS sessions
 
@@ -138,6 +141,9 @@ class Session:
             if not text:
                 self.note("octets", **envelope)
             text.append(line[1:] if line.startswith("..") else line)
+            if self.tls and self.receiver.data == "cut":
+                line = None
+                break
         if line is None:
             self.note("unfinished", lines=len(text), **envelope)
             return False
@@ -149,6 +155,13 @@ class Session:
         self.say("250 2.0.0 ok")
 
     on_noop = on_rset
+
+
+def hang_up(connection):
+    """Now, whoever still holds a file of it: the other side waits for the end."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
 
 
 class Sinks:
@@ -196,9 +209,7 @@ class Sinks:
         except OSError:
             pass  # a client that goes away
         finally:
-            if session:
-                session.file.close()  # a socket stays open as long as a file of it: Sendmail waits for the end
-            (session.connection if session else connection).close()
+            hang_up(session.connection if session else connection)
 
     def note(self, sink, event, **more):
         entry = {"at": round(time.time(), 3), "sink": sink, "event": event, **more}
