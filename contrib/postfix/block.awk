@@ -143,6 +143,8 @@ function take_out(    i, k, n, out, from, untouched) {
 		out[++n] = line[i]
 		from[n] = i
 	}
-	for (i = 1; i <= n; i++)
-		printf "%s%s", out[i], i == n && unended && from[n] < first ? "" : "\n"
+	for (i = 1; i < n; i++)
+		print out[i]
+	if (n)
+		printf("%s%s", out[n], ((unended && from[n] < first) ? "" : "\n"))
 }
