@@ -6,13 +6,11 @@ dnl In sendmail.mc, before the MAILER lines:   include(`/etc/mail/tlsmode.m4')
 dnl Before that line, where the defaults below do not fit:
 dnl   define(`TLSMODE_MAPD', `local:/run/tlsmode/map.sock')   the socket of tlsmode-mapd as Sendmail writes it
 dnl   define(`TLSMODE_MILTER', `inet:8462@127.0.0.1')         the socket of tlsmode-milter; empty where there is none
-dnl   define(`TLSMODE_HEADER', `X-TLS-Mode')                  milter.header of tlsmode.conf
 dnl   define(`confDANE', `true')                              only where "sendmail -d0.1 -bt" names DANE
 dnl
 dnl Not here: where mail goes (mailertable, SMART_HOST), and whom we trust (confCACERT).
 ifdef(`TLSMODE_MAPD', `', `define(`TLSMODE_MAPD', `inet:8461@127.0.0.1')')dnl
 ifdef(`TLSMODE_MILTER', `', `define(`TLSMODE_MILTER', `local:/run/tlsmode/milter.sock')')dnl
-ifdef(`TLSMODE_HEADER', `', `define(`TLSMODE_HEADER', `X-TLS-Mode')')dnl
 
 dnl -T<TMPF>: without it a map that is away reads as "nothing is set", and enforced mail leaves in the clear.
 dnl -d15: longer than mapd.deadline, so that the TEMP of mapd comes first.
@@ -37,8 +35,6 @@ ifelse(defn(`TLSMODE_MILTER'), `', `',
 LOCAL_CONFIG
 # ---- tlsmode ----
 O SetCertAltnames=true
-# The tag of the milter stays inside: it is written for local mailers (flag l) only.
-H?l?TLSMODE_HEADER`: '
 # tlsmode-mapd is asked for these names.
 Kmode _TLSMODE_MAP_
 Kopportunistic _TLSMODE_MAP_
@@ -49,6 +45,7 @@ Krefusal socket -f -d15 -T<TMPF> TLSMODE_MAPD
 # The names of match=a:b in a policy.
 Ktlsmode_match regex -s2 (match=)(.*)
 
+define(`_LOCAL_CLT_FEATURES_')dnl
 define(`_LOCAL_TRY_TLS_')dnl
 define(`_LOCAL_TLS_SERVER_')dnl
 define(`_LOCAL_TLS_RCPT_')dnl
@@ -56,6 +53,10 @@ divert(9)dnl
 ######################################################################
 ###  tlsmode: what a message needs of the connection that is to carry it
 ######################################################################
+# A new connection.
+SLocal_clt_features
+R$*			$: $1 $(macro {tlsmode_new} $@ new $)
+
 # The server offers STARTTLS: what fails from here on is no missing offer.
 SLocal_try_tls
 R$*			$: $1 $(macro {tlsmode_offer} $@ $&{server_name}/$&{server_addr} $)
@@ -64,7 +65,9 @@ R$*			$: $1 $(macro {tlsmode_offer} $@ $&{server_name}/$&{server_addr} $)
 # of tls_rcpt turns into a bounce when another recipient of the same message has failed for good before.
 # Recipients of several domains with the same MX hosts come in one transaction: the first and the last are looked at here.
 SLocal_tls_server
-R$*			$: <$&{server_addr}> $(macro {tlsmode_fresh} $@ $&{server_name}/$&{server_addr} $)
+R$*			$: <$&{tlsmode_new}> $(macro {tlsmode_new} $@ $) $(macro {tlsmode_fresh} $@ $)
+R<new>			$: $(macro {tlsmode_fresh} $@ $&{server_name}/$&{server_addr} $)
+R$*			$: <$&{server_addr}>
 R<$->			$@ ok
 R$*			$: $>tlsmode_hop $&u
 R$+			$: <$1> $>tlsmode_connection $1
@@ -131,10 +134,11 @@ R<NO> $*		$@ ok
 R<NOT> $*		$@ ok
 R<FAIL> $*		$@ ok
 R<NONE> $*		$: <$&{tlsmode_offer}> <$&{client_flags}> $1
-# Refused, though offered; or switched off by ourselves.
+# Refused, though offered; switched off by ourselves; or nobody knows, because another message opened the connection.
 R<$&{server_name}/$&{server_addr}> $*	$: <>
 R<$*> <$* SS $*> $*	$: <>
-R<$*> <$*> $+		$@ $>tlsmode_plain $3
+R<$*> <$*> $+		$: <$&{tlsmode_fresh}> $3
+R<$&{server_name}/$&{server_addr}> $+	$@ $>tlsmode_plain $1
 R$*			$#error $@ 4.7.0 $: "454 4.7.0 TLS handshake failed with "$&{server_name}
 
 # No TLS is offered. For good only where nothing but the mode of the sender wants it, as the map refusal knows; Sendmail

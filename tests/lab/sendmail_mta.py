@@ -14,7 +14,6 @@ from .submit import submit
 ROUTES = ("mx", "transport", "multi", "sendmail", "alias")  # relayhost by sender and virtual aliases are Postfix's own
 CONNECTED = re.compile(r"\[(\d+)\]: STARTTLS=client, relay=(\S+), version=(\S+), verify=(\w+),")
 STATUS = re.compile(r"\[(\d+)\]: (\w+): to=(\S+?), (.*?)(?:relay=(\S+).*?, )?dsn=([\d.]+), (?:reply=.*?, )?stat=(.*)$")
-WORDS = {"2": "sent", "4": "deferred", "5": "bounced"}
 
 
 class Log:
@@ -39,7 +38,7 @@ class Log:
             self.tls[connected[1]] = (connected[2].rstrip("."), connected[3], trust)
             return
         status = STATUS.search(line)
-        if not status or status[6][0] not in WORDS:
+        if not status or status[6][0] not in "245":
             return
         process, _, rcpts, _, relay, dsn, text = status.groups()
         last, version, trust = self.tls.get(process, ("", "", ""))
@@ -47,7 +46,7 @@ class Log:
             version = trust = ""
         for rcpt in rcpts.split(","):
             key = rcpt.strip("<>").rpartition("@")[0].lower()
-            self.outcomes[key].append(Outcome(WORDS[dsn[0]], dsn, text, trust, version))
+            self.outcomes[key].append(Outcome(sendmail.status_of(dsn, text), dsn, text, trust, version))
 
 
 class SendmailMta:
@@ -92,7 +91,7 @@ class SendmailMta:
         self.log.refresh()
         return self.log.outcomes[key]
 
-    def await_outcomes(self, keys, nth=1, seconds=60):
+    def await_outcomes(self, keys, nth=1, seconds=120):
         """Until every one of KEYS has NTH outcomes; those that have not in time."""
         late = set(keys)
 

@@ -25,7 +25,7 @@ CF = os.path.join(FOLDER, "usr/share/sendmail/cf/")
 PROGRAM = os.path.join(FOLDER, "usr/libexec/sendmail/sendmail")
 # Sendmail takes no socket in a folder that others may write to.
 CONF = {"mapd": {"listen": ["inet:127.0.0.1:8461", "unix:/var/spool/postfix/tlsmode/map.sock"], "min_tls": ""},
-        "milter": {"listen": "inet:127.0.0.1:8462"}}
+        "milter": {"listen": "inet:127.0.0.1:8462", "strict_transports": ["*"]}}
 NAME = "mail.sender.test"
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
@@ -71,6 +71,11 @@ def own_hosts(space):
     run("mount", "--bind", hosts, "/etc/hosts")
 
 
+def status_of(dsn, text):
+    """Of one delivery. A refusal on a kept connection still has the code of what that carried before."""
+    return "deferred" if text.startswith("Deferred") else {"2": "sent", "4": "deferred", "5": "bounced"}[dsn[0]]
+
+
 class Log:
     """/dev/log: every line of syslog(3) into one file."""
 
@@ -104,7 +109,8 @@ class Sendmail:
             "confPID_FILE": self.folder + "/sendmail.pid", "confCONTROL_SOCKET_NAME": "", "ALIAS_FILE": self.folder + "/aliases",
             "confDEAD_LETTER_DROP": self.folder + "/dead.letter", "confHOST_STATUS_DIRECTORY": "",
             "confDONT_PROBE_INTERFACES": "loopback", "confLOG_LEVEL": "14", "confDELIVERY_MODE": "background",
-            "confTO_IDENT": "0", "TLSMODE_MILTER": "inet:8462@127.0.0.1", **defines}
+            "confTO_IDENT": "0", "confQUEUE_LA": "10000", "confREFUSE_LA": "10000",
+            "TLSMODE_MILTER": "inet:8462@127.0.0.1", **defines}
         self.cf = self.folder + "/sendmail.cf"
         self.log = self.process = None
 
@@ -118,9 +124,14 @@ class Sendmail:
             own_dev()
             own_hosts(self.space)
             self.log = Log(self.space.path("maillog"))
+        self.build()
+        if self.has_dane:
+            self.defines["confDANE"] = "true"
+            self.build()
+
+    def build(self):
         source = self.space.write("sendmail/sendmail.mc", self.mc())
-        text = run("m4", "-D_CF_DIR_=" + CF, source)
-        self.space.write("sendmail/sendmail.cf", text)
+        self.space.write("sendmail/sendmail.cf", run("m4", "-D_CF_DIR_=" + CF, source))
 
     def mc(self):
         text = open(WIRING + "/sendmail.mc").read()
@@ -148,8 +159,8 @@ class Sendmail:
     def has_dane(self):
         return re.search(r"\bDANE\b", self.about()) is not None
 
-    def words(self, *words):
-        return [PROGRAM, "-C" + self.cf, *words]
+    def words(self, *words, cf=None):
+        return [PROGRAM, "-C" + (cf or self.cf), *words]
 
     def start(self):
         self.process = Program(self.space, "sendmail", ["env", "LD_LIBRARY_PATH=" + environment()["LD_LIBRARY_PATH"]] +
@@ -168,10 +179,30 @@ class Sendmail:
         if self.process:
             self.process.stop()
 
-    def run_queue(self):
-        """Tries everything that waits once more; back when it has been tried."""
-        return subprocess.run(self.words("-q", "-v"), env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True).stdout
+    def run_queue(self, *options, cf=None):
+        """Tries everything that waits once more, in one process; back when it has been tried (-v: it stays in the foreground)."""
+        return subprocess.run(self.words("-q", "-v", *options, cf=cf), env=environment(), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+    def hand_in(self, sender, rcpts, *options, cf=None, more=0):
+        """By sendmail(1), delivered before it is back unless OPTIONS (-odq) say otherwise; the queue id. A queue run takes short
+        messages first: MORE lines make it later."""
+        rcpts = [rcpts] if isinstance(rcpts, str) else list(rcpts)
+        known = len(self.lines())
+        subprocess.run(self.words("-i", "-odi", *options, "-f", sender, *rcpts, cf=cf), env=environment(), text=True,
+                       input="From: <%s>\nTo: <%s>\nSubject: by hand\n\nHello.\n%s" % (sender, rcpts[0], "more\n" * more),
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        told = re.compile(r": (\w+): from=%s," % re.escape(sender))
+        return wait_for("a queue id", lambda: next((m[1] for m in map(told.search, self.lines()[known:]) if m), None))
+
+    def variant(self, name, *edits):
+        """Another sendmail.cf, with EDITS (old, new) made to it: a guard removed. Its path."""
+        with open(self.cf) as f:
+            text = f.read()
+        for old, new in edits:
+            assert old in text, old
+            text = text.replace(old, new)
+        return self.space.write("sendmail/%s.cf" % name, text)
 
     def rebuild_aliases(self):
         run(*self.words("-bi"), env=environment())
@@ -208,12 +239,12 @@ class Sendmail:
         return wait_for("a delivery status of %s to %s" % (qid, rcpt), lambda: self.find_outcome(qid, rcpt, nth), seconds, 0.05)
 
     def find_outcome(self, qid, rcpt, nth=1):
-        line = re.compile(r" %s: to=(\S+), .*?(?:relay=(\S+).*?, )?dsn=([\d.]+), stat=(.*)$" % qid)
+        line = re.compile(r" %s: to=(\S+), .*?(?:relay=(\S+).*?, )?dsn=([\d.]+), (?:reply=.*?, )?stat=(.*)$" % qid)
         for found in filter(None, map(line.search, self.lines())):
             if rcpt.lower() in re.findall(r"<?([^<>,]+)>?", found[1].lower()):
                 nth -= 1
                 if nth == 0:
-                    status = {"2": "sent", "4": "deferred", "5": "bounced"}[found[3][0]]
+                    status = status_of(found[3], found[4])
                     return Outcome(qid, rcpt, status, found[3], found[4], found[2] or "")
         return None
 
