@@ -5,12 +5,12 @@ dnl
 dnl In sendmail.mc, before the MAILER lines:   include(`/etc/mail/tlsmode.m4')
 dnl Before that line, where the defaults below do not fit:
 dnl   define(`TLSMODE_MAPD', `local:/run/tlsmode/map.sock')   the socket of tlsmode-mapd as Sendmail writes it
-dnl   define(`TLSMODE_MILTER', `inet:8462@127.0.0.1')         the socket of tlsmode-milter; empty where there is none
+dnl   define(`TLSMODE_MILTER', `local:/run/tlsmode/m.sock')   the socket of tlsmode-milter; empty where there is none
 dnl   define(`confDANE', `true')                              only where "sendmail -d0.1 -bt" names DANE
 dnl
 dnl Not here: where mail goes (mailertable, SMART_HOST), and whom we trust (confCACERT).
 ifdef(`TLSMODE_MAPD', `', `define(`TLSMODE_MAPD', `inet:8461@127.0.0.1')')dnl
-ifdef(`TLSMODE_MILTER', `', `define(`TLSMODE_MILTER', `local:/run/tlsmode/milter.sock')')dnl
+ifdef(`TLSMODE_MILTER', `', `define(`TLSMODE_MILTER', `inet:8462@127.0.0.1')')dnl
 
 dnl -T<TMPF>: without it a map that is away reads as "nothing is set", and enforced mail leaves in the clear.
 dnl -d15: longer than mapd.deadline, so that the TEMP of mapd comes first.

@@ -120,6 +120,9 @@ def publish(w):
     w.destination("garbage.test", starttls="garbage")
     w.destination("key.test", signed=True, cert="self", tlsa="3 1 1")
     w.destination("otherkey.test", signed=True, tlsa="3 1 1 " + "ab" * 32)
+    for domain, name in (("ta.test", "mx.ta.test"), ("ta-other.test", "other.test")):
+        leaf = w.ca.issue(domain, dns=[name])
+        w.destination(domain, signed=True, cert=certs.Pair(w.ca.chain(leaf), leaf.key), tlsa=certs.tlsa("2 0 1", w.ca.cert))
     w.destination("othername.test", cert="name")
     both = w.ca.issue("both", dns=["mx.names.test", "mx.othername.test"])
     w.destination("names.test", cert=both)
@@ -259,6 +262,33 @@ def dane_unknown(tap, room):
     room.empty()
 
 
+def dane_kinds(tap, room):
+    """The forms of TLSA records, where Sendmail looks at them itself."""
+    if not room.mta.has_dane:
+        tap.skip("TLSA records held against certificates", "this Sendmail was compiled without DANE")
+        return
+    for sender in (OPEN, CLOSED, PROVEN):
+        for domain, want in (("key.test", "sent"), ("otherkey.test", "deferred"), ("ta.test", "sent"), ("ta-other.test", "deferred")):
+            got = room.try_once(sender, domain)
+            tap.equal((got[0], bool(got[2])), (want, want == "sent"), "%s to %s: %s" % (sender, domain, want), got)
+    room.empty()
+
+
+def whose_mode(tap, room):
+    """Which sender counts: told by the rules themselves, for a server without TLS."""
+    room.mode(room.mta.defines["confDOMAIN_NAME"], "enforced")
+    for envelope, told, want in (("a@open.test", "a@open.test", "ok"), ("a@closed.test", "a@open.test", "refused"),
+                                 ("a@open.test", "a@closed.test", "refused"), ("root", "root", "refused"), ("<>", "<>", "ok"),
+                                 ("A.B+c@CLOSED.test", "A.B+c@CLOSED.test", "refused"),
+                                 ('"a b"@closed.test', '"a b"@closed.test', "refused")):
+        answer = room.mta.rules(".D{server_name}mx.plain.test", ".D{server_addr}127.0.2.200", ".D{verify}NONE", ".Dhplain.test.",
+                                ".Df" + envelope, ".Dg" + told, "Local_tls_rcpt x@plain.test")
+        last = re.findall(r"Local_tls_rcpt\s+returns: (.*)", answer)[-1:]
+        tap.equal(["refused" if "# error" in line else line for line in last], [want],
+                  "sender %s, told as %s: %s" % (envelope, told, want), answer)
+    room.mode(room.mta.defines["confDOMAIN_NAME"], None)
+
+
 def local_mail(tap, room):
     """LMTP to a program and mail to a file have no TLS mode."""
     tap.equal(room.try_once(CLOSED, "lmtp.test")[:2], ("sent", "2.0.0"), "enforced, LMTP to a local program: delivered")
@@ -280,7 +310,7 @@ def tags(tap, room):
     room.mta.stop()
 
 
-PARTS = (map_away, careless_replies, second_recipient, other_recipients, other_messages, kept_connections, live, local_mail, tags,
+PARTS = (map_away, careless_replies, second_recipient, other_recipients, other_messages, kept_connections, live, whose_mode, local_mail, tags, dane_kinds,
          dane_unknown)
 
 
