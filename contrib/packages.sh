@@ -33,15 +33,13 @@ packages_install() {
 	return 1
 }
 
-# Downloads packages, and the libraries they need that are not installed, and unpacks them below FOLDER, which is kept: a second
-# call does nothing. Its talk goes to file LOG: packages_unpack LOG FOLDER PACKAGE...
+# Downloads packages, and the libraries they need that are not installed, and unpacks them below FOLDER, which is kept: a
+# second call does nothing, two at once wait for each other. Its talk goes to file LOG: packages_unpack LOG FOLDER PACKAGE...
 packages_unpack() {
-	packages_log=$1 packages_folder=$2
+	packages_log=$1
+	mkdir -p "$2" && packages_folder=$(cd "$2" && pwd) || return 1
 	shift 2
-	[ ! -e "$packages_folder.unpacked" ] || return 0
-	mkdir -p "$packages_folder" && packages_folder=$(cd "$packages_folder" && pwd) || return 1
-	if (packages_unpack_run "$@") > "$packages_log" 2>&1 < /dev/null; then
-		touch "$packages_folder.unpacked"
+	if (flock -w 300 9 && packages_unpack_run "$@") > "$packages_log" 2>&1 < /dev/null 9< "$packages_folder"; then
 		return 0
 	fi
 	tail -n 5 "$packages_log" >&2
@@ -49,6 +47,7 @@ packages_unpack() {
 }
 
 packages_unpack_run() {
+	[ ! -e "$packages_folder.unpacked" ] || exit 0
 	export DEBIAN_FRONTEND=noninteractive
 	apt-cache show "$@" > /dev/null || apt-get -q -o DPkg::Lock::Timeout=300 update || exit 1
 	packages_libraries=$(apt-cache depends --no-recommends --no-suggests "$@" | sed -n 's/^ *\(Pre\)\{0,1\}Depends: \(lib[^ ]*\)$/\2/p')
@@ -58,6 +57,7 @@ packages_unpack_run() {
 	for p in *.deb; do
 		dpkg-deb -x "$p" "$packages_folder" || exit 1
 	done
+	touch "$packages_folder.unpacked"
 }
 
 # In a subshell, so that the traps are its own. The lock (on a folder, no file is made) keeps two runs from each other's policy-rc.d.

@@ -26,7 +26,7 @@ undefine(`confHOST_STATUS_DIRECTORY')dnl
 dnl The names of a certificate are known only right after its handshake (one class for the whole process), so a verified
 dnl message cannot use a connection that another has opened: it waits for the next queue run. Hence none is kept.
 define(`confMCI_CACHE_SIZE', `0')dnl
-dnl Opportunistic mail goes in the clear where a handshake fails; the rules below keep everything else from that connection.
+dnl Opportunistic mail goes in the clear where a handshake fails; the rules keep all other mail from that connection.
 define(`confTLS_FALLBACK_TO_CLEAR', `true')dnl
 
 ifelse(defn(`TLSMODE_MILTER'), `', `',
@@ -61,9 +61,9 @@ R$*			$: $1 $(macro {tlsmode_new} $@ new $)
 SLocal_try_tls
 R$*			$: $1 $(macro {tlsmode_offer} $@ $&{server_name}/$&{server_addr} $)
 
-# After the handshake, or where there was none; before the envelope is told. This is where refusals belong: a temporary one
-# of tls_rcpt turns into a bounce when another recipient of the same message has failed for good before.
-# Recipients of several domains with the same MX hosts come in one transaction: the first and the last are looked at here.
+# After the handshake, or where there was none; before the envelope is told. This is where refusals belong: a temporary
+# one of tls_rcpt turns into a bounce when another recipient of the same message has failed for good before.
+# Recipients of several domains with the same MX hosts share a transaction: here the first and the last are looked at.
 SLocal_tls_server
 R$*			$: <$&{tlsmode_new}> $(macro {tlsmode_new} $@ $) $(macro {tlsmode_fresh} $@ $)
 R<new>			$: $(macro {tlsmode_fresh} $@ $&{server_name}/$&{server_addr} $)
@@ -210,6 +210,6 @@ R$*			$#error $@ 4.7.5 $: "454 4.7.5 Destination has DANE, which has not authent
 # dane: some host of the destination has TLSA records. Without them TLS is still wanted: they may be unusable ones.
 Stlsmode_dane
 ifelse(defn(`confDANE'), `', `dnl
-R$*			$#error $@ 4.7.5 $: "454 4.7.5 Destination has DANE, which this Sendmail cannot check (set mapd.dane = false)"', `dnl
+R$*			$#error $@ 4.7.5 $: "454 4.7.5 Destination has DANE, which this Sendmail cannot check"', `dnl
 R$*			$@ $>tlsmode_encrypted $1')
 divert(-1)dnl

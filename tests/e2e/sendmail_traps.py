@@ -206,8 +206,9 @@ def other_recipients(tap, room):
 def other_messages(tap, room):
     """The refusal of one sender's message is not the answer to the next sender's."""
     weak = room.mta.variant("host-status", REMEMBER_HOSTS)
-    for cf, label, want in ((weak, "with a remembered host status: an opportunistic message is bounced for another's mode", "bounced"),
-                            (None, "without: it is delivered", "sent")):
+    for cf, label, want in (
+            (weak, "with a remembered host status: an opportunistic message is bounced for another's mode", "bounced"),
+            (None, "without: it is delivered", "sent")):
         got = in_one_run(room, cf, (CLOSED, "plain.test"), (OPEN, "plain.test"))
         tap.equal([outcome.status for _, outcome in got], ["bounced", want], label)
     room.empty()
@@ -226,8 +227,9 @@ def kept_connections(tap, room):
     room.empty()
     story = ((OPEN, "othername.test"), (OPEN, "names.test"), (PROVEN, "othername.test"))
     weak = room.mta.variant("names", CACHE, FORGET_NAMES)
-    for cf, label, want in ((weak, "LEAK with the guard removed: a kept connection is verified by the names of another one", ["TLSv1.3"]),
-                            (cache, "connections kept: verified waits where the names are not known", [])):
+    for cf, label, want in (
+            (weak, "LEAK with the guard removed: a kept connection is verified by the names of another one", ["TLSv1.3"]),
+            (cache, "connections kept: verified waits where the names are not known", [])):
         got = in_one_run(room, cf, *story)
         tap.equal((got[2][1].status, room.seen(got[2][0])), ("sent" if want else "deferred", want), label, got[2][1])
     room.empty()
@@ -235,7 +237,8 @@ def kept_connections(tap, room):
 
 def live(tap, room):
     """A mode changed with redis-cli is in force with the next message."""
-    for mode, want in ((None, ("sent", [""])), ("enforced", ("bounced", [])), ("verified", ("bounced", [])), (None, ("sent", [""]))):
+    clear, refused = ("sent", [""]), ("bounced", [])
+    for mode, want in ((None, clear), ("enforced", refused), ("verified", refused), (None, clear)):
         room.mode("flip.test", mode)
         tap.equal(room.try_once("flip.test", "plain.test")[::2], want, "flip.test %s: %s" % (mode or "opportunistic", want[0]))
     room.mode("flip.test", "enforced")
@@ -258,7 +261,8 @@ def dane_unknown(tap, room):
     room.w.daemons.start_mapd()
     for sender in (OPEN, CLOSED, PROVEN):
         for domain in ("key.test", "otherkey.test"):
-            tap.equal(room.try_once(sender, domain), ("deferred", "4.7.5", []), "mapd.dane = true, %s to %s: waits" % (sender, domain))
+            tap.equal(room.try_once(sender, domain), ("deferred", "4.7.5", []),
+                      "mapd.dane = true, %s to %s: waits" % (sender, domain))
     room.empty()
 
 
@@ -268,7 +272,8 @@ def dane_kinds(tap, room):
         tap.skip("TLSA records held against certificates", "this Sendmail was compiled without DANE")
         return
     for sender in (OPEN, CLOSED, PROVEN):
-        for domain, want in (("key.test", "sent"), ("otherkey.test", "deferred"), ("ta.test", "sent"), ("ta-other.test", "deferred")):
+        for domain, want in (("key.test", "sent"), ("otherkey.test", "deferred"),
+                             ("ta.test", "sent"), ("ta-other.test", "deferred")):
             got = room.try_once(sender, domain)
             tap.equal((got[0], bool(got[2])), (want, want == "sent"), "%s to %s: %s" % (sender, domain, want), got)
     room.empty()
@@ -310,8 +315,8 @@ def tags(tap, room):
     room.mta.stop()
 
 
-PARTS = (map_away, careless_replies, second_recipient, other_recipients, other_messages, kept_connections, live, whose_mode, local_mail, tags, dane_kinds,
-         dane_unknown)
+PARTS = (map_away, careless_replies, second_recipient, other_recipients, other_messages, kept_connections, live, whose_mode,
+         local_mail, tags, dane_kinds, dane_unknown)
 
 
 def test(tap):

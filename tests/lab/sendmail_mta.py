@@ -54,8 +54,9 @@ class SendmailMta:
 
     def __init__(self, w, letters, **defines):
         self.w, self.letters = w, letters
-        self.mta = sendmail.Sendmail(w.space, w.ca.cert, lines=["FEATURE(`use_cw_file')dnl", "FEATURE(`mailertable', `text -k0 -v1 %s')dnl" % (
-            w.space.path("sendmail", "mailertable"))], **defines)
+        table = w.space.path("sendmail", "mailertable")
+        features = ["FEATURE(`use_cw_file')dnl", "FEATURE(`mailertable', `text -k0 -v1 %s')dnl" % table]
+        self.mta = sendmail.Sendmail(w.space, w.ca.cert, lines=features, **defines)
         self.mta.configure()
         self.log = None
 

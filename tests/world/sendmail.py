@@ -110,7 +110,7 @@ class Sendmail:
             "confDEAD_LETTER_DROP": self.folder + "/dead.letter", "confHOST_STATUS_DIRECTORY": "",
             "confDONT_PROBE_INTERFACES": "loopback", "confLOG_LEVEL": "14", "confDELIVERY_MODE": "background",
             "confTO_IDENT": "0", "confQUEUE_LA": "10000", "confREFUSE_LA": "10000",
-            "TLSMODE_MILTER": "inet:8462@127.0.0.1", **defines}
+            **defines}
         self.cf = self.folder + "/sendmail.cf"
         self.log = self.process = None
 
