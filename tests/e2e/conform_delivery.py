@@ -56,17 +56,6 @@ ROWS = (
 )
 
 
-def foreign_pair(w, name):
-    return certs.CA(w.folder("foreign"), name="Unknown CA").issue("foreign-" + name, dns=[name])
-
-
-def broken(w, domain, how, **more):
-    how = dict(how)
-    if how.get("cert") == "foreign":
-        how["cert"] = foreign_pair(w, "mx." + domain)
-    w.destination(domain, **how, **more)
-
-
 def chained(w, domain, name):
     """A DANE-TA(2) destination: the chain with a leaf for NAME, the record names the CA."""
     pair = w.ca.issue("ta-" + domain, dns=[name])
@@ -95,8 +84,8 @@ def publish(w):
     for name in SENDERS:
         w.destination(name)
     for i, (_, how, _) in enumerate(BROKEN):
-        broken(w, "sts%d.test" % i, how, sts="enforce")
-        broken(w, "key%d.test" % i, how, signed=True, tlsa="3 1 1")
+        w.destination("sts%d.test" % i, sts="enforce", **how)
+        w.destination("key%d.test" % i, signed=True, tlsa="3 1 1", **how)
     w.destination("testing-self.test", cert="self", sts="testing")
     w.destination("testing-plain.test", starttls="none", sts="testing")
     w.destination("none-plain.test", starttls="none", sts="none")
