@@ -27,7 +27,7 @@ SITE = {
     "sender_dependent_relayhost_maps": "inline:{ {led@open.test = [mx.good.test]} }",
     "virtual_mailbox_domains": "boxes.test",
     "virtual_transport": "lmtp:unix:private/boxes",
-    "smtp_fallback_relay": PLAIN,
+    "smtp_fallback_relay": "[mx.good.test]",
     "header_checks": "regexp:/etc/postfix/site.regexp",
     "default_destination_rate_delay": "1s",
     "default_destination_recipient_limit": "1",
