@@ -167,6 +167,8 @@ def certificates(tap, w):
 def header_routing(tap, w):
     """Routing by the tag, in all three instances; Postfix's files are read where -c says."""
     w.daemons.write(milter={"identity": ["envelope", "from", "auth"], "on_mismatch": "filter"})
+    for name in ("main.cf", "master.cf"):
+        shutil.copy("/etc/postfix/" + name, w.space.path("before", name))
     run(HEADER_ROUTING, "--apply")
     for folder in ("/etc/postfix", "/etc/postfix-enforced", "/etc/postfix-verified"):
         finds(tap, w, (), 0, "contrib/postfix-header-routing is right: " + folder, "-c", folder)
@@ -176,6 +178,8 @@ def header_routing(tap, w):
     finds(tap, w, {"milter-accept"}, 1, "what is routed by the tag needs the milter")
     run("postconf", "-e", "smtpd_milters={ unix:tlsmode/milter.sock, default_action=tempfail }")
     run(HEADER_ROUTING, "--remove")
+    for name in ("main.cf", "master.cf"):
+        shutil.copy(w.space.path("before", name), "/etc/postfix/" + name)
     w.daemons.write(milter={"identity": ["envelope"], "on_mismatch": "accept"})
     is_well(tap, w, "without it again")
 

@@ -7,6 +7,7 @@ Runs in a room of its own (tests/world) with a real resolver, Redis, tlsmode-map
 read. A Postfix of another version is played by mail_version in main.cf."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -237,6 +238,11 @@ RIGHT = (
          redis=["HSET tlsmode:sender:p.test mode enforced via pool"], name="a family of via"),
 )
 
+# Rules about what is around Postfix: broken in tests/e2e/doctor.py and tests/unit/test_doctor.c.
+ELSEWHERE = {"socket-permission", "socket-away", "socket-unknown", "settings-state", "resolver-no-ad", "resolver-remote",
+             "resolver-trust-ad", "chroot-stale", "redis-away", "too-much"} | ALWAYS
+MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "doc", "tlsmode.1")
+
 UNDO = ("FLUSHALL", "CONFIG SET maxmemory-policy noeviction", "CONFIG SET maxmemory 0")
 
 
@@ -347,7 +353,15 @@ def fill_chroot(w):
     shutil.copy(w.ca.cert, BUNDLE)
 
 
+def every_rule(tap):
+    """The manual names every rule (test_doctor holds it to that): each is broken here or elsewhere."""
+    named = set(re.findall(r"^\.It Sy (\S+) Pq", open(MANUAL).read(), re.M))
+    tap.equal(({case.rule for case in CASES} | ELSEWHERE, {case.rule for case in CASES} & ELSEWHERE), (named, set()),
+              "every rule of the manual is broken by a test")
+
+
 def test(tap):
+    every_rule(tap)
     with World("doctor") as w:
         w.zone("closed.test", signed=True)
         w.start(postfix=False)
