@@ -163,7 +163,7 @@ static const struct doctor_rule rules[] = {
     {"fallback-relay", DOCTOR_ERROR, doctor_check_values,
      "Mail that the destination's own DANE or MTA-STS holds back would go to the fallback relay, in the clear perhaps.",
      fallback},
-    {"tls-required", DOCTOR_WARNING, doctor_check_values,
+    {"tls-required", DOCTOR_ERROR, doctor_check_values,
      "From Postfix 3.10 on a message's header \"TLS-Required: no\" (RFC 8689) undoes the destination's DANE and "
      "MTA-STS.",
      required},

@@ -51,9 +51,7 @@ def doctor(w, *words, account=()):
 
 
 def rules(answer):
-    """Those of errors, unknowns and warnings. Postfix 3.10's default for opportunistic mail is a warning in itself."""
-    heeded = subprocess.run(["postconf", "-h", "tls_required_enable"], capture_output=True, text=True).stdout.strip() == "yes"
-    return {f["rule"] for f in answer["findings"] if f["severity"] != "note"} - ({"tls-required"} if heeded else set())
+    return {f["rule"] for f in answer["findings"] if f["severity"] != "note"}
 
 
 def finds(tap, w, want, code, name, *words, **more):
@@ -73,6 +71,9 @@ def page(tap, w):
     done = subprocess.run([w.daemons.program("tlsmode"), "-c", w.space.path("tlsmode.conf"), "doctor"], capture_output=True,
                           text=True)
     last = done.stdout.splitlines()[-1]
+    terminal = subprocess.run(["script", "-qec", "%s -c %s doctor" % (w.daemons.program("tlsmode"), w.space.path("tlsmode.conf")),
+                               "/dev/null"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    tap.ok(terminal.returncode == 0 and "\033[1mnote\033[0m" in terminal.stdout, "colours on a terminal", repr(terminal.stdout))
     tap.ok(done.returncode == 0 and "\033" not in done.stdout and "The promise holds." in last, "the page", done.stdout,
            done.stderr)
 

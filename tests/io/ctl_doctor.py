@@ -170,7 +170,7 @@ CASES = (
     Case("level-none", main={"smtp_tls_security_level": "none"}),
     Case("level-strict", "warning", main={"smtp_tls_security_level": "encrypt"}),
     Case("fallback-relay", main={"smtp_fallback_relay": "[gw.test]"}),
-    Case("tls-required", "warning", new=True, own={"relay": {"tls_required_enable": "yes"}}),
+    Case("tls-required", new=True, own={"relay": {"tls_required_enable": "yes"}}),
     Case("dns-support", main={"smtp_dns_support_level": "enabled"}),
     Case("dns-support", own={V: {"smtp_dns_support_level": ""}}, parameter="smtp-verified/unix/smtp_dns_support_level"),
     Case("host-lookup", main={"smtp_host_lookup": "native"}),
