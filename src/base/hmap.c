@@ -6,6 +6,7 @@
 #include "base/hmap.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,14 +48,22 @@ static inline void sip_word(struct sip *s, uint64_t m)
 	s->v0 ^= m;
 }
 
-/* Up to eight octets, least significant first. */
-static inline uint64_t load(const unsigned char *p, size_t len)
+/* Eight octets, least significant first. */
+static inline uint64_t load(const unsigned char *p)
 {
-	uint64_t m = 0;
+	uint64_t m;
 
-	for (size_t i = 0; i < len; i++)
-		m |= (uint64_t)p[i] << (8 * i);
-	return m;
+	memcpy(&m, p, sizeof(m));
+	return le64toh(m);
+}
+
+/* The last LEN (less than eight) octets, likewise. */
+static inline uint64_t load_rest(const unsigned char *p, size_t len)
+{
+	unsigned char rest[8] = {0};
+
+	memcpy(rest, p, len);
+	return load(rest);
 }
 
 uint64_t siphash13(const uint64_t key[2], const void *bytes, size_t len)
@@ -69,8 +78,8 @@ uint64_t siphash13(const uint64_t key[2], const void *bytes, size_t len)
 	};
 
 	for (; left >= 8; p += 8, left -= 8)
-		sip_word(&s, load(p, 8));
-	sip_word(&s, (uint64_t)len << 56 | load(p, left));
+		sip_word(&s, load(p));
+	sip_word(&s, (uint64_t)len << 56 | load_rest(p, left));
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 3; i++)
 		sip_round(&s);

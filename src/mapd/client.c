@@ -278,14 +278,16 @@ static bool client_read(struct client *c, int64_t now_ms)
 
 /* ---- a connection's turn ---- */
 
-static void want(struct event *event, bool wanted)
+/* PENDING: whether EVENT is added, kept here because event_pending() is dear for a question asked in every turn. */
+static void want(struct event *event, bool *pending, bool wanted)
 {
-	bool pending = event_pending(event, EV_READ | EV_WRITE, NULL);
-
-	if (wanted && !pending)
+	if (*pending == wanted)
+		return;
+	if (wanted)
 		event_add(event, NULL);
-	else if (!wanted && pending)
+	else
 		event_del(event);
+	*pending = wanted;
 }
 
 /* Says what the connection waits for next, or ends it. */
@@ -297,8 +299,8 @@ static void client_settle(struct client *c, int64_t now_ms)
 		client_close(c);
 		return;
 	}
-	want(&c->read_event, !c->ending && !held);
-	want(&c->write_event, unsent);
+	want(&c->read_event, &c->reads, !c->ending && !held);
+	want(&c->write_event, &c->writes, unsent);
 	if (!unsent && (c->in_len == 0 || held || c->ending))
 		set_stalled(c, 0);
 	else if (!c->stalled_at_ms)
@@ -362,5 +364,5 @@ void client_new(struct server *s, int fd)
 	TAILQ_INSERT_TAIL(&s->all, c, all);
 	s->counts.clients++;
 	s->counts.accepted++;
-	event_add(&c->read_event, NULL);
+	want(&c->read_event, &c->reads, true);
 }

@@ -33,9 +33,10 @@ struct client {
 	size_t ask_count;
 	int64_t stalled_at_ms; /* 0: nothing is half done */
 	unsigned long requests;
-	bool ending;   /* nothing more is read; closed after the last answer */
-	bool rejected; /* what came after the last request is not looked at */
-	bool is_ready; /* stands in server->ready */
+	bool reads, writes; /* its events are added */
+	bool ending;        /* nothing more is read; closed after the last answer */
+	bool rejected;      /* what came after the last request is not looked at */
+	bool is_ready;      /* stands in server->ready */
 };
 
 struct server {
