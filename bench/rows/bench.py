@@ -76,12 +76,16 @@ class Bench:
         self.programs.append(redis.program)
         return redis
 
-    def daemons(self, redis, conf=None, dns=None):
-        """tlsmode-mapd on a unix socket of its own: (Daemons, place). Its DNS leads nowhere unless DNS says where."""
+    def configured(self, redis, conf=None, dns=None):
+        """tlsmode-mapd's configuration, a unix socket of its own; its DNS leads nowhere unless DNS says where."""
         anchor = self.space.write("anchor.key", ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n")
         nowhere = {"trust_anchor": anchor, "forward": ["127.0.0.1@%d" % free_port("127.0.0.1")], "timeout": 2}
         ca = self.space.write("ca.pem", open("/etc/ssl/certs/ca-certificates.crt").read())
-        daemons = Daemons(self.space, redis, dns or nowhere, ca, {"log": {"level": "warn"}, **(conf or {})})
+        return Daemons(self.space, redis, dns or nowhere, ca, {"log": {"level": "warn"}, **(conf or {})})
+
+    def daemons(self, redis, conf=None, dns=None):
+        """tlsmode-mapd, configured so and started: (Daemons, place)."""
+        daemons = self.configured(redis, conf, dns)
         daemons.start_mapd()
         self.programs.append(daemons.mapd)
         return daemons, daemons.where.partition(":")[2]

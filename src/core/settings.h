@@ -107,9 +107,15 @@ struct sender_setting {
 	int64_t valid_until_ms; /* the earliest end of a key that was used; INT64_MAX: none ends */
 };
 
+/* Told of each name that a key may have which bears on a question. */
+typedef void settings_name_fn(enum setting_kind kind, const char *name, void *arg);
+
 /* DOMAIN is canonical; "<>" for the null sender (not covered by "*"); "" for an address without a domain (only "*");
  * ".parent" for what is no domain name below PARENT. */
 void settings_sender(const struct settings *s, const char *domain, int64_t now_ms, struct sender_setting *out);
+
+/* The names of the keys that settings_sender() looks for, the closest first. */
+void settings_sender_names(const char *domain, settings_name_fn *fn, void *arg);
 
 struct dest_setting {
 	enum mode mode; /* at least this mode; opportunistic when nothing is set; verified when match is set */
@@ -126,5 +132,7 @@ struct dest_setting {
 /* The order for DEST: its key, without the port, its bare name, then ".parent"..., then "*". Literals: key, without
  * port, "*". */
 void settings_dest(const struct settings *s, const struct nexthop *dest, int64_t now_ms, struct dest_setting *out);
+/* The names of the keys that it looks for, rcpt and except. */
+void settings_dest_names(const struct nexthop *dest, settings_name_fn *fn, void *arg);
 
 #endif

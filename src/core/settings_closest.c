@@ -178,3 +178,27 @@ void settings_dest(const struct settings *s, const struct nexthop *dest, int64_t
 		memcpy(out->mode_key, out->match_key, sizeof(out->mode_key));
 	}
 }
+
+static void tell_names(const struct ladder *l, enum setting_kind kind, settings_name_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < l->count; i++)
+		fn(kind, l->rung[i], arg);
+}
+
+void settings_sender_names(const char *domain, settings_name_fn *fn, void *arg)
+{
+	struct ladder l;
+
+	sender_ladder(&l, domain);
+	tell_names(&l, SETTING_SENDER, fn, arg);
+}
+
+void settings_dest_names(const struct nexthop *dest, settings_name_fn *fn, void *arg)
+{
+	char bracketed[NEXTHOP_SIZE];
+	struct ladder l;
+
+	dest_ladder(&l, dest, bracketed);
+	tell_names(&l, SETTING_RCPT, fn, arg);
+	tell_names(&l, SETTING_EXCEPT, fn, arg);
+}

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/key_set.h"
 #include "io/redis_setup.h"
@@ -198,14 +197,6 @@ static void on_hgetall(const redisReply *reply, void *arg)
 		refused(k, "HGETALL", reply);
 }
 
-/* Redis takes ends that no clock reaches: those are none. */
-static int64_t ends_at_ms(int64_t pttl)
-{
-	int64_t now = tick_wall_ms();
-
-	return pttl < 0 || pttl > INT64_MAX - now ? 0 : now + pttl;
-}
-
 static void on_pttl(const redisReply *reply, void *arg)
 {
 	struct key_reads *k = arg;
@@ -228,7 +219,7 @@ static void on_pttl(const redisReply *reply, void *arg)
 		return;
 	}
 	/* -1: no end; -2: it went between the two replies, and an invalidation is on its way */
-	k->value.ends_at_ms = ends_at_ms(reply->integer);
+	k->value.ends_at_ms = setting_read_end_ms(reply->integer);
 	if (reply->integer == -2)
 		k->result = SETTING_READ_NONE;
 	finish(k, r);

@@ -13,6 +13,8 @@ static void on_up(void *arg)
 	struct mirror *m = arg;
 
 	mirror_load_start(m, "connected");
+	if (m->ev.on_reading != NULL)
+		m->ev.on_reading(m->arg);
 	if (m->ev.on_fact != NULL)
 		m->ev.on_fact(RKEY_OTHER, NULL, m->arg); /* what changed while nobody told us */
 }

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/names.h"
+#include "base/tick.h"
 
 #define COMPLAINT_SIZE 200
 #define QUOTED_SIZE (COMPLAINT_SIZE * 2)
@@ -112,6 +113,14 @@ enum setting_read setting_read(struct setting *out, enum setting_kind kind, cons
 		++*bad;
 	}
 	return SETTING_READ_OK;
+}
+
+/* Redis takes ends that no clock reaches: those are none. */
+int64_t setting_read_end_ms(int64_t pttl)
+{
+	int64_t now = tick_wall_ms();
+
+	return pttl < 0 || pttl > INT64_MAX - now ? 0 : now + pttl;
 }
 
 bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len,

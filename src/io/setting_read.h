@@ -22,6 +22,9 @@ enum setting_read {
 enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
 			       struct complaints *complaints, unsigned long *bad);
 
+/* When the key ends (wall clock, ms) by the reply to PTTL, now; 0: it does not. */
+int64_t setting_read_end_ms(int64_t pttl);
+
 /* Takes a key's name as it is in Redis. False: it is no settings key, or one whose name is faulty, which is logged
  * once. */
 bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len,

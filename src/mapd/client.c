@@ -128,6 +128,12 @@ struct ask *client_wait(struct client *c, void (*abandon)(void *work), void *wor
 	return a;
 }
 
+void ask_wait_on(struct ask *a, void (*abandon)(void *work), void *work)
+{
+	a->abandon = abandon;
+	a->work = work;
+}
+
 void ask_answer(struct ask *a, const char *reply, size_t len)
 {
 	struct client *c = a->client;

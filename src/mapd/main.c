@@ -2,7 +2,8 @@
  * main.c - tlsmode-mapd: options, the order of the start, signals, and the end.
  *
  * Start: configuration, sockets bound (as root), account dropped, background, then settings, DNS and HTTPS; connections
- * are taken once the settings are known or Redis is found to be away. Exit codes of sysexits(3): 64 usage, 71 the
+ * are taken once Redis is there (until all settings are known those of each question are read for it, map_early.c) or is
+ * found to be away. Exit codes of sysexits(3): 64 usage, 71 the
  * system, 78 configuration; each with one sentence on standard error.
  */
 #include <getopt.h>
@@ -88,6 +89,11 @@ static void serve(struct mapd *m)
 	proc_ready();
 }
 
+static void on_reading(void *arg)
+{
+	serve(arg);
+}
+
 static void on_settled(void *arg)
 {
 	serve(arg);
@@ -125,7 +131,7 @@ static void open_sockets(struct mapd *m)
 
 static void start_parts(struct mapd *m)
 {
-	const struct mirror_events events = {on_setting, on_all, on_fact, on_settled};
+	const struct mirror_events events = {on_setting, on_all, on_fact, on_reading, on_settled};
 	struct server_limits limits = server_default_limits;
 	struct resolver_env env;
 	char error[1024];

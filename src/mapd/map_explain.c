@@ -55,6 +55,16 @@ static void read_key(struct explain_key *out, const char *key, size_t len)
 	read_destination(&out->nexthop, space ? space + 1 : key, space ? len - first - 1 : len);
 }
 
+void map_explain_names(const struct map_query *q, settings_name_fn *fn, void *arg)
+{
+	struct explain_key key;
+
+	read_key(&key, q->key, q->key_len);
+	settings_dest_names(&key.nexthop, fn, arg);
+	if (key.has_sender)
+		settings_sender_names(key.sender, fn, arg);
+}
+
 void map_explain(struct mapd *m, const struct map_query *q)
 {
 	struct explain_key key;
@@ -69,7 +79,7 @@ void map_explain(struct mapd *m, const struct map_query *q)
 void map_explain_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
 			const struct facts *facts)
 {
-	const struct settings *settings = mirror_read(m->mirror);
+	const struct settings *settings = mapd_settings(m);
 	struct explain_key key;
 	struct sender_setting sender;
 	struct dest_setting dest;
@@ -79,7 +89,7 @@ void map_explain_finish(struct mapd *m, const struct map_query *q, const struct 
 	    .dest = &dest,
 	    .dane = m->conf->mapd.dane,
 	    .options = {m->conf->mapd.min_tls, false, m->conf->mapd.report_failures},
-	    .settings_known = mirror_state(m->mirror) != MIRROR_UNKNOWN,
+	    .settings_known = !mapd_settings_unknown(m),
 	};
 	char *json;
 
@@ -94,7 +104,7 @@ void map_explain_finish(struct mapd *m, const struct map_query *q, const struct 
 	in.mode = key.mode;
 	in.all_modes = !key.has_mode && !key.has_sender;
 	json = explain_json(&in);
-	mirror_done(m->mirror);
+	mapd_settings_done(m);
 	reply_make(&m->reply, SOCKMAP_OK, json);
 	free(json);
 }

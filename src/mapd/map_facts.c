@@ -15,23 +15,31 @@ struct waiting {
 	const struct map_row *row;
 	struct ask *ask;
 	struct resolve_wait *wait;
+	struct settings *own; /* what its answer goes by, should the mirror not be filled then; or NULL */
 	struct nexthop nexthop;
 	int64_t asked_ms; /* monotonic */
 	size_t key_len;
 	char key[];
 };
 
+static void waiting_free(struct waiting *w)
+{
+	settings_free(&w->own);
+	free(w);
+}
+
 static void on_facts(const struct facts *facts, void *arg)
 {
 	struct waiting *w = arg;
 	struct mapd *m = w->mapd;
-	const struct map_query q = {w->row, NULL, w->key, w->key_len, tick_wall_ms()};
+	const struct map_query q = {w->row, NULL, w->ask, w->key, w->key_len, tick_wall_ms()};
 
 	metrics_waited(&m->metrics, tick_mono_ms() - w->asked_ms);
+	m->own = mirror_state(m->mirror) == MIRROR_UNKNOWN ? w->own : NULL;
 	w->row->finish(m, &q, &w->nexthop, facts);
-	map_count(m, w->row, m->reply.status);
-	ask_answer(w->ask, m->reply.framed, m->reply.len);
-	free(w);
+	m->own = NULL;
+	map_reply(m, &q);
+	waiting_free(w);
 }
 
 static void on_abandoned(void *arg)
@@ -39,7 +47,7 @@ static void on_abandoned(void *arg)
 	struct waiting *w = arg;
 
 	resolve_abort(&w->wait);
-	free(w);
+	waiting_free(w);
 }
 
 static void wait_for_job(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
@@ -48,17 +56,24 @@ static void wait_for_job(struct mapd *m, const struct map_query *q, const struct
 
 	w->mapd = m;
 	w->row = q->row;
+	w->own = NULL;
 	w->nexthop = *nexthop;
 	w->asked_ms = tick_mono_ms();
 	w->key_len = q->key_len;
 	memcpy(w->key, q->key, q->key_len);
 	w->wait = resolve_ask(m->resolver, nexthop, on_facts, w);
-	if (w->wait) {
-		w->ask = client_wait(q->client, on_abandoned, w);
+	if (!w->wait) {
+		waiting_free(w);
+		map_answer(m, q, SOCKMAP_TEMP, "too many domains are being looked up");
 		return;
 	}
-	free(w);
-	map_answer(m, q, SOCKMAP_TEMP, "too many domains are being looked up");
+	w->own = m->own;
+	m->own = NULL;
+	w->ask = q->ask;
+	if (w->ask)
+		ask_wait_on(w->ask, on_abandoned, w);
+	else
+		w->ask = client_wait(q->client, on_abandoned, w);
 }
 
 void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)

@@ -26,7 +26,8 @@ static bool answer_cached(struct mapd *m, const struct map_query *q, const char 
 {
 	struct verdict_hit hit;
 
-	if (!verdict_cache_get(m->cache, key, len, verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
+	if (m->own ||
+	    !verdict_cache_get(m->cache, key, len, verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
 		return false;
 	m->metrics.value[METRIC_CACHE_HITS]++;
 	map_count(m, q->row, framed_status(hit.text));
@@ -42,6 +43,14 @@ static void answer_no_key(struct mapd *m, const struct map_query *q)
 		map_answer(m, q, SOCKMAP_NOTFOUND, "");
 	else
 		map_answer(m, q, SOCKMAP_TEMP, "no next hop was given");
+}
+
+void map_policy_names(const struct map_query *q, settings_name_fn *fn, void *arg)
+{
+	struct nexthop nexthop;
+
+	nexthop_parse(&nexthop, q->key, q->key_len);
+	settings_dest_names(&nexthop, fn, arg);
 }
 
 void map_policy(struct mapd *m, const struct map_query *q)
@@ -74,7 +83,7 @@ static bool take_made(struct mapd *m, const struct map_query *q, const char *key
 {
 	struct verdict_hit hit;
 
-	if (q->client ||
+	if (q->client || m->own ||
 	    !verdict_cache_get(m->cache, key, strlen(key), verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
 		return false;
 	memcpy(m->reply.framed, hit.text, hit.len);
@@ -113,8 +122,8 @@ void map_sts_finish(struct mapd *m, const struct map_query *q, const struct next
 {
 	struct dest_setting dest;
 
-	settings_dest(mirror_read(m->mirror), nexthop, q->now_ms, &dest);
-	mirror_done(m->mirror);
+	settings_dest(mapd_settings(m), nexthop, q->now_ms, &dest);
+	mapd_settings_done(m);
 	reply_end(&m->reply, answer_sts(reply_begin(&m->reply), facts, q->now_ms / 1000, &dest));
 }
 

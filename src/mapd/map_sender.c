@@ -1,5 +1,6 @@
 /*
- * map_sender.c - the maps that read the sender's setting and nothing else: `transport` and `mode`. They never wait.
+ * map_sender.c - the maps that read the sender's setting and nothing else: `transport` and `mode`. They wait for
+ * nothing, but for their own keys in Redis while the mirror is being filled.
  */
 #include <string.h>
 
@@ -26,12 +27,28 @@ static void address_or_domain_of(const struct map_query *q, char out[DOMAIN_SIZE
 		domain_closest_parent(out, q->key, q->key_len);
 }
 
+void map_transport_names(const struct map_query *q, settings_name_fn *fn, void *arg)
+{
+	char domain[DOMAIN_SIZE];
+
+	address_of(q, domain);
+	settings_sender_names(domain, fn, arg);
+}
+
+void map_mode_names(const struct map_query *q, settings_name_fn *fn, void *arg)
+{
+	char domain[DOMAIN_SIZE];
+
+	address_or_domain_of(q, domain);
+	settings_sender_names(domain, fn, arg);
+}
+
 /* The setting of DOMAIN, or what settings.when_unknown says in its place. */
 static void sender_setting(struct mapd *m, const char *domain, int64_t now_ms, struct sender_setting *out)
 {
-	settings_sender(mirror_read(m->mirror), domain, now_ms, out);
-	mirror_done(m->mirror);
-	if (mirror_state(m->mirror) == MIRROR_UNKNOWN && m->conf->settings.when_unknown == UNKNOWN_ENFORCED)
+	settings_sender(mapd_settings(m), domain, now_ms, out);
+	mapd_settings_done(m);
+	if (mapd_settings_unknown(m) && m->conf->settings.when_unknown == UNKNOWN_ENFORCED)
 		out->mode = MODE_ENFORCED;
 }
 

@@ -11,26 +11,28 @@
 #include "mapd/mapd.h"
 
 static const struct map_row rows[] = {
-    {"opportunistic", MAP_OPPORTUNISTIC, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, false},
-    {"enforced", MAP_ENFORCED, map_policy, map_policy_finish, MODE_ENFORCED, false},
-    {"verified", MAP_VERIFIED, map_policy, map_policy_finish, MODE_VERIFIED, false},
-    {"transport", MAP_TRANSPORT, map_transport, NULL, MODE_OPPORTUNISTIC, false},
-    {"refusal", MAP_REFUSAL, map_refusal, NULL, MODE_OPPORTUNISTIC, false},
-    {"opportunistic-tlsrpt", MAP_OPPORTUNISTIC_TLSRPT, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, true},
-    {"enforced-tlsrpt", MAP_ENFORCED_TLSRPT, map_policy, map_policy_finish, MODE_ENFORCED, true},
-    {"verified-tlsrpt", MAP_VERIFIED_TLSRPT, map_policy, map_policy_finish, MODE_VERIFIED, true},
-    {"QUERY", MAP_OPPORTUNISTIC, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, false},
-    {"postfix", MAP_OPPORTUNISTIC, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, false},
-    {"QUERYwithTLSRPT", MAP_OPPORTUNISTIC_TLSRPT, map_policy, map_policy_finish, MODE_OPPORTUNISTIC, true},
-    {"mode", MAP_MODE, map_mode, NULL, MODE_OPPORTUNISTIC, false},
-    {"sts", MAP_STS, map_sts, map_sts_finish, MODE_OPPORTUNISTIC, false},
-    {"explain", MAP_EXPLAIN, map_explain, map_explain_finish, MODE_OPPORTUNISTIC, false},
-    {"status", MAP_STATUS, map_status, NULL, MODE_OPPORTUNISTIC, false},
+    {"opportunistic", MAP_OPPORTUNISTIC, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC, false},
+    {"enforced", MAP_ENFORCED, map_policy, map_policy_names, map_policy_finish, MODE_ENFORCED, false},
+    {"verified", MAP_VERIFIED, map_policy, map_policy_names, map_policy_finish, MODE_VERIFIED, false},
+    {"transport", MAP_TRANSPORT, map_transport, map_transport_names, NULL, MODE_OPPORTUNISTIC, false},
+    {"refusal", MAP_REFUSAL, map_refusal, NULL, NULL, MODE_OPPORTUNISTIC, false},
+    {"opportunistic-tlsrpt", MAP_OPPORTUNISTIC_TLSRPT, map_policy, map_policy_names, map_policy_finish,
+     MODE_OPPORTUNISTIC, true},
+    {"enforced-tlsrpt", MAP_ENFORCED_TLSRPT, map_policy, map_policy_names, map_policy_finish, MODE_ENFORCED, true},
+    {"verified-tlsrpt", MAP_VERIFIED_TLSRPT, map_policy, map_policy_names, map_policy_finish, MODE_VERIFIED, true},
+    {"QUERY", MAP_OPPORTUNISTIC, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC, false},
+    {"postfix", MAP_OPPORTUNISTIC, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC, false},
+    {"QUERYwithTLSRPT", MAP_OPPORTUNISTIC_TLSRPT, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC,
+     true},
+    {"mode", MAP_MODE, map_mode, map_mode_names, NULL, MODE_OPPORTUNISTIC, false},
+    {"sts", MAP_STS, map_sts, map_policy_names, map_sts_finish, MODE_OPPORTUNISTIC, false},
+    {"explain", MAP_EXPLAIN, map_explain, map_explain_names, map_explain_finish, MODE_OPPORTUNISTIC, false},
+    {"status", MAP_STATUS, map_status, NULL, NULL, MODE_OPPORTUNISTIC, false},
 };
 
 #define KEY_MAX 10000 /* octets; Postfix sends no longer one */
 
-static const struct map_row unknown_row = {"", MAP_UNKNOWN, NULL, NULL, MODE_OPPORTUNISTIC, false};
+static const struct map_row unknown_row = {"", MAP_UNKNOWN, NULL, NULL, NULL, MODE_OPPORTUNISTIC, false};
 
 static const struct map_row *find_row(const char *name, size_t len)
 {
@@ -48,7 +50,10 @@ void map_count(struct mapd *m, const struct map_row *row, enum sockmap_status st
 void map_reply(struct mapd *m, const struct map_query *q)
 {
 	map_count(m, q->row, m->reply.status);
-	client_answer(q->client, m->reply.framed, m->reply.len);
+	if (q->ask)
+		ask_answer(q->ask, m->reply.framed, m->reply.len);
+	else
+		client_answer(q->client, m->reply.framed, m->reply.len);
 }
 
 void map_answer(struct mapd *m, const struct map_query *q, enum sockmap_status status, const char *text)
@@ -72,7 +77,7 @@ void maps_request(struct client *client, const char *payload, size_t len, int64_
 {
 	struct mapd *m = arg;
 	struct sockmap_request request;
-	struct map_query q = {&unknown_row, client, "", 0, now_ms};
+	struct map_query q = {&unknown_row, client, NULL, "", 0, now_ms};
 
 	if (!sockmap_parse(&request, payload, len)) {
 		if (len > KEY_MAX)
@@ -89,7 +94,8 @@ void maps_request(struct client *client, const char *payload, size_t len, int64_
 	q.key = request.key;
 	q.key_len = request.key_len;
 	if (q.row) {
-		q.row->handle(m, &q);
+		if (mirror_state(m->mirror) != MIRROR_UNKNOWN || !map_ask_settings(m, &q))
+			q.row->handle(m, &q);
 		return;
 	}
 	q.row = &unknown_row;

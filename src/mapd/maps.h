@@ -13,6 +13,7 @@
 #include "core/facts.h"
 #include "core/mode.h"
 #include "core/nexthop.h"
+#include "core/settings.h"
 #include "mapd/metrics.h"
 #include "mapd/server.h"
 
@@ -21,6 +22,7 @@ struct mapd;
 struct map_query {
 	const struct map_row *row;
 	struct client *client;
+	struct ask *ask; /* the client waits already; NULL: it is answered on the spot */
 	const char *key; /* borrowed, not terminated */
 	size_t key_len;
 	int64_t now_ms; /* wall */
@@ -31,6 +33,8 @@ struct map_row {
 	enum map_id id;
 	/* Answers Q with map_answer() or map_reply(), or asks for facts with map_ask_facts(). */
 	void (*handle)(struct mapd *m, const struct map_query *q);
+	/* Tells of the keys that the settings for Q may have (NULL: it needs none). */
+	void (*names)(const struct map_query *q, settings_name_fn *fn, void *arg);
 	/* Makes M->reply once the facts are there; Q->client is NULL. */
 	void (*finish)(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
 		       const struct facts *facts);
@@ -50,7 +54,11 @@ void map_count(struct mapd *m, const struct map_row *row, enum sockmap_status st
 /* map_facts.c: finishes Q with the facts of NEXTHOP, at once when they are at hand or none can be had, else later. */
 void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop);
 
+/* map_early.c: True: Q waits for the settings that bear on it, which are read while the mirror is being filled. */
+bool map_ask_settings(struct mapd *m, const struct map_query *q);
+
 /* map_policy.c */
+void map_policy_names(const struct map_query *q, settings_name_fn *fn, void *arg);
 void map_policy(struct mapd *m, const struct map_query *q);
 void map_policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
 		       const struct facts *facts);
@@ -60,10 +68,13 @@ void map_sts_finish(struct mapd *m, const struct map_query *q, const struct next
 void map_refusal(struct mapd *m, const struct map_query *q);
 
 /* map_sender.c */
+void map_transport_names(const struct map_query *q, settings_name_fn *fn, void *arg);
+void map_mode_names(const struct map_query *q, settings_name_fn *fn, void *arg);
 void map_transport(struct mapd *m, const struct map_query *q);
 void map_mode(struct mapd *m, const struct map_query *q);
 
 /* map_explain.c */
+void map_explain_names(const struct map_query *q, settings_name_fn *fn, void *arg);
 void map_explain(struct mapd *m, const struct map_query *q);
 void map_explain_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
 			const struct facts *facts);

@@ -52,6 +52,8 @@ void client_answer(struct client *c, const char *reply, size_t len);
 
 /* The request being handled is answered later. ABANDON(WORK) is called instead when its client is gone before that. */
 struct ask *client_wait(struct client *c, void (*abandon)(void *work), void *work);
+/* A waits for something else now: ABANDON(WORK) instead of what client_wait() was given. */
+void ask_wait_on(struct ask *a, void (*abandon)(void *work), void *work);
 void ask_answer(struct ask *a, const char *reply, size_t len); /* ends A; from outside the request function */
 
 /* The request being handled is none: its connection is closed after the answers before it, and REASON is logged. */

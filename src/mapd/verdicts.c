@@ -16,8 +16,8 @@
 
 static void merge_dest(struct mapd *m, const struct nexthop *nexthop, int64_t now_ms, struct dest_setting *out)
 {
-	settings_dest(mirror_read(m->mirror), nexthop, now_ms, out);
-	mirror_done(m->mirror);
+	settings_dest(mapd_settings(m), nexthop, now_ms, out);
+	mapd_settings_done(m);
 }
 
 bool verdicts_named(struct mapd *m, const struct nexthop *nexthop, int64_t now_ms)
@@ -174,7 +174,7 @@ void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct
 	decide(facts, now, mode, &dest, conf->dane, &v);
 	reply_end(&m->reply, answer_format(reply_begin(&m->reply), &v, facts, now, &dest, &options));
 	until_ms = valid_until_ms(facts, &dest, now_ms);
-	if (nexthop->key[0])
+	if (nexthop->key[0] && !m->own) /* nobody would tell us that those settings have changed */
 		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, tlsrpt), m->reply.framed, m->reply.len,
 				  now_ms, until_ms);
 	if (mode != MODE_OPPORTUNISTIC)

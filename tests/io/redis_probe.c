@@ -347,7 +347,7 @@ static int try_blocking(void)
 
 int main(int argc, char **argv)
 {
-	static const struct mirror_events events = {on_setting, on_all, on_fact, on_settled};
+	static const struct mirror_events events = {on_setting, on_all, on_fact, NULL, on_settled};
 	const struct timeval beat = {0, 1000};
 	struct event *in, *ticker;
 	pthread_t thread[8];

@@ -1,0 +1,65 @@
+"""A million domains with their answers, a million settings: resident memory, and answers drawn from all of them
+
+Facts of the domains come from Redis, as from another node. Resident memory counts everything the process holds: settings, answers,
+and the facts that answers are decided anew from when a setting changes.
+"""
+import json
+
+from world.waiting import wait_for
+
+from .bench import rss_mb
+from .domains import KEYS, fill, fill_settings
+from .policy import show
+
+MILLION = 1000000
+UNIFORM = (("50 connections", 0.80, ("-c", 50)), ("500 connections", 0.72, ("-c", 500)),
+           ("50 connections x 16 pipelined", 0.35, ("-c", 50, "-p", 16)))
+
+
+def status(daemons):
+    return json.loads(daemons.client().ask("status", "all")[3:])
+
+
+def counter(daemons, name):
+    return status(daemons)["counters"][name]
+
+
+def ask_all(bench, place, count, mode):
+    result = bench.load(place, "-m", mode, "-f", KEYS, "-k", count, "-n", count, "-c", 200)
+    if result["temp"] or result["other"]:
+        raise RuntimeError("not all domains were answered: %r" % result)
+    return result
+
+
+def measure(bench):
+    count = MILLION // 10 if bench.quick else MILLION
+    redis = bench.redis()
+    fill(redis, count)
+    daemons, place = bench.daemons(redis)
+    empty = rss_mb(daemons.mapd.pid)
+    first = ask_all(bench, place, count, "enforced")
+    one = rss_mb(daemons.mapd.pid)
+    facts = counter(daemons, "facts_bytes") / 1e6
+    bench.note("%d domains found in Redis and answered in %.0f s (%.0f/s)" % (count, first["seconds"], first["per_s"]))
+    rates(bench, daemons, place, count)
+    ask_all(bench, place, count, "opportunistic")
+    ask_all(bench, place, count, "verified")
+    three = rss_mb(daemons.mapd.pid)
+    fill_settings(redis, count)
+    wait_for("a million settings", lambda: counter(daemons, "settings") == count, 60)
+    settings = rss_mb(daemons.mapd.pid) - three
+    scale = MILLION / count
+    bench.row("1M domains, one answer each, and 1M settings", "<= 300 MB RSS", (one + settings) * scale,
+              "%.0f MB: empty %.0f, domains %.0f (facts %.0f of it), settings %.0f" % (
+                  (one + settings) * scale, empty, (one - empty) * scale, facts * scale, settings * scale), at_most=300)
+    bench.row("1M domains, all three modes, and 1M settings", "<= 600 MB RSS", (three + settings) * scale,
+              "%.0f MB" % ((three + settings) * scale), at_most=600)
+    bench.row("facts beside the answers, of a domain", "stated", None, "%.0f octets" % (facts * 1e6 / count))
+
+
+def rates(bench, daemons, place, count):
+    echo, echo_place = bench.echo()
+    for work, goal, options in UNIFORM:
+        options = ("-m", "enforced", "-f", KEYS, "-k", count, "-d", "uniform", *options)
+        show(bench, "1M keys uniformly, " + work, goal, bench.turns({
+            "echo": (echo, echo_place, options), "mapd": (daemons.mapd, place, options)}, rounds=5))

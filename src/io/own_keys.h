@@ -1,0 +1,25 @@
+/*
+ * own_keys.h - the settings of one question, read from Redis directly: for answers while the mirror is not filled yet.
+ *
+ * A start with a million settings takes seconds until all are known; the few keys that bear on one sender or one
+ * destination take a millisecond. What was read is a table of its own and soon old: for one answer, never kept.
+ * Called by the mirror's owner (mapd/map_early.c); one thread.
+ */
+#ifndef TLSMODE_IO_OWN_KEYS_H
+#define TLSMODE_IO_OWN_KEYS_H
+
+#include "core/settings.h"
+#include "io/mirror.h"
+
+struct own_keys;
+
+/* SETTINGS is the receiver's from now on (settings_free()); NULL: Redis went away or would not say. Once, from the loop;
+ * O is over then. */
+typedef void own_keys_fn(struct settings *settings, void *arg);
+
+/* Begins a reading; the names follow with own_keys_want(), at least one, before the loop goes on. */
+struct own_keys *own_keys_new(struct mirror *m, own_keys_fn *fn, void *arg);
+void own_keys_want(enum setting_kind kind, const char *name, void *own_keys); /* a settings_name_fn */
+void own_keys_abort(struct own_keys **o);                                     /* silence */
+
+#endif
