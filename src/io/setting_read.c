@@ -28,15 +28,14 @@ static void complain(struct complaints *c, enum setting_kind kind, const char *n
 }
 
 /* A key of another type, or a field list that is none: nobody understands it. A mode is demanded strictly, an exception
- * is not made. */
+ * is not made; as any other unreadable value it hides what a farther key says. */
 static void read_strictly(struct setting *out, enum setting_kind kind)
 {
+	static const char *const demands[] = {"mode", NULL}, *const weakens[] = {"dane", "sts", "plaintext", NULL};
 	char text[COMPLAINT_SIZE];
 
-	if (kind == SETTING_EXCEPT)
-		out->bad |= SETTING_HAS_DANE | SETTING_HAS_STS | SETTING_HAS_PLAINTEXT;
-	else
-		setting_field(out, kind, "mode", 4, "?", 1, text, sizeof(text)); /* as any other unreadable mode */
+	for (const char *const *field = kind == SETTING_EXCEPT ? weakens : demands; *field != NULL; field++)
+		setting_field(out, kind, *field, strlen(*field), "?", 1, text, sizeof(text));
 }
 
 /* Reads all fields. LOG: says what is wrong with them. The number of faulty ones is returned. */
