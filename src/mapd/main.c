@@ -28,9 +28,8 @@
 #include "mapd/verdict_cache.h"
 #include "mapd/verdicts.h"
 
-#define SETTLE_S 2       /* the settings are waited for so long at most */
-#define DRAIN_EXTRA_S 2  /* beyond the deadline of a look-up */
-#define SPARE_FILES 1200 /* descriptors beside those of clients: Redis, DNS, HTTPS, metrics */
+#define SETTLE_S 2      /* the settings are waited for so long at most */
+#define DRAIN_EXTRA_S 2 /* beyond the deadline of a look-up */
 
 static struct mapd mapd; /* one per process; passed on as a pointer everywhere */
 
@@ -118,7 +117,7 @@ static void open_sockets(struct mapd *m)
 {
 	char error[1024];
 
-	proc_files(m->conf->mapd.max_clients + SPARE_FILES);
+	proc_files(m->conf->mapd.max_clients + MAPD_SPARE_FILES);
 	m->listeners = listeners_new(take_connection, m);
 	if (!listeners_prepare(m->listeners, &m->conf->mapd, error, sizeof(error)))
 		die(m, EX_OSERR, error);

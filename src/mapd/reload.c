@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/tick.h"
+#include "io/proc.h"
 #include "mapd/http.h"
 #include "mapd/listeners.h"
 #include "mapd/mapd.h"
@@ -123,6 +124,7 @@ static void take(struct mapd *m, const struct parts *p)
 	m->dns = p->dns;
 	m->https = p->https;
 	mirror_reconf(m->mirror, m->conf);
+	proc_files(m->conf->mapd.max_clients + MAPD_SPARE_FILES);
 	server_set_max_clients(m->server, m->conf->mapd.max_clients);
 	verdict_cache_resize(m->cache, m->conf->mapd.cache_entries);
 	verdict_cache_drop_all(m->cache);

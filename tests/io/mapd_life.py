@@ -222,6 +222,17 @@ def few_descriptors(tap):
         tap.equal(room.stop(), 0, "a clean end")
 
 
+def more_clients(tap):
+    with Room() as room:
+        room.start("prlimit", "--nofile=256:8192", mapd={"max_clients": 10})
+        room.live()
+        room.reload(mapd={"max_clients": 3000})
+        with open("/proc/%d/limits" % room.mapd.pid) as f:
+            files = next(int(line.split()[3]) for line in f if line.startswith("Max open files"))
+        tap.ok(files > 3000, "a reload with more max_clients may have as many open files", files)
+        tap.equal(room.stop(), 0, "a clean end")
+
+
 def bad_reloads(tap, room):
     good = room.conf
     with socket.create_server(("127.0.0.1", 0)) as port:
@@ -335,6 +346,7 @@ def test(tap):
     another_redis(tap)
     hanging_redis(tap)
     few_descriptors(tap)
+    more_clients(tap)
     stop_under_load(tap)
     metrics(tap)
 
