@@ -96,6 +96,7 @@ enum conf_use {
 	CONF_USE_STS = 1 << 3,    /* ca_file */
 	CONF_USE_MAPD = 1 << 4,   /* mapd.socket_group, when mapd listens on a unix socket */
 	CONF_USE_MILTER = 1 << 5, /* milter.socket_group, when the milter listens on a unix socket */
+	CONF_USE_SYSLOG = 1 << 6, /* log.target is syslog: a daemon in the background has no standard error */
 	CONF_FOR_MAPD = CONF_USE_USER | CONF_USE_REDIS | CONF_USE_DNS | CONF_USE_STS | CONF_USE_MAPD,
 	CONF_FOR_MILTER = CONF_USE_USER | CONF_USE_REDIS | CONF_USE_MILTER
 };

@@ -115,6 +115,10 @@ const struct conf_option *conf_check_outside(struct conf *conf, unsigned uses, c
 			snprintf(reason + len, size - len, " (%s)", o->hint);
 		return o;
 	}
+	if ((uses & CONF_USE_SYSLOG) != 0 && conf->log.target == LOG_TO_STDERR) {
+		snprintf(reason, size, "\"stderr\" needs -f: a daemon in the background has no standard error");
+		return conf_option_find("log", "target");
+	}
 	if ((uses & CONF_USE_REDIS) != 0 && *conf->redis.password_file != '\0' &&
 	    !read_password(&conf->redis, reason, size))
 		return conf_option_find("redis", "password_file");

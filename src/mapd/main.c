@@ -263,7 +263,7 @@ static int start(struct mapd *m)
 {
 	char error[1024];
 
-	m->conf = conf_load(m->conf_file, CONF_FOR_MAPD, error, sizeof(error));
+	m->conf = reload_conf(m, error, sizeof(error));
 	if (!m->conf)
 		die(m, EX_CONFIG, error);
 	reload_log(m, m->conf);

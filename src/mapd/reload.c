@@ -23,6 +23,11 @@ struct parts {
 	struct https *https;
 };
 
+struct conf *reload_conf(const struct mapd *m, char *error, size_t size)
+{
+	return conf_load(m->conf_file, CONF_FOR_MAPD | (m->foreground ? 0 : CONF_USE_SYSLOG), error, size);
+}
+
 void reload_log(const struct mapd *m, const struct conf *conf)
 {
 	log_open("tlsmode-mapd", conf->log.target, m->verbose ? LOG_LVL_DEBUG : conf->log.level);
@@ -83,7 +88,7 @@ static bool open_http(struct mapd *m, struct parts *p, char *error, size_t size)
 static bool parts_make(struct mapd *m, struct parts *p, char *error, size_t size)
 {
 	memset(p, 0, sizeof(*p));
-	p->conf = conf_load(m->conf_file, CONF_FOR_MAPD, error, size);
+	p->conf = reload_conf(m, error, size);
 	if (!p->conf)
 		return false;
 	p->dns = same_dns(m, &m->conf->dns, &p->conf->dns) ? m->dns : dns_new(m->base, &p->conf->dns, error, size);

@@ -15,6 +15,9 @@ struct conf;
 /* Reads m->conf_file again. What is wrong is logged as "file:line: reason", and nothing changes then. */
 void reload(struct mapd *m);
 
+/* The configuration of M's file as this process can use it; NULL: ERROR (conf_load()). */
+struct conf *reload_conf(const struct mapd *m, char *error, size_t size);
+
 /* Starts logging as CONF says (-v and -f in M count too). */
 void reload_log(const struct mapd *m, const struct conf *conf);
 

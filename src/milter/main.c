@@ -126,10 +126,17 @@ static void die(int code, const char *reason)
 	exit(code);
 }
 
+static struct conf *load(char *error, size_t size)
+{
+	bool shows_stderr = milter.options.foreground || milter.options.test;
+
+	return conf_load(milter.options.file, CONF_FOR_MILTER | (shows_stderr ? 0 : CONF_USE_SYSLOG), error, size);
+}
+
 static struct conf *load_or_die(void)
 {
 	char error[900];
-	struct conf *conf = conf_load(milter.options.file, CONF_FOR_MILTER, error, sizeof(error));
+	struct conf *conf = load(error, sizeof(error));
 
 	if (conf == NULL)
 		die(EX_CONFIG, error);
@@ -162,7 +169,7 @@ static void warn_restart(const struct conf *old, const struct conf *now)
 static void on_reload(evutil_socket_t sig, short what, void *arg)
 {
 	char error[900], quoted[1200];
-	struct conf *now = conf_load(milter.options.file, CONF_FOR_MILTER, error, sizeof(error));
+	struct conf *now = load(error, sizeof(error));
 
 	(void)sig;
 	(void)what;
@@ -319,8 +326,6 @@ int main(int argc, char **argv)
 		puts("configuration ok");
 		return EX_OK;
 	}
-	if (!milter.options.foreground && milter.conf->log.target == LOG_TO_STDERR)
-		die(EX_CONFIG, "log.target = \"stderr\" needs -f: a daemon in the background has no standard error");
 	conf_free(&milter.conf);
 	/* a reload that comes before the loop takes it must not end us */
 	signal(SIGUSR1, SIG_IGN);

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The life of tlsmode-mapd: starts that must fail and their one sentence, background, reload and stop under load, metrics."""
+import json
 import os
 import signal
 import socket
@@ -48,7 +49,10 @@ def failing_starts(tap):
                     tap.ok(status == 78 and word in said and "tlsmode.conf" in said and len(said.splitlines()) == 1,
                            "%s: -t says so too" % name, status, said)
             room.conf = good
-            status, said, _ = room.try_start("-c", room.write(mapd={"listen": ["inet:127.0.0.1:%d" % port.getsockname()[1]]}))
+            status, said, _ = room.try_start("-c", room.write())
+            tap.ok(status == 78 and "log.target" in said and "needs -f" in said, "a daemon in the background cannot log to stderr", status, said)
+            status, said, _ = room.try_start("-c", room.write(mapd={"listen": ["inet:127.0.0.1:%d" % port.getsockname()[1]]},
+                                                              log={"target": "syslog"}))
             tap.equal(status, 71, "the starter of a daemon gets its exit status")
             room.conf = good
         tap.ok(not os.path.exists(room.path("map.sock")), "no failed start left a socket behind", os.listdir(room.dir))
@@ -74,15 +78,23 @@ def daemon_of(room):
     raise RuntimeError("no daemon")
 
 
+def counters(room):
+    return json.loads(room.ask("status", "all")[3:])["counters"]
+
+
 def background(tap):
     with Room() as room:
-        done = subprocess.run([MAPD, "-c", room.write()], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
+        done = subprocess.run([MAPD, "-c", room.write(log={"target": "syslog"})], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
         tap.equal(done.returncode, 0, "without -f the starter ends with 0")
         pid = daemon_of(room)
         try:
             tap.equal(room.ask("enforced", HIT), STRICT, "and the daemon serves then")
             mode = os.stat(room.where[5:]).st_mode & 0o777
             tap.equal(oct(mode), "0o660", "its socket has the configured mode")
+            room.write(log={"target": "stderr"}, mapd={"min_tls": ""})
+            os.kill(pid, signal.SIGHUP)
+            wait_for("the failure", lambda: counters(room)["conf_reloads_failed"] == 1, 10)
+            tap.equal(room.ask("enforced", HIT), STRICT, "a reload that would silence it is refused whole")
         finally:
             os.kill(pid, signal.SIGTERM)
         wait_for("the daemon's end", lambda: not os.path.exists("/proc/%d" % pid), 10)

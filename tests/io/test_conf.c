@@ -322,6 +322,7 @@ static const struct {
     {"redis { password_file = \"/dev/null\" }", CONF_USE_REDIS, ":1: redis.password_file: ", "not a file"},
     {"mapd { socket_group = \"no-such-group\" }", CONF_USE_MAPD, ":1: mapd.socket_group: ", "no such group"},
     {"milter {\n socket_group = \"no-such-group\" }", CONF_USE_MILTER, ":2: milter.socket_group: ", "no such group"},
+    {"log {\n target = stderr }", CONF_USE_SYSLOG, ":2: log.target: ", "needs -f"},
 };
 
 static void test_outside(void **state)

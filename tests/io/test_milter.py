@@ -567,6 +567,9 @@ def background(w, m):
         same(n.mode_of("<a@enf.test>"), ["enforced; domain=enf.test; by=envelope"])
         r = run("-c", n.file)
         assert r.returncode == 71 and "another process listens" in r.stderr, r
+        n.write_conf()
+        r = run("-c", n.file)
+        assert r.returncode == 78 and "log.target" in r.stderr and "needs -f" in r.stderr, r
     finally:
         with contextlib.closing(connect(n.socket)) as s:
             pid = int.from_bytes(s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[:4], sys.byteorder)
