@@ -262,19 +262,22 @@ static int write_setting(struct ctl *ctl, const char *key, int argc, const char 
 	return EX_OK;
 }
 
+/* HSET leaves the end as it was: a mode that is written over a temporary one is temporary, too. */
 static void warn_about_end(struct ctl *ctl, const char *name)
 {
 	struct setting_key k;
+	char ends[40];
 
-	if (ctl->kind == SETTING_EXCEPT && setting_key_read(&k, ctl, name, strlen(name))) {
-		if (k.ttl_ms < 0)
-			fprintf(stderr, "tlsmode: warning: the exception for %s has no end; give it one with --ttl\n",
-				name);
-		setting_key_fini(&k);
-	} else if (ctl->kind != SETTING_EXCEPT && ctl->ttl_ms > 0)
+	if (!setting_key_read(&k, ctl, name, strlen(name)))
+		k.ttl_ms = ctl->kind == SETTING_EXCEPT ? 0 : -1; /* nothing is known to warn about */
+	if (ctl->kind == SETTING_EXCEPT && k.ttl_ms < 0)
+		fprintf(stderr, "tlsmode: warning: the exception for %s has no end; give it one with --ttl\n", name);
+	else if (ctl->kind != SETTING_EXCEPT && k.ttl_ms >= 0)
 		fprintf(stderr,
-			"tlsmode: warning: the setting for %s ends by itself; what holds without it holds then\n",
-			name);
+			"tlsmode: warning: the setting for %s ends by itself in %s; what holds without it holds then "
+			"(--no-ttl lets it stay)\n",
+			name, duration_format(ends, sizeof(ends), k.ttl_ms));
+	setting_key_fini(&k);
 }
 
 int cmd_domain_set(struct ctl *ctl, int argc, char **args)

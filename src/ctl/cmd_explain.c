@@ -222,9 +222,11 @@ int cmd_explain(struct ctl *ctl, int argc, char **args)
 	char *key;
 	json_t *root;
 
+	if (argc == 2 && ctl->has_as)
+		return ctl_error(EX_USAGE, "--as goes with a domain; a sender has a mode of its own");
 	if (argc == 2)
 		key = xasprintf("%s %s", args[0], args[1]);
-	else if (ctl->as != MODE_OPPORTUNISTIC)
+	else if (ctl->has_as)
 		key = xasprintf("%s %s", names_name(mode_names, (int)ctl->as), args[0]);
 	else
 		key = xstrdup(args[0]);

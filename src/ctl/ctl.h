@@ -24,6 +24,7 @@ struct ctl {
 	const char *postfix_dir; /* -c behind the word doctor; NULL: Postfix's own */
 	bool json;
 	enum mode as;           /* --as */
+	bool has_as;            /* it was given */
 	bool tlsrpt;            /* --tlsrpt */
 	enum setting_kind kind; /* sender, or --rcpt, --except */
 	int64_t ttl_ms;         /* --ttl; 0: not given */

@@ -108,6 +108,7 @@ static int take_option(struct ctl *ctl, int opt, const char *value, unsigned *us
 		if (mode < 0)
 			return ctl_error(EX_USAGE, "--as %s: the modes are opportunistic, enforced, verified", value);
 		ctl->as = (enum mode)mode;
+		ctl->has_as = true;
 		return 0;
 	case 't':
 		*used |= OPT_TLSRPT;

@@ -109,8 +109,11 @@ const char *setting_key_field(const struct setting_key *k, const char *field)
 
 json_t *setting_key_json(const struct setting_key *k)
 {
-	json_t *object = json_pack("{s:s, s:O}", "name", k->name, "fields", k->fields);
+	json_t *name = json_string(k->name);
+	json_t *object = json_object();
 
+	json_object_set_new(object, "name", name != NULL ? name : json_string("(not UTF-8)"));
+	json_object_set(object, "fields", k->fields);
 	if ((k->read.has & SETTING_HAS_MODE) != 0)
 		json_object_set_new(object, "mode", json_string(names_name(mode_names, (int)k->read.mode)));
 	json_object_set_new(object, "ttl_ms", k->ttl_ms >= 0 ? json_integer(k->ttl_ms) : json_null());

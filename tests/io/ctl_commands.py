@@ -46,6 +46,7 @@ ROWS = (
     (["domain", "set", "--except", "old.test", "dane=ignore", "--no-ttl"], 0, "", "has no end"),
     (["domain", "list", "--except"], 0, r"ignore +- +allow +all +- +never +an exception without an end", ""),
     (["domain", "set", "closed.test", "enforced", "--ttl", "1h"], 0, "", "ends by itself"),
+    (["domain", "set", "closed.test", "note=still temporary"], 0, "", r"closed\.test ends by itself in (59m|1h)"),
     (["domain", "set", "closed.test", "enforced", "--ttl", "soon"], 64, "", "--ttl soon"),
     (["domain", "list"], 0, r"SENDER DOMAIN +MODE +VIA", ""),
     (["domain", "list", "*.test"], 0, r"closed\.test", ""),
@@ -69,6 +70,8 @@ ROWS = (
     (["explain", "a@other.test", "b@[192.0.2.1]"], 0, r"other\.test is opportunistic \(the default\)", ""),
     (["explain", "[bank.test]"], 0, r"To +\[bank\.test\], at least verified \(from bank\.test\), match mx1", ""),
     (["explain", "slow.test"], 0, r"Answer +TEMP slow\.test: (.*\n)+.*Mode +verified", ""),
+    (["explain", "[192.0.2.1]", "--as", "opportunistic"], 0, r"(?s)\AT((?!Mode).)*Mode +opportunistic((?!Mode).)*\Z", ""),
+    (["explain", "a@closed.test", "b@[192.0.2.1]", "--as", "verified"], 64, "", "a sender has a mode of its own"),
     (["cache", "show", "facts.test"], 1, "", "no facts of facts.test"),
     (["cache", "show", "[192.0.2.1]"], 65, "", "no domain or next hop"),
     (["cache", "forget", "facts.test"], 1, "", "no facts of facts.test"),
@@ -111,6 +114,10 @@ def foreign_values(tap, ctl, room):
     room.redis("SET", "tlsmode:sender:string.test", "x")
     room.redis("HSET", "tlsmode:sender:Upper.test", "mode", "enforced")
     room.redis("HSET", "tlsmode:sender:ctl.test", "note", "two\nlines\x1b[2J")
+    room.redis("HSET", b"tlsmode:sender:b\xffd.test", "mode", "enforced")
+    _, out, _ = ctl("--json", "domain", "list")
+    tap.ok([k for k in json.loads(out) if k["name"] == "(not UTF-8)" and k["complaint"]], "domain list --json: a name that is no text", out)
+    room.redis("DEL", b"tlsmode:sender:b\xffd.test")
     _, out, _ = ctl("domain", "list")
     for name, pattern in (
             ("a mode nobody understands", r"typo\.test +enfroced \(read as enforced\)"),
