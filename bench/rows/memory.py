@@ -25,10 +25,12 @@ def counter(daemons, name):
 
 
 def ask_all(bench, place, count, mode):
-    result = bench.load(place, "-m", mode, "-f", KEYS, "-k", count, "-n", count, "-c", 200)
-    if result["temp"] or result["other"]:
-        raise RuntimeError("not all domains were answered: %r" % result)
-    return result
+    """Asks for every domain once, and again where a busy machine let Redis answer too late: errors live for five seconds."""
+    for _ in range(10):
+        result = bench.load(place, "-m", mode, "-f", KEYS, "-k", count, "-n", count, "-c", 100)
+        if not result["temp"] and not result["other"]:
+            return result
+    raise RuntimeError("not all domains were answered: %r" % result)
 
 
 def measure(bench):

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/tick.h"
+#include "io/setting_read.h"
 
 static enum rkey_kind rkey_of(enum setting_kind kind)
 {
@@ -86,6 +87,7 @@ bool setting_key_read(struct setting_key *out, struct ctl *ctl, const char *name
 		take_fields(out, ctl->kind, reply);
 	else {
 		out->exists = true;
+		setting_read_strictly(&out->read, ctl->kind);
 		complain(out, reply->type == REDIS_REPLY_ERROR ? reply->str : "not a hash");
 	}
 	freeReplyObject(reply);

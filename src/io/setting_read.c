@@ -27,9 +27,7 @@ static void complain(struct complaints *c, enum setting_kind kind, const char *n
 			 log_quote(quoted, sizeof(quoted), text, strlen(text)));
 }
 
-/* A key of another type, or a field list that is none: nobody understands it. A mode is demanded strictly, an exception
- * is not made; as any other unreadable value it hides what a farther key says. */
-static void read_strictly(struct setting *out, enum setting_kind kind)
+void setting_read_strictly(struct setting *out, enum setting_kind kind)
 {
 	static const char *const demands[] = {"mode", NULL}, *const weakens[] = {"dane", "sts", "plaintext", NULL};
 	char text[COMPLAINT_SIZE];
@@ -104,7 +102,7 @@ enum setting_read setting_read(struct setting *out, enum setting_kind kind, cons
 		return read_hash(out, kind, name, reply, c, bad);
 	if (reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "WRONGTYPE", 9) != 0)
 		return SETTING_READ_FAILED;
-	read_strictly(out, kind);
+	setting_read_strictly(out, kind);
 	if (complaints_news(c, key_hash(c, kind, name, strlen(name)), content_hash(c, reply))) {
 		complain(c, kind, name,
 			 kind == SETTING_EXCEPT ? "the key is not a hash: no exception is made"

@@ -1,7 +1,8 @@
 /*
  * setting_read.h - one settings key as Redis answers it, read strictly, with its faults logged once per change.
  *
- * Not here: what a field means (core/setting.c), asking Redis (key_reads.c). Called by key_reads.c.
+ * Not here: what a field means (core/setting.c), asking Redis (key_reads.c). Called by key_reads.c; the control
+ * tool reads strictly as the daemons do.
  */
 #ifndef TLSMODE_IO_SETTING_READ_H
 #define TLSMODE_IO_SETTING_READ_H
@@ -24,6 +25,10 @@ enum setting_read setting_read(struct setting *out, enum setting_kind kind, cons
 
 /* When the key ends (wall clock, ms) by the reply to PTTL, now; 0: it does not. */
 int64_t setting_read_end_ms(int64_t pttl);
+
+/* What a key of another type, or a field list that is none, means: nobody understands it. A mode is demanded strictly,
+ * an exception is not made; as any other unreadable value it hides what a farther key says. OUT is fresh. */
+void setting_read_strictly(struct setting *out, enum setting_kind kind);
 
 /* Takes a key's name as it is in Redis. False: it is no settings key, or one whose name is faulty, which is logged
  * once. */

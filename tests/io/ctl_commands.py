@@ -122,7 +122,7 @@ def foreign_values(tap, ctl, room):
     for name, pattern in (
             ("a mode nobody understands", r"typo\.test +enfroced \(read as enforced\)"),
             ("a field nobody understands", r"typo\.test .*colour"),
-            ("a key of another type", r"string\.test .*WRONGTYPE"),
+            ("a key of another type", r"string\.test +\(read as enforced\) .*WRONGTYPE"),
             ("a name that is not canonical", r"Upper\.test .*its name is written upper\.test"),
             ("control characters are not printed", r"two\?lines\?\[2J")):
         tap.ok(re.search(pattern, out), "domain list: " + name, out)
