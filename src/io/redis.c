@@ -365,6 +365,10 @@ void redis_reconf(struct redis *r, const struct conf_redis *conf)
 	bool same = same_conf(r->conf, conf);
 
 	r->conf = r->setup.conf = conf; /* a pair may be in the making: the old one is gone soon */
+	if (r->data != NULL)
+		redis_link_reconf(r->data, conf);
+	if (r->push != NULL)
+		redis_link_reconf(r->push, conf);
 	if (same)
 		return;
 	r->pause_ms = PAUSE_MIN_MS;

@@ -282,6 +282,11 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf_red
 	return l;
 }
 
+void redis_link_reconf(struct redis_link *l, const struct conf_redis *conf)
+{
+	l->conf = conf;
+}
+
 void redis_link_free(struct redis_link **link)
 {
 	struct redis_link *l = *link;

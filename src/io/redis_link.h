@@ -32,6 +32,8 @@ struct redis_link_events {
 /* Starts connecting to conf->address. NULL: cannot even begin, ERROR says why. EVENTS must live as long. */
 struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, bool pushes,
 				  const struct redis_link_events *events, void *arg, char *error, size_t size);
+/* CONF in the place of the one it began with, which may go now. */
+void redis_link_reconf(struct redis_link *l, const struct conf_redis *conf);
 void redis_link_free(struct redis_link **l); /* silent; also from inside one of its callbacks */
 
 /* Bytes of the command are copied. FN may be NULL. */
