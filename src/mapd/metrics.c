@@ -94,7 +94,7 @@ static const struct row {
     [METRIC_EXCEPTIONS_WITHOUT_END] = {"exceptions_without_end", "", GAUGE, "exceptions_without_end",
 				       "Exceptions in force that never expire."},
     [METRIC_EXCEPT_DANE_USED] = {"exceptions_used_total", "exception=\"dane\"", COUNTER, "exceptions_used_dane",
-				 "Verdicts that an exception weakened."},
+				 "Answers that an exception weakened."},
     [METRIC_EXCEPT_STS_USED] = {"exceptions_used_total", "exception=\"sts\"", COUNTER, "exceptions_used_sts", ""},
     [METRIC_EXCEPT_PLAINTEXT_USED] = {"exceptions_used_total", "exception=\"plaintext\"", COUNTER,
 				      "exceptions_used_plaintext", ""},

@@ -151,6 +151,12 @@ static void log_verdict(const struct nexthop *nexthop, const struct verdict *v, 
 
 /* ---- rendering ---- */
 
+/* By an exception: such a verdict is made anew for every answer, so that each use is logged and counted. */
+static bool is_weakened(const struct verdict *v)
+{
+	return (v->reasons & (1u << REASON_EXCEPT_DANE | 1u << REASON_EXCEPT_STS | 1u << REASON_EXCEPT_PLAINTEXT)) != 0;
+}
+
 static int64_t valid_until_ms(const struct facts *facts, const struct dest_setting *dest, int64_t now_ms)
 {
 	int64_t until = facts_until(facts, now_ms / 1000);
@@ -174,7 +180,8 @@ void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct
 	decide(facts, now, mode, &dest, conf->dane, &v);
 	reply_end(&m->reply, answer_format(reply_begin(&m->reply), &v, facts, now, &dest, &options));
 	until_ms = valid_until_ms(facts, &dest, now_ms);
-	if (nexthop->key[0] && !m->own) /* nobody would tell us that those settings have changed */
+	/* nobody would tell us that settings of our own reading have changed */
+	if (nexthop->key[0] && !m->own && !is_weakened(&v))
 		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, tlsrpt), m->reply.framed, m->reply.len,
 				  now_ms, until_ms);
 	if (mode != MODE_OPPORTUNISTIC)

@@ -122,7 +122,11 @@ def unknown_maps(tap, room):
 
 def exceptions(tap, room):
     room.logged(r"event=exception_used exception=plaintext nexthop=\[192.0.2.10\]")
-    tap.ok(room.metric('tlsmode_mapd_exceptions_used_total{exception="plaintext"}') >= 1, "a used exception is logged and counted")
+    used = 'tlsmode_mapd_exceptions_used_total{exception="plaintext"}'
+    before = room.metric(used)
+    for _ in range(3):
+        room.ask("enforced", "[192.0.2.10]")
+    tap.equal(room.metric(used), before + 3, "each use of an exception is counted")
     tap.ok(len([li for li in room.log().splitlines() if "exception_used" in li and "2.10]" in li]) == 1, "with one line a minute")
     tap.equal(room.metric("tlsmode_mapd_exceptions_without_end"), 2.0, "exceptions without an end are counted")
     told = json.loads(room.ask("status", "all")[3:])["settings"]["exceptions_without_end"]

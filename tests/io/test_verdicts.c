@@ -354,6 +354,7 @@ static void each_use_of_an_exception_counts(void **state)
 	make_facts(&f, "a.example", MX_SECURE, TLSA_USABLE);
 	set(SETTING_EXCEPT, "a.example", "dane", "ignore", 0);
 	render(&f, MODE_OPPORTUNISTIC);
+	assert_false(cached("a.example", MODE_OPPORTUNISTIC, NULL)); /* no answer goes by here */
 	assert_int_equal(lines, 1);
 	assert_non_null(strstr(
 	    last_line,
