@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/tick.h"
-#include "core/answer.h"
 #include "core/refusal.h"
 #include "mapd/mapd.h"
 #include "mapd/maps.h"
@@ -120,11 +119,7 @@ void map_sts(struct mapd *m, const struct map_query *q)
 
 void map_sts_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
 {
-	struct dest_setting dest;
-
-	settings_dest(mapd_settings(m), nexthop, q->now_ms, &dest);
-	mapd_settings_done(m);
-	reply_end(&m->reply, answer_sts(reply_begin(&m->reply), facts, q->now_ms / 1000, &dest));
+	verdicts_render_sts(m, nexthop, facts, q->now_ms);
 }
 
 /* ---- refusal ---- */

@@ -192,6 +192,19 @@ void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct
 		log_temp(m, nexthop, mode);
 }
 
+/* Who sends is not known here: an exception is logged as one for opportunistic mail. */
+void verdicts_render_sts(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, int64_t now_ms)
+{
+	const struct verdict ignored = {.level = LEVEL_NOTFOUND, .reasons = 1u << REASON_EXCEPT_STS};
+	const struct sts_policy *policy = facts_policy(facts, now_ms / 1000);
+	struct dest_setting dest;
+
+	merge_dest(m, nexthop, now_ms, &dest);
+	reply_end(&m->reply, answer_sts(reply_begin(&m->reply), facts, now_ms / 1000, &dest));
+	if (dest.sts_ignore && policy != NULL && policy->mode == STS_ENFORCE)
+		log_exceptions(m, nexthop, &ignored, &dest, MODE_OPPORTUNISTIC);
+}
+
 void verdicts_setting_changed(struct mapd *m, const char *name)
 {
 	if (name[0] == '*' || name[0] == '.')

@@ -20,6 +20,9 @@ struct mapd;
 void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode,
 		     bool tlsrpt, int64_t now_ms);
 
+/* The same for the map sts: MTA-STS alone. */
+void verdicts_render_sts(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, int64_t now_ms);
+
 /* A cached answer of KEY (canonical) was given of which verdict_cache.h says DUE. */
 void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, unsigned due, int64_t now_ms);
 

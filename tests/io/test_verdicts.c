@@ -372,6 +372,32 @@ static void each_use_of_an_exception_counts(void **state)
 	assert_int_equal(lines, 2);
 }
 
+static void an_exception_counts_in_the_map_for_sendmail(void **state)
+{
+	static const char mx[] = "mx.a.example";
+	struct facts f;
+
+	(void)state;
+	make_facts(&f, "a.example", MX_INSECURE, TLSA_NONE);
+	set(SETTING_EXCEPT, "a.example", "sts", "ignore", 0);
+	verdicts_render_sts(m, &f.nexthop, &f, clock_ms);
+	assert_int_equal(m->metrics.value[METRIC_EXCEPT_STS_USED], 0); /* there is no policy to ignore */
+	f.sts.have_policy = true;
+	f.sts.policy.mode = STS_ENFORCE;
+	f.sts.policy.max_age = 1000;
+	f.sts.fetched_at = clock_ms / 1000;
+	assert_true(sts_policy_set_mx(&f.sts.policy, mx, strlen(mx)));
+	verdicts_render_sts(m, &f.nexthop, &f, clock_ms);
+	assert_int_equal(m->reply.status, SOCKMAP_NOTFOUND);
+	assert_int_equal(m->metrics.value[METRIC_EXCEPT_STS_USED], 1);
+	assert_non_null(strstr(last_line, "event=exception_used exception=sts nexthop=a.example setting=a.example"));
+	settings_remove(settings, SETTING_EXCEPT, "a.example");
+	verdicts_render_sts(m, &f.nexthop, &f, clock_ms);
+	assert_string_equal(m->reply.payload, "OK secure match=mx.a.example servername=hostname");
+	assert_int_equal(m->metrics.value[METRIC_EXCEPT_STS_USED], 1);
+	facts_fini(&f);
+}
+
 static void a_verdict_that_defers_says_why(void **state)
 {
 	struct facts f;
@@ -400,6 +426,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_verdict_ends_with_its_settings, begin, end),
 	    cmocka_unit_test_setup_teardown(a_changed_setting_drops_what_it_may_change, begin, end),
 	    cmocka_unit_test_setup_teardown(each_use_of_an_exception_counts, begin, end),
+	    cmocka_unit_test_setup_teardown(an_exception_counts_in_the_map_for_sendmail, begin, end),
 	    cmocka_unit_test_setup_teardown(a_verdict_that_defers_says_why, begin, end),
 	};
 
