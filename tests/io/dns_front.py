@@ -5,6 +5,7 @@ import struct
 import threading
 
 from world.dnswire import RCODES, unpack_name
+from world.space import free_port
 
 
 class Front:
@@ -19,7 +20,7 @@ class Front:
         self.waiting = {}   # our id -> (client, its id)
         self.next_id = 0
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", port))
+        self.udp.bind(("127.0.0.1", port or free_port("127.0.0.1")))  # one that the system gives for UDP may be taken for TCP
         self.port = self.udp.getsockname()[1]
         self.tcp = socket.create_server(("127.0.0.1", self.port))
         self.up = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
