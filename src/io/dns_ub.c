@@ -107,8 +107,10 @@ static void hand_over(dns_answer_fn *fn, void *arg, const struct ub_result *r)
 	if (a.status != RR_BOGUS && a.status != RR_ERROR) {
 		a.secure = r->secure;
 		a.ttl = r->ttl > 0 ? (uint32_t)r->ttl : 0;
-		/* Nobody could ask for TLSA records at such a name: better nobody knows than "none". */
-		if (r->canonname != NULL && domain_canon(a.canon, r->canonname, strlen(r->canonname)) != DOMAIN_OK)
+		/* Nobody could ask for TLSA records at such a name: better nobody knows than "none". Where a TXT
+		 * record stands is all one: RFC 8461 s3.1 reads what it says. */
+		if (r->canonname != NULL && domain_canon(a.canon, r->canonname, strlen(r->canonname)) != DOMAIN_OK &&
+		    r->qtype != (int)RR_TXT)
 			set_error(&a, "alias of something that is no host name");
 	}
 	if (a.status == RR_OK)

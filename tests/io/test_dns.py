@@ -22,6 +22,7 @@ GOOD = ["@ MX 10 mx", "@ MX 20 mx2", "mx A 192.0.2.1", "mx2 AAAA 2001:db8::1", "
         '_mta-sts TXT "v=STSv1; id=1;"', "_25._tcp.mx TLSA " + TLSA % 1, "alias CNAME mx", "chain 60 CNAME alias",
         "upper CNAME MX.Good.TEST.", "toplain CNAME mx.plain.test.", "dangling CNAME nothing", "loop CNAME loop2",
         "loop2 CNAME loop", "self CNAME self", r"weird CNAME a\032b", "dname DNAME @", "empty.inner TXT x",
+        r'odd CNAME a\043b', r'a\043b TXT "v=STSv1; id=2;"', r"a\043b A 192.0.2.7",
         "_25._tcp.alias CNAME _25._tcp.mx", "tobroken CNAME www.broken.test."] + [
     "_25._tcp.many TLSA " + TLSA % i for i in range(61)] + ["n%d A 192.0.2.9" % i for i in range(3000)]
 WWW = ["www A 192.0.2.4", "@ MX 10 www"]
@@ -75,6 +76,8 @@ ROWS = [
     ("CNAME toplain.good.test", "ok secure", ""),
     ("A alias.plain.test", "ok insecure", r"canon=mx\.good\.test "),
     ("A weird.good.test", "(error|nxdomain) insecure", "ttl=0 canon= "),
+    ("A odd.good.test", "error insecure", "ttl=0 canon= "),
+    ("TXT odd.good.test", "ok secure", "canon= count=1 .* data=0e763d"),
     ("A tobroken.good.test", "bogus insecure", "ttl=0 "),
     ("A www.plain.test", "ok insecure", ""),
     ("MX plain.test", "ok insecure", ""),
