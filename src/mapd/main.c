@@ -42,6 +42,15 @@ static void die(struct mapd *m, int code, const char *reason)
 	exit(code);
 }
 
+/* A mistake in the configuration file that only a library could find. */
+static void die_of_conf(struct mapd *m, const char *reason)
+{
+	char text[1280];
+
+	snprintf(text, sizeof(text), "%s: %s", m->conf->file, reason);
+	die(m, EX_CONFIG, text);
+}
+
 /* ---- what changes under us ---- */
 
 static void on_setting(enum setting_kind kind, const char *name, void *arg)
@@ -143,10 +152,10 @@ static void start_parts(struct mapd *m)
 	m->dns_since = m->https_since = time(NULL);
 	m->dns = dns_new(m->base, &m->conf->dns, error, sizeof(error));
 	if (!m->dns)
-		die(m, EX_CONFIG, error);
+		die_of_conf(m, error);
 	m->https = https_new(m->base, &m->conf->sts, error, sizeof(error));
 	if (!m->https)
-		die(m, EX_CONFIG, error);
+		die_of_conf(m, error);
 	env = (struct resolver_env){m->base, m->conf, m->dns, m->https, mirror_redis(m->mirror), on_facts, m};
 	m->resolver = resolver_new(&env);
 	if (m->http)
@@ -245,18 +254,39 @@ static int usage(void)
 	return EX_USAGE;
 }
 
+/* What only the libraries can judge: whether they take the trust anchor, the root hints and the CA file. */
+static bool try_out(const struct conf *conf, char *error, size_t size)
+{
+	struct event_base *base = event_base_new();
+	struct dns *dns = dns_new(base, &conf->dns, error, size);
+	struct https *https = dns ? https_new(base, &conf->sts, error, size) : NULL;
+	bool ok = https != NULL;
+
+	if (https)
+		https_free(&https);
+	dns_free(&dns);
+	event_base_free(base);
+	return ok;
+}
+
 static int test_configuration(const struct mapd *m)
 {
 	char error[1024];
 	struct conf *conf = conf_load(m->conf_file, CONF_FOR_MAPD, error, sizeof(error));
+	bool ok;
 
 	if (!conf) {
 		fprintf(stderr, "%s\n", error);
 		return EX_CONFIG;
 	}
+	/* the daemon reads those files as its account, and so they are tried */
+	ok = proc_drop(conf->user, "", error, sizeof(error)) && try_out(conf, error, sizeof(error));
+	if (ok)
+		puts("configuration ok");
+	else
+		fprintf(stderr, "%s: %s\n", conf->file, error);
 	conf_free(&conf);
-	puts("configuration ok");
-	return EX_OK;
+	return ok ? EX_OK : EX_CONFIG;
 }
 
 static int start(struct mapd *m)
