@@ -68,20 +68,51 @@ static bool needs_idna(const char *name, size_t len)
 	return false;
 }
 
+/* RC is of a label that decodes, but to what nobody may register: emoji, or letters newer than libidn2's tables. */
+static bool only_unregistrable(int rc)
+{
+	static const int codes[] = {IDN2_DISALLOWED,
+				    IDN2_UNASSIGNED,
+				    IDN2_2HYPHEN,
+				    IDN2_LEADING_COMBINING,
+				    IDN2_CONTEXTJ,
+				    IDN2_CONTEXTJ_NO_RULE,
+				    IDN2_CONTEXTO,
+				    IDN2_CONTEXTO_NO_RULE,
+				    IDN2_BIDI};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (codes[i] == rc)
+			return true;
+	return false;
+}
+
+static bool is_ascii(const char *name)
+{
+	for (; *name != '\0'; name++)
+		if ((unsigned char)*name >= 0x80)
+			return false;
+	return true;
+}
+
 static enum domain_status convert(char out[DOMAIN_SIZE], const char *name)
 {
 	uint8_t *ascii = NULL;
 	enum domain_status status;
-	size_t len;
+	const char *result;
 	int rc;
 
 	rc = idn2_lookup_u8((const uint8_t *)name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	if (rc != IDN2_OK)
-		return rc == IDN2_TOO_BIG_LABEL || rc == IDN2_TOO_BIG_DOMAIN ? DOMAIN_TOO_LONG : DOMAIN_BAD_IDNA;
-	len = strlen((const char *)ascii);
-	status = check_name((const char *)ascii, len);
+	if (rc == IDN2_TOO_BIG_LABEL || rc == IDN2_TOO_BIG_DOMAIN)
+		return DOMAIN_TOO_LONG;
+	/* Such A-labels are in DNS all the same, and Postfix delivers there: what they publish, and what is set for
+	 * them, must be found. RFC 5891 s5.3 leaves their test to us. */
+	if (rc != IDN2_OK && !(only_unregistrable(rc) && is_ascii(name)))
+		return DOMAIN_BAD_IDNA;
+	result = rc == IDN2_OK ? (const char *)ascii : name;
+	status = check_name(result, strlen(result));
 	if (status == DOMAIN_OK)
-		memcpy(out, ascii, len + 1);
+		memcpy(out, result, strlen(result) + 1);
 	idn2_free(ascii);
 	return status;
 }

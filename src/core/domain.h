@@ -16,8 +16,8 @@
 enum domain_status { DOMAIN_OK, DOMAIN_EMPTY, DOMAIN_TOO_LONG, DOMAIN_BAD_CHAR, DOMAIN_BAD_LABEL, DOMAIN_BAD_IDNA };
 
 /* Writes the canonical form of RAW to OUT. One trailing dot is dropped; letters, digits, '-' and '_' only after
- * conversion; no empty label (so no leading dot); U-labels (UTF-8) become A-labels, and an "xn--" label must be a
- * valid one. A single label is a name. On any other result OUT is "". Plain lower-case ASCII takes a fast path
+ * conversion; no empty label (so no leading dot); U-labels (UTF-8) become A-labels, and an "xn--" label must be one
+ * that decodes. A single label is a name. On any other result OUT is "". Plain lower-case ASCII takes a fast path
  * without libidn2. */
 enum domain_status domain_canon(char out[DOMAIN_SIZE], const char *raw, size_t len);
 const char *domain_status_text(enum domain_status status); /* static, for errors shown to people */

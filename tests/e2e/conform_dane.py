@@ -62,6 +62,8 @@ ROWS = (
     ("MX-05", "null MX; the domain's own address and TLSA are not used", "null.good.test", PLAIN),
     ("MX-06", "null MX beside a real one", "halfnull.good.test", STRICT),
     ("MX-08", "one host in three spellings", "dup.good.test", STRICT),
+    ("IDN-02", "an A-label that nobody may register, but that is there", "xn--i-7iq.good.test", STRICT),
+    ("IDN-02", "an MX host of such a name", "heart.good.test", STRICT),
 )
 UNUSABLE_FORMS = ("0 1 1 " + "ab" * 32, UNUSABLE, "4 1 1 " + "ab" * 32, "3 2 1 " + "ab" * 32, "3 1 3 " + "ab" * 32,
                   "3 1 1 " + "ab" * 31,
@@ -126,6 +128,9 @@ def publish(w):
     good.set("loop1", "CNAME", "loop2").set("loop2", "CNAME", "loop1")
     mx(good, "literal", "127.0.2.1.")
     usable_host(good, "implicit")
+    for name in ("xn--i-7iq", "heart"):
+        mx(good, name, "mx.xn--i-7iq")
+    usable_host(good, "mx.xn--i-7iq")
     mx(good, "noaddress", "mx.noaddress")
     usable_host(good, "noaddress")
     good.set("mx.noaddress", "TXT", "no address").set("cname", "CNAME", "a").set("null", "MX", "0 .")

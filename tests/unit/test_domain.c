@@ -46,6 +46,10 @@ static void names_become_canonical(void **state)
 	    {"a/b", "", DOMAIN_BAD_CHAR},
 	    {"*.example", "", DOMAIN_BAD_CHAR},
 	    {"a:b", "", DOMAIN_BAD_CHAR},
+	    {"XN--I-7IQ.test", "xn--i-7iq.test", DOMAIN_OK}, /* no IDNA2008, but there: a heart */
+	    {"r3---sn.xn--bcher-kva.test", "r3---sn.xn--bcher-kva.test", DOMAIN_OK},
+	    {"xn--i-7iq-.test", "", DOMAIN_BAD_IDNA},
+	    {"i\xe2\x9d\xa4.test", "", DOMAIN_BAD_IDNA},
 	    {"xn--\xc3\xbc.test", "", DOMAIN_BAD_IDNA},
 	    {"xn--a.test", "", DOMAIN_BAD_IDNA},
 	    {"\xff\xfe.test", "", DOMAIN_BAD_IDNA},
