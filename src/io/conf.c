@@ -206,11 +206,39 @@ struct conf *conf_load(const char *file, unsigned uses, char *error, size_t size
 	struct loader l = {.conf = conf, .file = file, .error = error, .size = size};
 
 	conf->file = xstrdup(file);
+	conf->line = xcalloc(conf_option_count, sizeof(*conf->line));
 	conf->redis.password = xstrdup("");
-	if (parse(&l) && check(&l, uses))
+	if (parse(&l) && check(&l, uses)) {
+		memcpy(conf->line, l.line, conf_option_count * sizeof(*conf->line));
 		return conf;
+	}
 	conf_free(&conf);
 	return NULL;
+}
+
+/* The line of the option that TEXT names; 0: none, or it was not given. */
+static int line_of_named(const struct conf *conf, const char *text)
+{
+	char name[64], named[80];
+
+	for (size_t i = 0; i < conf_option_count; i++) {
+		snprintf(named, sizeof(named), "%s \"", conf_option_name(&conf_options[i], name, sizeof(name)));
+		if (strchr(name, '.') != NULL && strstr(text, named) != NULL)
+			return conf->line[i];
+	}
+	return 0;
+}
+
+void conf_blame(const struct conf *c, char *error, size_t size)
+{
+	char *text = xstrdup(error);
+	int line = line_of_named(c, text);
+
+	if (line > 0)
+		snprintf(error, size, "%s:%d: %s", c->file, line, text);
+	else
+		snprintf(error, size, "%s: %s", c->file, text);
+	free(text);
 }
 
 void conf_free(struct conf **c)
@@ -224,6 +252,7 @@ void conf_free(struct conf **c)
 		conf_value_free(conf, &conf_options[i]);
 	explicit_bzero(conf->redis.password, strlen(conf->redis.password));
 	free(conf->redis.password);
+	free(conf->line);
 	free(conf->file);
 	free(conf);
 }

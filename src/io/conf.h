@@ -27,6 +27,7 @@ enum conf_identity { IDENTITY_ENVELOPE = 1 << 0, IDENTITY_FROM = 1 << 1, IDENTIT
 
 struct conf {
 	char *file; /* it was read from; for messages */
+	int *line;  /* where each row of conf_table.c was given last, 0: it was not; for messages */
 	char *user; /* "" stays who we are */
 	struct conf_redis {
 		char *address; /* "unix:/path", "127.0.0.1:6379", "[::1]:6379" */
@@ -108,6 +109,10 @@ enum conf_use {
  * or keeps the old configuration on reload. */
 struct conf *conf_load(const char *file, unsigned uses, char *error, size_t size);
 void conf_free(struct conf **c);
+
+/* ERROR is a mistake in C that only a library could find, with its option as 'sts.ca_file "VALUE"': gets "FILE:LINE: "
+ * in front, or "FILE: " when the option was not given. */
+void conf_blame(const struct conf *c, char *error, size_t size);
 
 /* The sample file etc/tlsmode.conf.sample, as the programs print it with --print-sample-config: every option with its
  * default and one line of comment, from the same table that reads them. */

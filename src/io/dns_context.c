@@ -254,11 +254,14 @@ static int refuse_ignored_anchor(const struct conf_dns *conf, const char *logged
 static void start_failed(int rc, const struct conf_dns *conf, char *logged, char *error, size_t size)
 {
 	char *text = strstr(logged, "error: ");
+	bool hints;
 
 	text = text == NULL ? logged : text + strlen("error: ");
 	text[strcspn(text, "\n")] = '\0';
-	snprintf(error, size, "libunbound does not start with dns.trust_anchor \"%s\": %s%s%s", conf->trust_anchor,
-		 ub_strerror(rc), *text == '\0' ? "" : ": ", text);
+	hints = strstr(text, "root hints") != NULL;
+	snprintf(error, size, "libunbound does not start with dns.%s \"%s\": %s%s%s",
+		 hints ? "root_hints" : "trust_anchor", hints ? conf->root_hints : conf->trust_anchor, ub_strerror(rc),
+		 *text == '\0' ? "" : ": ", text);
 }
 
 static int configure(struct ub_ctx *ctx, const struct conf_dns *conf, char *error, size_t size)

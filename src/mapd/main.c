@@ -42,13 +42,10 @@ static void die(struct mapd *m, int code, const char *reason)
 	exit(code);
 }
 
-/* A mistake in the configuration file that only a library could find. */
-static void die_of_conf(struct mapd *m, const char *reason)
+static void die_of_conf(struct mapd *m, char *error, size_t size)
 {
-	char text[1280];
-
-	snprintf(text, sizeof(text), "%s: %s", m->conf->file, reason);
-	die(m, EX_CONFIG, text);
+	conf_blame(m->conf, error, size);
+	die(m, EX_CONFIG, error);
 }
 
 /* ---- what changes under us ---- */
@@ -152,10 +149,10 @@ static void start_parts(struct mapd *m)
 	m->dns_since = m->https_since = time(NULL);
 	m->dns = dns_new(m->base, &m->conf->dns, error, sizeof(error));
 	if (!m->dns)
-		die_of_conf(m, error);
+		die_of_conf(m, error, sizeof(error));
 	m->https = https_new(m->base, &m->conf->sts, error, sizeof(error));
 	if (!m->https)
-		die_of_conf(m, error);
+		die_of_conf(m, error, sizeof(error));
 	env = (struct resolver_env){m->base, m->conf, m->dns, m->https, mirror_redis(m->mirror), on_facts, m};
 	m->resolver = resolver_new(&env);
 	if (m->http)
@@ -262,8 +259,9 @@ static bool try_out(const struct conf *conf, char *error, size_t size)
 	struct https *https = dns ? https_new(base, &conf->sts, error, size) : NULL;
 	bool ok = https != NULL;
 
-	if (https)
-		https_free(&https);
+	if (!ok)
+		conf_blame(conf, error, size);
+	https_free(&https);
 	dns_free(&dns);
 	event_base_free(base);
 	return ok;
@@ -273,18 +271,13 @@ static int test_configuration(const struct mapd *m)
 {
 	char error[1024];
 	struct conf *conf = conf_load(m->conf_file, CONF_FOR_MAPD, error, sizeof(error));
-	bool ok;
-
-	if (!conf) {
-		fprintf(stderr, "%s\n", error);
-		return EX_CONFIG;
-	}
 	/* the daemon reads those files as its account, and so they are tried */
-	ok = proc_drop(conf->user, "", error, sizeof(error)) && try_out(conf, error, sizeof(error));
+	bool ok = conf && proc_drop(conf->user, "", error, sizeof(error)) && try_out(conf, error, sizeof(error));
+
 	if (ok)
 		puts("configuration ok");
 	else
-		fprintf(stderr, "%s: %s\n", conf->file, error);
+		fprintf(stderr, "%s\n", error);
 	conf_free(&conf);
 	return ok ? EX_OK : EX_CONFIG;
 }

@@ -95,7 +95,9 @@ static bool parts_make(struct mapd *m, struct parts *p, char *error, size_t size
 	if (p->dns)
 		p->https = same_sts(m, &m->conf->sts, &p->conf->sts) ? m->https
 								     : https_new(m->base, &p->conf->sts, error, size);
-	if (p->https && open_http(m, p, error, size) && listeners_prepare(m->listeners, &p->conf->mapd, error, size))
+	if (!p->https)
+		conf_blame(p->conf, error, size);
+	else if (open_http(m, p, error, size) && listeners_prepare(m->listeners, &p->conf->mapd, error, size))
 		return true;
 	parts_drop(m, p);
 	return false;

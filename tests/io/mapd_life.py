@@ -2,6 +2,7 @@
 """The life of tlsmode-mapd: starts that must fail and their one sentence, background, reload and stop under load, metrics."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,7 +33,8 @@ def failing_starts(tap):
                 ("socket path too long", 78, {"mapd": {"listen": ["unix:/" + 120 * "x"]}}, "too long"),
                 ("no such group", 78, {"mapd": {"socket_group": "no-such-group"}}, "socket_group"),
                 ("missing trust anchor", 78, {"dns": {"trust_anchor": room.path("none")}}, "trust_anchor"),
-                ("a trust anchor that is none", 78, {"dns": {"trust_anchor": room.path("garbage")}}, "anchor"),
+                ("a trust anchor that is none", 78, {"dns": {"trust_anchor": room.path("garbage")}}, "dns.trust_anchor"),
+                ("root hints that are none", 78, {"dns": {"root_hints": room.path("garbage")}}, "dns.root_hints"),
                 ("missing CA file", 78, {"sts": {"ca_file": room.path("none")}}, "ca_file"),
                 ("a CA file that is none", 78, {"sts": {"ca_file": room.path("garbage")}}, "garbage"),
                 ("unknown option", 78, {"mapd": {"lisden": "x"}}, "lisden"),
@@ -45,7 +47,7 @@ def failing_starts(tap):
                 lines = [li for li in said.splitlines() if li.startswith("tlsmode-mapd: ")]
                 tap.ok(status == code and len(lines) == 1 and word in lines[0], "%s: exit %d and one sentence" % (name, code), status, said)
                 if code == 78:
-                    tap.ok("tlsmode.conf:" in lines[0], "%s: it names the file" % name, said)
+                    tap.ok(re.search(r"tlsmode\.conf:\d+: ", lines[0]), "%s: it names file and line" % name, said)
                     status, said, _ = room.try_start("-t", "-c", room.path("tlsmode.conf"))
                     tap.ok(status == 78 and word in said and "tlsmode.conf" in said and len(said.splitlines()) == 1,
                            "%s: -t says so too" % name, status, said)
@@ -248,10 +250,14 @@ def more_clients(tap):
 
 def bad_reloads(tap, room):
     good = room.conf
+    with open(room.path("garbage"), "w") as f:
+        f.write("this is no certificate\n")
     with socket.create_server(("127.0.0.1", 0)) as port:
         for name, change, pattern in (
                 ("unknown option", {"mapd": {"lisden": "x"}}, r"event=reload_failed reason=.*tlsmode\.conf:\d+: .*lisden"),
                 ("bad value", {"mapd": {"deadline": 0}}, r"event=reload_failed reason=.*tlsmode\.conf:\d+: .*deadline"),
+                ("a CA file that is none", {"sts": {"ca_file": room.path("garbage")}},
+                 r"event=reload_failed reason=.*tlsmode\.conf:\d+: sts\.ca_file"),
                 ("port in use", {"mapd": {"listen": ["unix:" + room.path("third.sock"), "inet:127.0.0.1:%d" % port.getsockname()[1]]}},
                  r"event=reload_failed reason=.*another process"),
                 ("metrics port in use", {"metrics": {"listen": "inet:127.0.0.1:%d" % port.getsockname()[1]}, "mapd": {"min_tls": ""}},
