@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from world.daemons import QUEUE_SOCKETS  # noqa: E402
 from world.dnswire import ask  # noqa: E402
+from world.postfix_second import private_places  # noqa: E402
 from world.procs import Program  # noqa: E402
 from world.space import ROOT, run  # noqa: E402
 from world.tap import main  # noqa: E402
@@ -201,6 +202,7 @@ def exit_codes(tap, w):
 
 
 def test(tap):
+    private_places()  # for the instances of header_routing()
     with World("e2e-doctor") as w:
         w.destination("tls.test", signed=True)
         w.zone("closed.test", signed=True)
