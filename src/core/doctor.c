@@ -191,10 +191,14 @@ static const struct doctor_rule rules[] = {
      "Only root can look at a socket as the postfix user would.", NULL},
     {"settings-state", DOCTOR_WARNING, doctor_check_settings_state,
      "tlsmode-mapd does not have the settings from Redis as they are now.", NULL},
-    {"milter-missing", DOCTOR_WARNING, doctor_check_milter,
-     "Mail that the milter does not see is not tagged, not guarded, and its bounces carry the whole message.", NULL},
-    {"milter-local", DOCTOR_WARNING, doctor_check_milter_local,
-     "Mail from sendmail(1) does not pass the milter: no tag, and bounces with the whole message.", NULL},
+    {"milter-missing", DOCTOR_ERROR, doctor_check_milter,
+     "Mail that the milter does not see is not tagged, not guarded, and its bounces carry the whole message; what is "
+     "routed by the header leaves in the clear.",
+     NULL},
+    {"milter-local", DOCTOR_ERROR, doctor_check_milter_local,
+     "Mail from sendmail(1) does not pass the milter: no tag, and bounces with the whole message; what is routed by "
+     "the header leaves in the clear.",
+     NULL},
     {"milter-accept", DOCTOR_ERROR, doctor_check_milter_action,
      "While the milter is away mail passes without tag and guard; what is routed by the header leaves in the clear.",
      NULL},

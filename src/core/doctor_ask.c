@@ -194,6 +194,18 @@ static void ask_client(struct doctor_facts *f, const struct postconf_service *s)
 	f->resolver[postconf_chrooted(f->postfix, s)].wanted = true;
 }
 
+/* Lists of restrictions under names of the site's own, which other restrictions and access tables may name. */
+static void ask_classes(struct doctor_facts *f, const struct postconf_service *s)
+{
+	char *value = value_new(f, s, "smtpd_restriction_classes");
+	char name[64];
+	const char *rest = value;
+
+	while (lookup_list_take(&rest, name, sizeof(name)))
+		ask_restrictions(f, s, name);
+	free(value);
+}
+
 static void ask_server(struct doctor_facts *f, const struct postconf_service *s)
 {
 	static const char *const restrictions[] = {"smtpd_client_restrictions",     "smtpd_helo_restrictions",
@@ -204,6 +216,7 @@ static void ask_server(struct doctor_facts *f, const struct postconf_service *s)
 	ask_milters(f, s, "smtpd_milters");
 	for (size_t i = 0; i < sizeof(restrictions) / sizeof(restrictions[0]); i++)
 		ask_restrictions(f, s, restrictions[i]);
+	ask_classes(f, s);
 }
 
 static void ask_cleanup(struct doctor_facts *f, const struct postconf_service *s)

@@ -33,6 +33,17 @@ static void each_content_filter(struct doctor *d,
 	}
 }
 
+static void each_service(struct doctor *d, const char *command, const char *parameter,
+			 void (*fn)(struct doctor *d, const struct postconf_service *s, const char *parameter))
+{
+	for (size_t i = 0; i < postconf_service_count(d->f->postfix); i++) {
+		const struct postconf_service *s = postconf_service_at(d->f->postfix, i);
+
+		if (strcmp(s->command, command) == 0 && (strcmp(command, "smtpd") != 0 || wiring_is_front(s)))
+			fn(d, s, parameter);
+	}
+}
+
 static void filter_leaves(struct doctor *d, const struct postconf_service *s, const char *value)
 {
 	char where[200], name[64];
@@ -47,9 +58,26 @@ static void filter_leaves(struct doctor *d, const struct postconf_service *s, co
 	doctor_mend_line(finding, "or let the filter run on this machine (content_filter = scan:[127.0.0.1]:10024)");
 }
 
+/* value = [ "inet:" ] [ host ":" ] port / "unix:" path; without a host it is this machine's */
+static void proxy_leaves(struct doctor *d, const struct postconf_service *s, const char *parameter)
+{
+	char value[400], where[200];
+	const char *at = value;
+
+	doctor_value(d, s, parameter, value, sizeof(value));
+	if (strncmp(at, "inet:", 5) == 0)
+		at += 5;
+	if (strchr(at, ':') == NULL || *at == ':' || wiring_is_loopback(at))
+		return;
+	doctor_where(d, s, parameter, where, sizeof(where));
+	doctor_mend_where(d, doctor_find(d, where, "It is \"%s\": in the clear to another machine.", value), s,
+			  parameter, "");
+}
+
 void doctor_check_content_filter(struct doctor *d)
 {
 	each_content_filter(d, filter_leaves);
+	each_service(d, "smtpd", "smtpd_proxy_filter", proxy_leaves);
 }
 
 /* pipe(8) hands over what its arguments name. */
@@ -134,23 +162,38 @@ static void each_filter_action(struct doctor *d, void (*fn)(struct doctor *d, co
 		for (size_t j = 0; j < t->entries; j++) {
 			const char *target = filter_target(t->entry[j].value);
 
-			if (target != NULL && !is_by_tag(d, t, &t->entry[j]))
+			if (target != NULL)
 				fn(d, t, &t->entry[j], target);
 		}
 	}
 }
 
+/* The mode of the mail that an entry takes: the strictest that its pattern on the tag names; where none, any. */
+static enum mode mode_taken(const struct doctor *d, const struct doctor_table *t, const struct doctor_entry *e)
+{
+	enum mode mode = MODE_OPPORTUNISTIC;
+	bool named = false;
+
+	for (int m = 0; is_by_tag(d, t, e) && m < MODE_COUNT; m++)
+		if (strcasestr(e->key, names_name(mode_names, m)) != NULL) {
+			mode = (enum mode)m;
+			named = true;
+		}
+	return named ? mode : wiring_strictest(&d->wiring, d->f);
+}
+
 static void action_leaves(struct doctor *d, const struct doctor_table *t, const struct doctor_entry *e,
 			  const char *target)
 {
+	enum mode mode = mode_taken(d, t, e);
 	char where[200];
 
-	if (!wiring_leaves(&d->wiring, d->f, target))
+	if (!wiring_weakens(&d->wiring, d->f, target, mode))
 		return;
 	snprintf(where, sizeof(where), "%s %.130s", t->parameter, t->table.whole);
 	doctor_mend_line(doctor_find(d, where, "\"%.120s\" leads to \"%.200s\".", e->key, target),
 			 "take the line out of the table, or name a strict service in it: FILTER %s:",
-			 d->f->conf.enforced_transport);
+			 mode == MODE_VERIFIED ? d->f->conf.verified_transport : d->f->conf.enforced_transport);
 }
 
 static void action_forgets(struct doctor *d, const struct doctor_table *t, const struct doctor_entry *e,
@@ -184,7 +227,8 @@ static void pack(char *part)
 	*to = '\0';
 }
 
-/* milter = endpoint / "{" endpoint [ "," option ]... "}"; option = name "=" value / "{" name "=" value "}"; ACTION gets its default_action, "" for none. */
+/* milter = endpoint / "{" endpoint [ "," option ]... "}"; option = name "=" value / "{" name "=" value "}"
+ * ACTION gets its default_action, "" for none. */
 static bool is_our_milter(const struct doctor *d, const struct postconf_service *s, const char *word, size_t len,
 			  char action[32])
 {
@@ -222,9 +266,20 @@ static bool find_milter(const struct doctor *d, const struct postconf_service *s
 	return false;
 }
 
+/* Where the tag routes, mail that passes by the milter leaves in the clear. What goes to a content filter first may
+ * meet it on the way back. */
+static void soften_unless_routing(struct doctor *d, struct doctor_finding *finding, const struct postconf_service *s)
+{
+	char filter[400];
+
+	if (!d->f->conf.routes_by_header || doctor_value(d, s, "content_filter", filter, sizeof(filter))[0] != '\0')
+		doctor_soften(finding, DOCTOR_WARNING);
+}
+
 static void find_without(struct doctor *d, const struct postconf_service *s, const char *parameter)
 {
 	char value[2000], where[200], milter[600], action[32];
+	struct doctor_finding *finding;
 	char *list;
 	const char *listen = d->f->conf.milter_listen;
 
@@ -245,32 +300,65 @@ static void find_without(struct doctor *d, const struct postconf_service *s, con
 		snprintf(milter, sizeof(milter), "%s", listen);
 	list = xasprintf("%s%s%s", milter, value[0] != '\0' ? ", " : "", value);
 	doctor_where(d, s, parameter, where, sizeof(where));
-	doctor_mend_where(d, doctor_find(d, where, "The service %s does not ask tlsmode-milter.", s->name), s,
-			  parameter, list);
+	finding = doctor_find(d, where, "The service %s does not ask tlsmode-milter.", s->name);
+	doctor_mend_where(d, finding, s, parameter, list);
+	soften_unless_routing(d, finding, s);
 	free(list);
 }
 
-static void each_service(struct doctor *d, const char *command, const char *parameter,
-			 void (*fn)(struct doctor *d, const struct postconf_service *s, const char *parameter))
+/* "no_milters" among receive_override_options: smtpd_milters or non_smtpd_milters are not asked, whatever they say. */
+static void find_skipping(struct doctor *d, const struct postconf_service *s, const char *parameter)
 {
-	for (size_t i = 0; i < postconf_service_count(d->f->postfix); i++) {
-		const struct postconf_service *s = postconf_service_at(d->f->postfix, i);
+	char value[400], left[400] = "", where[200];
+	const char *rest = doctor_value(d, s, parameter, value, sizeof(value)), *word;
+	struct doctor_finding *finding;
+	bool skips = false;
+	struct sbuf b;
+	size_t len;
 
-		if (strcmp(s->command, command) == 0 && (strcmp(command, "smtpd") != 0 || wiring_is_front(s)))
-			fn(d, s, parameter);
-	}
+	sbuf_init(&b, left, sizeof(left));
+	while (lookup_list_next(&rest, &word, &len))
+		if (len == 10 && strncasecmp(word, "no_milters", len) == 0)
+			skips = true;
+		else
+			sbuf_addf(&b, "%s%.*s", b.len > 0 ? "," : "", (int)len, word);
+	if (!skips)
+		return;
+	doctor_where(d, s, parameter, where, sizeof(where));
+	finding = doctor_find(d, where, "The service %s asks no milter (no_milters).", s->name);
+	doctor_mend_where(d, finding, s, parameter, left);
+	soften_unless_routing(d, finding, s);
+}
+
+/* smtpd_milter_maps names other milters, or none ("DISABLE"), by the client's address. */
+static void find_milter_maps(struct doctor *d, const struct postconf_service *s, const char *parameter)
+{
+	char value[400], where[200];
+	struct doctor_finding *finding;
+
+	if (doctor_value(d, s, parameter, value, sizeof(value))[0] == '\0')
+		return;
+	doctor_where(d, s, parameter, where, sizeof(where));
+	finding =
+	    doctor_find(d, where, "For clients in %.300s the service %s asks other milters, or none.", value, s->name);
+	doctor_mend_where(d, finding, s, parameter, "");
+	soften_unless_routing(d, finding, s);
 }
 
 void doctor_check_milter(struct doctor *d)
 {
 	each_service(d, "smtpd", "smtpd_milters", find_without);
+	each_service(d, "smtpd", "receive_override_options", find_skipping);
+	each_service(d, "smtpd", "smtpd_milter_maps", find_milter_maps);
 }
 
 void doctor_check_milter_local(struct doctor *d)
 {
 	/* an instance behind another one gets its mail from that */
-	if (!wiring_is_inner(d->f))
-		each_service(d, "cleanup", "non_smtpd_milters", find_without);
+	if (wiring_is_inner(d->f))
+		return;
+	each_service(d, "cleanup", "non_smtpd_milters", find_without);
+	each_service(d, "pickup", "receive_override_options", find_skipping);
 }
 
 static void find_accepting(struct doctor *d, const struct postconf_service *s, const char *parameter)

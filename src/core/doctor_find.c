@@ -238,6 +238,12 @@ const char *doctor_policy_map(const struct doctor *d, enum mode mode, char *out,
 	return doctor_our_table(d, map, out, size);
 }
 
+const char *doctor_strict_transport(const struct doctor *d)
+{
+	return wiring_strictest(&d->wiring, d->f) == MODE_VERIFIED ? d->f->conf.verified_transport
+								   : d->f->conf.enforced_transport;
+}
+
 const struct doctor_table *doctor_table_of(const struct doctor *d, const struct lookup_table *t)
 {
 	for (size_t i = 0; i < d->f->tables; i++)

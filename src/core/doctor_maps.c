@@ -240,14 +240,16 @@ static void refusal_name(struct doctor *d, const struct route *r, const struct l
 static void sender_name(struct doctor *d)
 {
 	struct list *l = xmalloc(sizeof(*l));
-	char table[400];
+	const struct postconf_service *router = wiring_router(d->f);
+	char table[400], where[200];
 
-	read_list(d, l, postconf_service(d->f->postfix, "rewrite", "unix"), SENDER);
+	read_list(d, l, router, SENDER);
 	if (!fits(l, MAP_USE_TRANSPORT)) {
 		char *value = list_with(l, doctor_our_table(d, "transport", table, sizeof(table)), l->ours.whole);
 
-		doctor_mend_main(d, doctor_find(d, SENDER, "\"%s\" is no map of transports.", l->ours.map), SENDER,
-				 value);
+		doctor_where(d, router, SENDER, where, sizeof(where));
+		doctor_mend_where(d, doctor_find(d, where, "\"%s\" is no map of transports.", l->ours.map), router,
+				  SENDER, value);
 		free(value);
 	}
 	free(l);

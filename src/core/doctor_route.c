@@ -24,15 +24,26 @@ void doctor_check_version(struct doctor *d)
 	    "install Postfix 3.5 or later");
 }
 
-static const struct postconf_service *rewrite_of(const struct doctor *d)
+/* A parameter as the one who decides about transports sees it; how to name it, and to set it. */
+static const char *route_value(const struct doctor *d, const char *parameter, char *out, size_t size)
 {
-	return postconf_service(d->f->postfix, "rewrite", "unix");
+	return doctor_value(d, wiring_router(d->f), parameter, out, size);
+}
+
+static const char *route_where(struct doctor *d, const char *parameter, char out[200])
+{
+	return doctor_where(d, wiring_router(d->f), parameter, out, 200);
+}
+
+static void mend_route(struct doctor *d, struct doctor_finding *finding, const char *parameter, const char *value)
+{
+	doctor_mend_where(d, finding, wiring_router(d->f), parameter, value);
 }
 
 /* A map of tlsmode's; whether it is the right one is rule map-name's. */
 static bool is_sender_map(const struct doctor *d, const struct lookup_table *t)
 {
-	return doctor_is_ours(d, t, doctor_chrooted(d, t, rewrite_of(d)));
+	return doctor_is_ours(d, t, doctor_chrooted(d, t, wiring_router(d->f)));
 }
 
 /* Takes the tables of PARAMETER one by one. */
@@ -74,20 +85,22 @@ static bool filter_routes(const struct doctor *d)
 void doctor_check_sender_map(struct doctor *d)
 {
 	char *value = xmalloc(POSTCONF_VALUE_SIZE);
-	char table[400];
+	char table[400], where[200];
 	char *wanted;
 	const char *rest;
 	struct lookup_table t;
 	bool there = false;
 
-	rest = doctor_value(d, NULL, SENDER_MAPS, value, POSTCONF_VALUE_SIZE);
+	rest = route_value(d, SENDER_MAPS, value, POSTCONF_VALUE_SIZE);
 	while (!there && next_table(&rest, &t))
 		there = is_sender_map(d, &t);
 	if (!there && !filter_routes(d)) {
 		wanted = xasprintf("%s%s%s", doctor_our_table(d, "transport", table, sizeof(table)),
 				   value[0] != '\0' ? ", " : "", value);
-		doctor_mend_main(d, doctor_find(d, SENDER_MAPS, "It does not name tlsmode's map \"transport\"."),
-				 SENDER_MAPS, wanted);
+		mend_route(
+		    d,
+		    doctor_find(d, route_where(d, SENDER_MAPS, where), "It does not name tlsmode's map \"transport\"."),
+		    SENDER_MAPS, wanted);
 		free(wanted);
 	}
 	free(value);
@@ -109,13 +122,13 @@ static bool is_harmless(const struct doctor *d, const struct lookup_table *t)
 void doctor_check_sender_map_order(struct doctor *d)
 {
 	char *value = xmalloc(POSTCONF_VALUE_SIZE), *wanted = xmalloc(POSTCONF_VALUE_SIZE);
-	char before[DOCTOR_NAMES_SIZE] = "";
+	char before[DOCTOR_NAMES_SIZE] = "", where[200];
 	struct sbuf b;
 	const char *rest;
 	struct lookup_table t;
 	bool there = false;
 
-	rest = doctor_value(d, NULL, SENDER_MAPS, value, POSTCONF_VALUE_SIZE);
+	rest = route_value(d, SENDER_MAPS, value, POSTCONF_VALUE_SIZE);
 	sbuf_init(&b, wanted, POSTCONF_VALUE_SIZE);
 	while (!there && next_table(&rest, &t)) {
 		there = is_sender_map(d, &t);
@@ -127,8 +140,9 @@ void doctor_check_sender_map_order(struct doctor *d)
 	if (there && before[0] != '\0') {
 		char *list = xasprintf("%s%s%s", t.whole, wanted, rest);
 
-		doctor_mend_main(d, doctor_find(d, SENDER_MAPS, "%s is asked before %s.", before, t.whole), SENDER_MAPS,
-				 list);
+		mend_route(
+		    d, doctor_find(d, route_where(d, SENDER_MAPS, where), "%s is asked before %s.", before, t.whole),
+		    SENDER_MAPS, list);
 		free(list);
 	}
 	free(wanted);
@@ -207,12 +221,12 @@ static bool names_transport(const struct doctor *d, const char *value)
 
 void doctor_check_relayhost(struct doctor *d)
 {
-	char value[300], name[64];
+	char value[300], name[64], where[200];
 
-	doctor_value(d, NULL, "relayhost", value, sizeof(value));
+	route_value(d, "relayhost", value, sizeof(value));
 	if (names_transport(d, value))
-		doctor_mend_main(d, doctor_find(d, "relayhost", "It is \"%s\".", value), "relayhost",
-				 wiring_split(name, value));
+		mend_route(d, doctor_find(d, route_where(d, "relayhost", where), "It is \"%s\".", value), "relayhost",
+			   wiring_split(name, value));
 	for (size_t i = 0; i < d->f->tables; i++) {
 		const struct doctor_table *t = &d->f->table[i];
 
@@ -220,8 +234,6 @@ void doctor_check_relayhost(struct doctor *d)
 			continue;
 		for (size_t j = 0; j < t->entries; j++)
 			if (names_transport(d, t->entry[j].value)) {
-				char where[200];
-
 				snprintf(where, sizeof(where), "%s %.130s", t->parameter, t->table.whole);
 				doctor_mend_line(doctor_find(d, where, "\"%.120s\" goes to \"%.200s\".",
 							     t->entry[j].key, t->entry[j].value),
@@ -234,56 +246,56 @@ void doctor_check_relayhost(struct doctor *d)
 
 void doctor_check_default_transport(struct doctor *d)
 {
-	char value[300], name[64];
+	char value[300], name[64], where[200];
 	const char *nexthop;
 	struct doctor_finding *finding;
 
-	doctor_value(d, NULL, "default_transport", value, sizeof(value));
+	route_value(d, "default_transport", value, sizeof(value));
 	nexthop = wiring_split(name, value);
 	if (nexthop[0] == '\0')
 		return;
-	finding = doctor_find(d, "default_transport", "It is \"%s\".", value);
-	doctor_mend_main(d, finding, "relayhost", nexthop);
-	doctor_mend_main(d, finding, "default_transport", name);
-}
-
-/* What mail to others must not take: the strictest service that somebody needs, or enforced's. */
-static const char *strictest(const struct doctor *d)
-{
-	const struct route *r = wiring_route(&d->wiring, d->f->conf.verified_transport);
-
-	return r != NULL && r->used ? d->f->conf.verified_transport : d->f->conf.enforced_transport;
+	finding = doctor_find(d, route_where(d, "default_transport", where), "It is \"%s\".", value);
+	mend_route(d, finding, "relayhost", nexthop);
+	mend_route(d, finding, "default_transport", name);
 }
 
 void doctor_check_relay_transport(struct doctor *d)
 {
 	char *domains = xmalloc(POSTCONF_VALUE_SIZE), *own = xmalloc(POSTCONF_VALUE_SIZE);
-	char value[300];
+	char value[300], where[200];
 
-	doctor_value(d, NULL, "relay_domains", domains, POSTCONF_VALUE_SIZE);
-	doctor_value(d, NULL, "mydestination", own, POSTCONF_VALUE_SIZE);
-	doctor_value(d, NULL, "relay_transport", value, sizeof(value));
+	route_value(d, "relay_domains", domains, POSTCONF_VALUE_SIZE);
+	route_value(d, "mydestination", own, POSTCONF_VALUE_SIZE);
+	route_value(d, "relay_transport", value, sizeof(value));
 	/* what is both is local: the default of old compatibility levels */
 	if (domains[0] != '\0' && strcmp(domains, own) != 0 && wiring_leaves(&d->wiring, d->f, value))
-		doctor_mend_main(d,
-				 doctor_find(d, "relay_transport",
-					     "relay_domains is \"%.200s\", relay_transport \"%s\".", domains, value),
-				 "relay_transport", strictest(d));
+		mend_route(d,
+			   doctor_find(d, route_where(d, "relay_transport", where),
+				       "relay_domains is \"%.200s\", relay_transport \"%s\".", domains, value),
+			   "relay_transport", doctor_strict_transport(d));
 	free(domains);
 	free(own);
 }
 
 void doctor_check_class_transport(struct doctor *d)
 {
-	static const char *const classes[] = {"local_transport", "virtual_transport", "mailbox_transport",
-					      "fallback_transport"};
-	char value[300];
+	static const struct {
+		const char *parameter, *service; /* that reads it */
+	} classes[] = {{"local_transport", "rewrite"},
+		       {"virtual_transport", "rewrite"},
+		       {"mailbox_transport", "local"},
+		       {"fallback_transport", "local"}};
+	char value[300], where[200];
 
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
-		doctor_value(d, NULL, classes[i], value, sizeof(value));
-		if (wiring_leaves(&d->wiring, d->f, value))
-			doctor_mend_main(d, doctor_find(d, classes[i], "It is \"%s\".", value), classes[i],
-					 strictest(d));
+		const struct postconf_service *s = postconf_service(d->f->postfix, classes[i].service, "unix");
+
+		doctor_value(d, s, classes[i].parameter, value, sizeof(value));
+		if (!wiring_leaves(&d->wiring, d->f, value))
+			continue;
+		doctor_where(d, s, classes[i].parameter, where, sizeof(where));
+		doctor_mend_where(d, doctor_find(d, where, "It is \"%s\".", value), s, classes[i].parameter,
+				  doctor_strict_transport(d));
 	}
 	check_table(d, "mailbox_transport_maps");
 	check_table(d, "fallback_transport_maps");
@@ -294,9 +306,10 @@ void doctor_check_probes(struct doctor *d)
 	char *value = xmalloc(POSTCONF_VALUE_SIZE);
 	char *others = xcalloc(1, POSTCONF_VALUE_SIZE);
 	struct sbuf b;
-	const char *rest = doctor_value(d, NULL, PROBE_MAPS, value, POSTCONF_VALUE_SIZE);
+	const char *rest = route_value(d, PROBE_MAPS, value, POSTCONF_VALUE_SIZE);
 	struct lookup_table t;
 	bool ours = false;
+	char where[200];
 
 	sbuf_init(&b, others, POSTCONF_VALUE_SIZE);
 	while (next_table(&rest, &t))
@@ -305,7 +318,8 @@ void doctor_check_probes(struct doctor *d)
 		else
 			sbuf_addf(&b, "%s%s", b.len > 0 ? ", " : "", t.whole);
 	if (ours)
-		doctor_mend_main(d, doctor_find(d, PROBE_MAPS, "It is \"%.300s\".", value), PROBE_MAPS, others);
+		mend_route(d, doctor_find(d, route_where(d, PROBE_MAPS, where), "It is \"%.300s\".", value), PROBE_MAPS,
+			   others);
 	free(others);
 	free(value);
 }

@@ -71,6 +71,8 @@ bool doctor_is_ours(const struct doctor *d, const struct lookup_table *t, bool c
 const char *doctor_our_table(const struct doctor *d, const char *map, char *out, size_t size);
 /* The policy map for MODE of this Postfix: with "-tlsrpt" from 3.10 on. */
 const char *doctor_policy_map(const struct doctor *d, enum mode mode, char *out, size_t size);
+/* The service for mail of any sender: that of the strictest mode that somebody has, at least enforced. */
+const char *doctor_strict_transport(const struct doctor *d);
 const struct doctor_table *doctor_table_of(const struct doctor *d, const struct lookup_table *t);
 bool doctor_at_least(const struct doctor *d, unsigned minor, unsigned patch); /* Postfix 3.MINOR.PATCH */
 /* Runs smtp(8). */

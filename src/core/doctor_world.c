@@ -162,7 +162,12 @@ static struct doctor_finding *find_policy(struct doctor *d)
 
 void doctor_check_eviction(struct doctor *d)
 {
-	if (strncmp(d->f->redis.policy, "allkeys-", 8) == 0)
+	if (d->f->redis.known && d->f->redis.policy[0] == '\0') {
+		struct doctor_finding *finding = doctor_find(d, "redis maxmemory-policy", "Redis does not tell it.");
+
+		doctor_mend_line(finding, "let the account of tlsmode.conf ask for INFO, as etc/redis-acl.sample does");
+		doctor_soften(finding, DOCTOR_UNKNOWN);
+	} else if (strncmp(d->f->redis.policy, "allkeys-", 8) == 0)
 		find_policy(d);
 }
 

@@ -47,6 +47,11 @@ static enum mode mode_asked(const struct doctor_facts *f, const struct postconf_
 	return MODE_OPPORTUNISTIC;
 }
 
+const struct postconf_service *wiring_router(const struct doctor_facts *f)
+{
+	return postconf_service(f->postfix, "rewrite", "unix");
+}
+
 bool wiring_is_front(const struct postconf_service *s)
 {
 	return strcmp(s->command, "smtpd") == 0 && !wiring_is_loopback(s->name);
@@ -73,7 +78,7 @@ static void add_parameter(struct wiring *w, const struct doctor_facts *f, const 
 	struct route *r;
 
 	sbuf_init(&b, value, sizeof(value));
-	postconf_value(f->postfix, NULL, parameter, &b);
+	postconf_value(f->postfix, wiring_router(f), parameter, &b);
 	wiring_split(name, value);
 	r = add_route(w, f, name, MODE_OPPORTUNISTIC);
 	if (r == NULL)
@@ -155,7 +160,7 @@ bool wiring_is_loopback(const char *nexthop)
 	return false;
 }
 
-bool wiring_leaves(const struct wiring *w, const struct doctor_facts *f, const char *value)
+bool wiring_weakens(const struct wiring *w, const struct doctor_facts *f, const char *value, enum mode mode)
 {
 	char name[64];
 	const char *nexthop = wiring_split(name, value);
@@ -164,7 +169,22 @@ bool wiring_leaves(const struct wiring *w, const struct doctor_facts *f, const c
 
 	if (s == NULL || strcmp(s->command, "smtp") != 0 || wiring_is_loopback(nexthop))
 		return false;
-	return r == NULL || r->mode == MODE_OPPORTUNISTIC;
+	return mode > (r != NULL ? r->mode : MODE_OPPORTUNISTIC);
+}
+
+enum mode wiring_strictest(const struct wiring *w, const struct doctor_facts *f)
+{
+	if (wiring_is_inner(f)) /* the one before it has parted the modes */
+		return MODE_ENFORCED;
+	for (size_t i = 0; i < w->routes; i++)
+		if (w->route[i].own && w->route[i].used && w->route[i].mode == MODE_VERIFIED)
+			return MODE_VERIFIED;
+	return MODE_ENFORCED;
+}
+
+bool wiring_leaves(const struct wiring *w, const struct doctor_facts *f, const char *value)
+{
+	return wiring_weakens(w, f, value, wiring_strictest(w, f));
 }
 
 bool wiring_same_socket(const struct doctor_facts *f, const char *endpoint, bool chrooted, const char *listen)

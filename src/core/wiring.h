@@ -45,7 +45,14 @@ bool wiring_is_front(const struct postconf_service *s);
  * postfix-header-routing), by the map that it asks. */
 bool wiring_is_inner(const struct doctor_facts *f);
 
-/* VALUE leads mail to an SMTP client that no strict mode's mail may take. */
+/* trivial-rewrite(8), which decides about transports, by values of its own where master.cf has them; or NULL. */
+const struct postconf_service *wiring_router(const struct doctor_facts *f);
+
+/* VALUE ("transport:nexthop") leads to another machine by an SMTP client that does not keep MODE. */
+bool wiring_weakens(const struct wiring *w, const struct doctor_facts *f, const char *value, enum mode mode);
+/* The mode of the strictest senders that Redis names, at least enforced. */
+enum mode wiring_strictest(const struct wiring *w, const struct doctor_facts *f);
+/* VALUE leads mail to an SMTP client that does not keep the mode of every sender. */
 bool wiring_leaves(const struct wiring *w, const struct doctor_facts *f, const char *value);
 
 /* Is ENDPOINT ("unix:tlsmode/map.sock", relative to the queue directory; CHROOTED: so is an absolute path) the same as

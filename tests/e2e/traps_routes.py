@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from trap import CLOSED, MODES, Mail, Traps, another_milter, clone, homes, inline, service, settings, start_postfix  # noqa: E402
+from trap import (CLOSED, MODES, PROVEN, Mail, Traps, another_milter, clone, homes, inline, service,  # noqa: E402
+                  settings, start_postfix)
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
@@ -35,6 +36,7 @@ MAIN_CF = {
     "local_recipient_maps": "",
     "luser_relay": "lost@plain.test",
     "transport_maps": inline({"bare.test": "smtp:", "host.test": "smtp:" + PLAIN, "hop.test": ":" + PLAIN,
+                              "self.test": "smtp-enforced:", "strict-self.test": "smtp-verified:",
                               "strict-class.test": "smtp-enforced:", "strict-mailboxes.test": "smtp-enforced:" + PLAIN}),
     "sender_dependent_relayhost_maps": inline({"@hosted.test": PLAIN, "@led.test": "smtp:" + PLAIN}),
     "sender_canonical_maps": inline({"@renamed.test": "@open.test", "@alias.test": "@closed.test"}),
@@ -76,6 +78,8 @@ def publish(w):
     w.destination("tls.test")
     for domain in ("plain.test", "bare.test", "class.test", "strict-class.test"):
         w.destination(domain, starttls="none")
+    for domain in ("self.test", "strict-self.test"):
+        w.destination(domain, cert="self")
 
 
 def overrides(w, t):
@@ -89,6 +93,9 @@ def overrides(w, t):
     named = "a strict transport named for them"
     t.leaks("virtual_transport = smtp:[host]", named, t.send(CLOSED, "mailboxes.test"), "plain.test")
     t.closed("virtual_transport = smtp:[host]", t.send(CLOSED, "strict-mailboxes.test"))
+    trap = "transport_maps smtp-enforced: and a verified sender"
+    t.leaks(trap, "smtp-verified: there", t.send(PROVEN, "self.test"), "self.test", "over TLS")
+    t.closed(trap, t.send(PROVEN, "strict-self.test"), "deferred", "4.7.5")
     t.leaks("relay_domains", named, t.send(CLOSED, "class.test"), "class.test")
     t.closed("relay_domains", t.send(CLOSED, "strict-class.test"))
 

@@ -68,6 +68,7 @@ static struct room *room_new(const char *more)
 					 .milter_listen = "unix:/var/spool/postfix/tlsmode/milter.sock"};
 	r->f.as_root = true;
 	r->f.redis.known = true;
+	strcpy(r->f.redis.policy, "noeviction");
 	doctor_ask(&r->f);
 	for (size_t i = 0; i < r->f.sockets; i++) {
 		r->f.socket[i].state = SOCKET_ANSWERS;
@@ -235,6 +236,9 @@ static void what_is_not_known_is_no_promise(void **state)
 	strcpy(r->f.redis.why, "connection refused");
 	assert_string_equal(judged(r, out), "unknown redis-away redis|");
 	r->f.redis.known = true;
+	r->f.redis.policy[0] = '\0'; /* an account that may not ask for INFO */
+	assert_string_equal(judged(r, out), "unknown redis-eviction redis maxmemory-policy|");
+	strcpy(r->f.redis.policy, "volatile-ttl");
 	r->f.cut = true;
 	assert_string_equal(judged(r, out), "unknown too-much tlsmode doctor|");
 	room_free(&r);
