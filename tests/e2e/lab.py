@@ -142,7 +142,7 @@ def test(tap):
                 tap.note("stage %s: %d messages, %.0f s" % (name, len(mine), time.monotonic() - began))
         lab.mta.enter("base")
         self_check(lab)
-        tap.note(lab.table.text())
+        lab.table.show(tap)
         tap.equal((w.daemons.mapd.stop(), w.daemons.milter.stop()), (0, 0), "a clean end of both daemons")
 
 

@@ -110,7 +110,7 @@ def test(tap):
             mine = [letter for letter in letters if letter.sender.strict_null == bool(null)]
             lab.modes(null)
             lab.run(mine)
-        tap.note(lab.table.text())
+        lab.table.show(tap)
         lab.mta.mta.stop()
         tap.equal((w.daemons.mapd.stop(), w.daemons.milter.stop()), (0, 0), "a clean end of both daemons")
 
