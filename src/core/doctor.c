@@ -143,8 +143,9 @@ static const struct doctor_rule rules[] = {
      "Before Postfix 3.10 the attributes of the -tlsrpt maps are unknown: all mail with an MTA-STS policy waits.",
      NULL},
     {"plain-map-late", DOCTOR_WARNING, doctor_check_plain_maps,
-     "Only with the -tlsrpt maps does Postfix 3.10.5 and later hold the MX names against the MTA-STS policy to the "
-     "letter.",
+     "Only with the -tlsrpt maps, and smtp_tls_enforce_sts_mx_patterns, does Postfix 3.10.5 and later hold the MX "
+     "names "
+     "against the MTA-STS policy to the letter.",
      NULL},
     {"proxy-not-allowed", DOCTOR_ERROR, doctor_check_proxy,
      "proxymap(8) opens only tables that proxy_read_maps names; a service's own -o is not among them.", NULL},

@@ -294,10 +294,24 @@ void doctor_check_tlsrpt_maps(struct doctor *d)
 		each_client(d, POLICY, tlsrpt_early);
 }
 
+static void patterns_off(struct doctor *d, const struct route *r, const struct list *l)
+{
+	static const char name[] = "smtp_tls_enforce_sts_mx_patterns";
+	char value[16], where[200];
+
+	(void)l;
+	if (strcmp(doctor_value(d, r->service, name, value, sizeof(value)), "no") != 0)
+		return;
+	doctor_where(d, r->service, name, where, sizeof(where));
+	doctor_mend_where(d, doctor_find(d, where, "%s of %s is no.", name, r->name), r->service, name, "yes");
+}
+
 void doctor_check_plain_maps(struct doctor *d)
 {
-	if (doctor_at_least(d, 10, 5))
-		each_client(d, POLICY, plain_late);
+	if (!doctor_at_least(d, 10, 5))
+		return;
+	each_client(d, POLICY, plain_late);
+	each_client(d, POLICY, patterns_off);
 }
 
 /* ---- refusals ---- */

@@ -31,8 +31,9 @@ static void take_warnings(struct doctor_facts *f, char *text)
 			continue;
 		name += sizeof(mark) - 1;
 		name[strcspn(name, "=")] = '\0';
-		/* a service for newer versions, too, may have it */
-		if (strcmp(name, "tls_required_enable") != 0 && strstr(f->unused.text, name) == NULL)
+		/* a service for newer versions, too, may have these */
+		if (strcmp(name, "tls_required_enable") != 0 && strcmp(name, "smtp_tls_enforce_sts_mx_patterns") != 0 &&
+		    strstr(f->unused.text, name) == NULL)
 			doctor_names_add(&f->unused, name);
 	}
 }

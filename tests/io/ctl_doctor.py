@@ -182,6 +182,8 @@ CASES = (
     Case("map-name", own={V: {"smtp_delivery_status_filter": MAP + "verified"}}, name="map-name: filter"),
     Case("tlsrpt-map-early", main={"smtp_tls_policy_maps": MAP + "opportunistic-tlsrpt"}),
     Case("plain-map-late", "warning", new=True, own={E: {"smtp_tls_policy_maps": MAP + "enforced"}}),
+    Case("plain-map-late", "warning", new=True, own={E: {"smtp_tls_enforce_sts_mx_patterns": "no"}},
+         name="plain-map-late: smtp_tls_enforce_sts_mx_patterns"),
     Case("proxy-not-allowed", own={E: {"smtp_tls_policy_maps": "proxy:" + MAP + "enforced"}}),
     Case("min-tls-early", main={"mail_version": "3.5.25"}, mended=False),
     Case("refusal-missing", "warning", own={E: {"smtp_delivery_status_filter": ""}}),
