@@ -120,7 +120,10 @@ static const struct doctor_rule rules[] = {
      "Mail of this address class leaves by an SMTP client that knows nothing of modes: tlsmode does not cover it.",
      NULL},
     {"sender-rewriting", DOCTOR_NOTE, doctor_check_rewriting,
-     "A message has the mode of the sender with which it leaves, not of the one with whom it came.", NULL},
+     "A message has the mode of the sender that canonical_maps make, not of the one with whom it came, nor of the one "
+     "that "
+     "smtp_generic_maps make of that.",
+     NULL},
     {"instances", DOCTOR_NOTE, doctor_check_instances, "Each instance of Postfix is looked at by itself.", NULL},
     {"probe-sender-map", DOCTOR_WARNING, doctor_check_probes,
      "Address probes come from double-bounce@$myorigin: were that domain enforced, other senders' recipients would be "

@@ -324,6 +324,19 @@ void doctor_check_probes(struct doctor *d)
 	free(value);
 }
 
+/* smtp(8) itself rewrites by them, when the way has been chosen. */
+static void find_generic(struct doctor *d, const struct route *r)
+{
+	char value[300], where[200];
+
+	if (!doctor_is_smtp(r->service) ||
+	    doctor_value(d, r->service, "smtp_generic_maps", value, sizeof(value))[0] == '\0')
+		return;
+	doctor_where(d, r->service, "smtp_generic_maps", where, sizeof(where));
+	doctor_mend_line(doctor_find(d, where, "It is \"%.250s\".", value),
+			 "see to it that the domains that it changes have the mode of those that come out");
+}
+
 void doctor_check_rewriting(struct doctor *d)
 {
 	static const char *const names[] = {"sender_canonical_maps", "canonical_maps", "masquerade_domains"};
@@ -336,6 +349,8 @@ void doctor_check_rewriting(struct doctor *d)
 			    doctor_find(d, names[i], "It is \"%.250s\".", value),
 			    "see to it that the domain that comes out has the mode that is meant (tlsmode explain)");
 	}
+	for (size_t i = 0; i < d->wiring.routes; i++)
+		find_generic(d, &d->wiring.route[i]);
 }
 
 void doctor_check_instances(struct doctor *d)

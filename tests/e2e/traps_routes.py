@@ -13,7 +13,7 @@ from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
 
 PLAIN = "[mx.plain.test]"
-STRICT = ("renamed.test", "host.masked.test", "strict-mask.test", "owners.test", "hosted.test")
+STRICT = ("strict-inner.test", "renamed.test", "host.masked.test", "strict-mask.test", "owners.test", "hosted.test")
 # Aliases of ours.test; a list's owner is its sender.
 ALIASES = """team team@plain.test
 group group@plain.test
@@ -39,6 +39,7 @@ MAIN_CF = {
                               "self.test": "smtp-enforced:", "strict-self.test": "smtp-verified:",
                               "strict-class.test": "smtp-enforced:", "strict-mailboxes.test": "smtp-enforced:" + PLAIN}),
     "sender_dependent_relayhost_maps": inline({"@hosted.test": PLAIN, "@led.test": "smtp:" + PLAIN}),
+    "smtp_generic_maps": inline({"@inner.test": "@closed.test", "@strict-inner.test": "@closed.test"}),
     "sender_canonical_maps": inline({"@renamed.test": "@open.test", "@alias.test": "@closed.test"}),
     "fallback_transport_maps": inline({"gone": "smtp:" + PLAIN, "left": "smtp-enforced:" + PLAIN}),
     "virtual_alias_domains": "virtual.test",
@@ -133,12 +134,15 @@ def flipped(w, t):
 
 
 def rewritten(w, t):
-    """The mode is that of the sender who leaves the house."""
+    """The mode is that of the sender in the queue: after canonical_maps, before what smtp(8) makes of it."""
     trap, guard = "sender_canonical_maps", "a mode for the domain that comes out"
     t.leaks(trap, guard, t.send("renamed.test", "plain.test"), "plain.test")
     t.closed(trap, t.send("alias.test", "plain.test"))
     t.leaks("masquerade_domains", guard, t.send("host.masked.test", "plain.test"), "plain.test")
     t.closed("masquerade_domains", t.send("host.strict-mask.test", "plain.test"))
+    guard = "a mode for the domain before it"
+    t.leaks("smtp_generic_maps", guard, t.send("inner.test", "plain.test"), "plain.test")
+    t.closed("smtp_generic_maps", t.send("strict-inner.test", "plain.test"))
     trap, guard = "owner- aliases", "a mode for the list owner's domain"
     t.leaks(trap, guard, to(w, "writer@" + CLOSED, "fans@ours.test", "fans@plain.test"), "plain.test")
     t.refused("trap %s: closed" % trap, to(w, "writer@" + CLOSED, "friends@ours.test", "friends@plain.test").rcpt)

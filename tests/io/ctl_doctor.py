@@ -115,6 +115,8 @@ CASES = (
     Case("sender-map-order", main={SENDER_MAPS: "inline:{{@a.test=relay:}}, " + MAP + "transport"}),
     Case("strict-service-missing", "warning", drop=[E], parameter="smtp-enforced/unix"),
     Case("sender-rewriting", "note", main={"sender_canonical_maps": "inline:{{@a.test=@b.test}}"}, mended=False),
+    Case("sender-rewriting", "note", main={"smtp_generic_maps": "inline:{{@a.test=@b.test}}"}, mended=False,
+         name="sender-rewriting: smtp_generic_maps"),
     Case("instances", "note", main={"multi_instance_directories": "/etc/postfix-enforced"}, mended=False),
     Case("strict-service-missing", "error", drop=[V], redis=[VERIFIED]),
     Case("strict-service-missing", "error", add="pool unix - - y - - smtp\n" + STRICT % {
