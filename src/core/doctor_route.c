@@ -284,7 +284,8 @@ void doctor_check_class_transport(struct doctor *d)
 	} classes[] = {{"local_transport", "rewrite"},
 		       {"virtual_transport", "rewrite"},
 		       {"mailbox_transport", "local"},
-		       {"fallback_transport", "local"}};
+		       {"fallback_transport", "local"},
+		       {"best_mx_transport", "smtp"}};
 	char value[300], where[200];
 
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {

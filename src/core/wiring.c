@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static struct route *add_route(struct wiring *w, const struct doctor_facts *f, const char *name, enum mode mode)
 {
@@ -149,15 +150,22 @@ const char *wiring_split(char name[64], const char *value)
 
 bool wiring_is_loopback(const char *nexthop)
 {
-	static const char *const own[] = {"127.",           "localhost", "unix:",   "inet:127.",
-					  "inet:localhost", "::1",       "IPv6:::1"};
+	size_t len;
 
+	if (strncmp(nexthop, "unix:", 5) == 0)
+		return true;
+	if (strncmp(nexthop, "inet:", 5) == 0)
+		nexthop += 5;
 	if (*nexthop == '[')
 		nexthop++;
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (strncmp(nexthop, own[i], strlen(own[i])) == 0)
-			return true;
-	return false;
+	if (strncasecmp(nexthop, "IPv6:", 5) == 0)
+		nexthop += 5;
+	if (strncmp(nexthop, "::1", 3) == 0)
+		return nexthop[3] == '\0' || nexthop[3] == ']';
+	len = strcspn(nexthop, ":]");
+	if (strncmp(nexthop, "127.", 4) == 0) /* not 127.example */
+		return strspn(nexthop, "0123456789.") == len;
+	return len == 9 && strncasecmp(nexthop, "localhost", len) == 0;
 }
 
 bool wiring_weakens(const struct wiring *w, const struct doctor_facts *f, const char *value, enum mode mode)
