@@ -1,17 +1,22 @@
 #!/usr/bin/python3
-"""Traps of absence: tlsmode-mapd away when mail comes, when it is routed and when it is delivered; settings that nobody knows."""
+"""Traps of absence: tlsmode-mapd away when mail comes, when it is routed and when it is delivered; settings that Redis evicted,
+or that nobody knows."""
 import dataclasses
 import os
+import re
 import smtplib
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from trap import CLOSED, MODES, OPEN, Mail, Traps, homes, inline, settings, start_postfix  # noqa: E402
+from world.redisd import RedisError  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
 
 FIXED = "fixed@fixed.test"  # its transport is in a table, its policy is mapd's
+SETTINGS = {**MODES, "fixed.test": "enforced"}
+FILLER = "for i = 1, 500 do redis.call('SET', 'filler:' .. ARGV[1] .. ':' .. i, string.rep('x', 1000)) end"
 
 
 def waits(t, sender, name):
@@ -56,6 +61,38 @@ def again(w, **settings_section):
     w.daemons.start_mapd()
 
 
+def fill(w):
+    """Writes to Redis more than it may hold, as facts would; what it said in the end."""
+    client = w.redis.connect()
+    used = int(re.search(r"used_memory:(\d+)", client("INFO", "memory"))[1])
+    client("CONFIG", "SET", "maxmemory", used + 2000000)
+    try:
+        for number in range(60):
+            client("EVAL", FILLER, 0, number)
+    except RedisError as error:
+        return str(error)
+    finally:
+        client.close()
+    return "taken"
+
+
+def evicted(w, t):
+    """A Redis that may evict settings when it is full tells of it as if somebody had deleted them."""
+    trap = "maxmemory-policy allkeys-lru"
+    w.redis.cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    t.tap.equal(fill(w), "taken", "trap %s: Redis makes room" % trap)
+    wait_for("the setting to go", lambda: w.ask("transport", "x@" + CLOSED) == "NOTFOUND ")
+    t.leaks(trap, "noeviction", t.send(CLOSED, "clear.test"), "clear.test")
+    t.named("redis-eviction")
+    for words in (("maxmemory", "0"), ("maxmemory-policy", "noeviction")):
+        w.redis.cli("CONFIG", "SET", *words)
+    w.redis.cli("FLUSHALL")
+    settings(w, SETTINGS)
+    t.tap.matches(fill(w), re.compile("OOM"), "trap %s: closed, with noeviction the writer hears that there is no room" % trap)
+    t.closed(trap + ", the setting stays", t.send(CLOSED, "clear.test"))
+    w.redis.cli("CONFIG", "SET", "maxmemory", "0")
+
+
 def settings_away(w, t):
     """Redis away when mapd starts: the last copy, else what when_unknown says."""
     trap = "no Redis, no copy of the settings"
@@ -79,9 +116,9 @@ def test(tap):
         w.start(postfix=False)
         maps = inline({FIXED: "smtp-enforced:"}) + ", socketmap:unix:tlsmode/map.sock:transport"
         start_postfix(w, list, sender_dependent_default_transport_maps=maps, minimal_backoff_time="1s")
-        settings(w, {**MODES, "fixed.test": "enforced"})
+        settings(w, SETTINGS)
         t = Traps(tap, w)
-        for part in (mapd_away, settings_away):
+        for part in (mapd_away, evicted, settings_away):
             part(w, t)
         t.nothing_else()
         w.redis.start()
