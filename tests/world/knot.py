@@ -92,6 +92,7 @@ class Knot:
         self.program = Program(self.space, "knotd", ["knotd", "-c", conf])
         for zone in self.own():
             wait_for("zone %s." % zone.name, lambda z=zone: self.program.insist() and self.served(z), 60)
+        wait_for("knot's control socket", self.listens, 60)  # it answers questions before it takes orders
         for zone in self.own():
             if zone.signed:
                 self.ds_of[zone.name] = self.read_ds(zone)
@@ -112,6 +113,13 @@ class Knot:
     def read_ds(self, zone):
         rdata = next(r[3] for r in ask(zone.server, zone.name, "CDS", self.port)[2] if r[1] == "CDS")
         return "%d %d %d %s" % (int.from_bytes(rdata[:2], "big"), rdata[2], rdata[3], rdata[4:].hex())
+
+    def listens(self):
+        self.program.insist()
+        try:
+            return self.control("status")
+        except RuntimeError:
+            return False
 
     def control(self, *words):
         return run("knotc", "-b", "-c", self.dir + "/knot.conf", *words)
