@@ -238,6 +238,17 @@ const char *doctor_policy_map(const struct doctor *d, enum mode mode, char *out,
 	return doctor_our_table(d, map, out, size);
 }
 
+void doctor_each_service(struct doctor *d, const char *command, const char *parameter,
+			 void (*fn)(struct doctor *d, const struct postconf_service *s, const char *parameter))
+{
+	for (size_t i = 0; i < postconf_service_count(d->f->postfix); i++) {
+		const struct postconf_service *s = postconf_service_at(d->f->postfix, i);
+
+		if (strcmp(s->command, command) == 0 && (strcmp(command, "smtpd") != 0 || wiring_is_front(s)))
+			fn(d, s, parameter);
+	}
+}
+
 const char *doctor_strict_transport(const struct doctor *d)
 {
 	return wiring_strictest(&d->wiring, d->f) == MODE_VERIFIED ? d->f->conf.verified_transport

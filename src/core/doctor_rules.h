@@ -80,6 +80,10 @@ bool doctor_is_smtp(const struct postconf_service *s);
 /* The service of the socket's user sees the file system from inside the queue directory. */
 bool doctor_chrooted(const struct doctor *d, const struct lookup_table *t, const struct postconf_service *s);
 
+/* Runs FN for each service of COMMAND and its PARAMETER; of smtpd for those that take mail from others. */
+void doctor_each_service(struct doctor *d, const char *command, const char *parameter,
+			 void (*fn)(struct doctor *d, const struct postconf_service *s, const char *parameter));
+
 /* ---- the rules ---- */
 void doctor_check_values(struct doctor *d);
 /* doctor_route.c */
@@ -118,6 +122,7 @@ void doctor_check_content_filter(struct doctor *d);
 void doctor_check_filter_action(struct doctor *d);
 void doctor_check_filter_sender(struct doctor *d);
 void doctor_check_filter_home(struct doctor *d);
+/* doctor_milter.c */
 void doctor_check_milter(struct doctor *d);
 void doctor_check_milter_local(struct doctor *d);
 void doctor_check_milter_action(struct doctor *d);
