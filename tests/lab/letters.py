@@ -19,7 +19,7 @@ class Letter:
         self.number, self.round = number, round
         self.addresses = addresses or number  # of the letter with the same addresses
         self.receiver, self.sender, self.route = combo
-        self.mode = "opportunistic" if self.route.own else self.sender.mode
+        self.mode = self.route.keeps if self.route.own else self.sender.mode
         self.refusal = None  # (code, text) when the MTA did not take it
         self.companion = Companion(self) if self.route.multi else None
 

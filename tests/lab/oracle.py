@@ -120,7 +120,8 @@ def judge_deferred(letter, outcomes, watch, want, _):
 
 
 def judge_bounce(letter, watch):
-    """The non-delivery message of LETTER, at its sender's home: why, the header, never the body."""
+    """The non-delivery message of LETTER, at its sender's home: why, the header, never the body of a strict sender's mail."""
+    unguarded = letter.route.own and letter.sender.mode == "opportunistic"
     event = watch.bounces.get(letter.number)
     if event is None:
         return ["no bounce came home"]
@@ -128,7 +129,7 @@ def judge_bounce(letter, watch):
     return [fault for fault, wrong in (
         ("the bounce does not say " + REFUSAL, REFUSAL not in text),
         ("the bounce lacks the header", "lab-%d-" % letter.number not in text),
-        ("LEAK: the bounce carries the body", "secret-%d-" % letter.number in text)) if wrong]
+        ("LEAK: the bounce carries the body", not unguarded and "secret-%d-" % letter.number in text)) if wrong]
 
 
 def told(outcome):

@@ -25,8 +25,10 @@ BASE = {
     "default_process_limit": "40",
     "smtp_connection_cache_destinations": "",
     "smtp_tls_connection_reuse": "no",
+    "relay_transport": "relay",
 }
 STAGES = {
+    "strict-relay": {"relay_transport": "smtp-verified"},
     "cache": {"smtp_connection_cache_destinations": "static:all", "smtp_tls_connection_reuse": "yes",
               "smtp_connection_cache_time_limit": "20s"},
 }

@@ -15,13 +15,14 @@ HOUSE, KEEPER = "house.test", "keeper"
 class Route:
     """STAGE: the configuration it needs, see tests/e2e/lab.py. SUBMIT: "smtp" or "sendmail". ROUNDS: how many messages, one
     after the other, with the SAME_ADDRESSES or not. OWN: a transport that the contract leaves to the site, so that the sender's
-    mode has no say; GUARDED: strict senders are refused there (on_escape = reject). MULTI: a local and another recipient, too."""
+    mode has no say, but the mode that it KEEPS; GUARDED: strict senders are refused there (on_escape = reject). MULTI: a local
+    and another recipient, too."""
 
     def __init__(self, name, label, rcpt=None, stage="base", submit="smtp", rounds=1, same_addresses=False,
-                 own=False, guarded=False, multi=False, fits=None):
+                 own=False, keeps="opportunistic", guarded=False, multi=False, fits=None):
         self.name, self.label, self.stage, self.submit = name, label, stage, submit
         self.rounds, self.same_addresses, self.multi = rounds, same_addresses, multi
-        self.own, self.guarded = own or guarded, guarded
+        self.own, self.keeps, self.guarded = own or guarded, keeps, guarded
         self.rcpt = rcpt or (lambda receiver, local: receiver.recipient(local))
         self.fits = fits or (lambda receiver, sender: True)
 
@@ -63,6 +64,8 @@ TABLE = (
     Route("relayhost", "relayhost", lambda receiver, local: local + "@elsewhere.test", fits=named),
     Route("transport", "transport_maps :[x]", lambda receiver, local: "%s@%s.hop.test" % (local, receiver.name)),
     Route("relay", "relay_domains", relayed, own=True),
+    Route("strict-relay", "relay_domains, relay_transport = smtp-verified", relayed, stage="strict-relay", own=True,
+          keeps="verified", fits=everyday),
     Route("guarded", "relay_domains, on_escape = reject", relayed, stage="guarded", guarded=True, fits=everyday),
     Route("multi", "with a local and another recipient", multi=True),
     Route("sendmail", "sendmail(1)", submit="sendmail", fits=shell),
