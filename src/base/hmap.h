@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/siphash.h"
+
 struct hmap_node {
 	struct hmap_node *next;
 	uint64_t hash;
@@ -55,8 +57,5 @@ struct hmap_walk {
 };
 bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets,
 	       void (*fn)(const struct hmap_node *node, void *arg), void *arg);
-
-/* SipHash-1-3 of BYTES with KEY. Public for the tests' reference values. */
-uint64_t siphash13(const uint64_t key[2], const void *bytes, size_t len);
 
 #endif

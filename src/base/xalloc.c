@@ -11,12 +11,16 @@
 
 #include "base/log.h"
 
+void xalloc_failed(size_t size)
+{
+	log_error("event=out_of_memory octets=%zu", size);
+	abort();
+}
+
 static void *checked(void *p, size_t size)
 {
-	if (p == NULL) {
-		log_error("event=out_of_memory octets=%zu", size);
-		abort();
-	}
+	if (p == NULL)
+		xalloc_failed(size);
 	return p;
 }
 

@@ -14,6 +14,8 @@ void *xrealloc(void *old, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t len); /* LEN octets, no NUL looked for; terminated */
 void *xmemdup(const void *p, size_t len);
+/* The end, for other allocators. */
+void xalloc_failed(size_t size) __attribute__((noreturn));
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

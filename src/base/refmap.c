@@ -1,0 +1,232 @@
+/*
+ * refmap.c - see refmap.h.
+ *
+ * Buckets stand in segments of doubling size, so that growth moves none of them: bucket B of 64 and more is in the
+ * segment of its highest bit.
+ */
+#include "base/refmap.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pages.h"
+#include "base/siphash.h"
+#include "base/xalloc.h"
+
+#define FIRST_BITS 6 /* of the first segment's buckets */
+#define FULL 8       /* entries a bucket on the average, before there is one more */
+#define SPLIT_MAX 256
+
+_Static_assert(sizeof(struct refmap_bucket) == 64, "a bucket is a cache line");
+
+static unsigned segment_of(uint64_t bucket)
+{
+	return bucket >> FIRST_BITS == 0 ? 0 : 64 - FIRST_BITS - (unsigned)__builtin_clzll(bucket);
+}
+
+static uint64_t segment_first(unsigned segment)
+{
+	return segment == 0 ? 0 : (uint64_t)1 << (segment + FIRST_BITS - 1);
+}
+
+static size_t segment_size(unsigned segment)
+{
+	return (segment == 0 ? (size_t)1 << FIRST_BITS : segment_first(segment)) * sizeof(struct refmap_bucket);
+}
+
+static struct refmap_bucket *bucket_at(const struct refmap *m, uint64_t bucket)
+{
+	unsigned segment = segment_of(bucket);
+
+	return &m->segment[segment][bucket - segment_first(segment)];
+}
+
+/* Buckets beyond the last doubling are split already, those before it not yet. */
+static uint64_t bucket_of(const struct refmap *m, uint32_t hash)
+{
+	uint64_t doubled = ((uint64_t)2 << (63 - __builtin_clzll(m->buckets))) - 1;
+
+	return (hash & doubled) < m->buckets ? hash & doubled : hash & doubled >> 1;
+}
+
+static uint8_t tag_of(uint32_t hash)
+{
+	uint8_t tag = (uint8_t)(hash >> 24);
+
+	return tag ? tag : 1;
+}
+
+static void segment_new(struct refmap *m, unsigned segment)
+{
+	size_t size = segment_size(segment);
+
+	assert(segment < REFMAP_SEGMENTS);
+	m->segment[segment] = pages_map(size, size >= PAGES_LARGE);
+}
+
+void refmap_init(struct refmap *m, refmap_hash_fn *hash_of, const void *arg)
+{
+	memset(m, 0, sizeof(*m));
+	siphash_make_key(m->key);
+	m->hash_of = hash_of;
+	m->arg = arg;
+	slab_init(&m->more, 0);
+	segment_new(m, 0);
+	m->buckets = (uint64_t)1 << FIRST_BITS;
+}
+
+void refmap_fini(struct refmap *m)
+{
+	for (unsigned i = 0; i < REFMAP_SEGMENTS; i++)
+		if (m->segment[i] != NULL)
+			pages_unmap(m->segment[i], segment_size(i));
+	slab_fini(&m->more);
+	memset(m, 0, sizeof(*m));
+}
+
+uint32_t refmap_hash(const struct refmap *m, const void *bytes, size_t len)
+{
+	return (uint32_t)siphash13(m->key, bytes, len);
+}
+
+void refmap_prefetch(const struct refmap *m, uint32_t hash)
+{
+	__builtin_prefetch(bucket_at(m, bucket_of(m, hash)));
+}
+
+/* ---- finding ---- */
+
+static struct refmap_bucket *next_bucket(const struct refmap *m, const struct refmap_bucket *b)
+{
+	return b->more ? slab_at(&m->more, b->more) : NULL;
+}
+
+slab_ref refmap_next(const struct refmap *m, struct refmap_find *f)
+{
+	for (; f->bucket != NULL; f->bucket = next_bucket(m, f->bucket), f->slot = 0)
+		while (f->slot < REFMAP_SLOTS)
+			if (f->bucket->tag[f->slot++] == f->tag)
+				return f->bucket->ref[f->slot - 1];
+	return 0;
+}
+
+slab_ref refmap_first(const struct refmap *m, uint32_t hash, struct refmap_find *f)
+{
+	*f = (struct refmap_find){bucket_at(m, bucket_of(m, hash)), 0, tag_of(hash)};
+	return refmap_next(m, f);
+}
+
+/* ---- changing ---- */
+
+static void bucket_add(struct refmap *m, struct refmap_bucket *b, uint8_t tag, slab_ref ref)
+{
+	unsigned slot = 0;
+
+	for (;;) {
+		while (slot < REFMAP_SLOTS && b->tag[slot] != 0)
+			slot++;
+		if (slot < REFMAP_SLOTS)
+			break;
+		if (b->more == 0) {
+			b->more = slab_alloc(&m->more, sizeof(*b));
+			memset(slab_at(&m->more, b->more), 0, sizeof(*b));
+		}
+		b = slab_at(&m->more, b->more);
+		slot = 0;
+	}
+	b->tag[slot] = tag;
+	b->ref[slot] = ref;
+}
+
+/* Takes all entries out of the bucket and those behind it. How many; those beyond MAX stay where they are. */
+static size_t bucket_empty(struct refmap *m, struct refmap_bucket *b, slab_ref *refs, size_t max)
+{
+	struct refmap_bucket *at = b;
+	size_t count = 0;
+
+	for (; at != NULL; at = next_bucket(m, at))
+		for (unsigned i = 0; i < REFMAP_SLOTS; i++)
+			if (at->tag[i] != 0 && count < max) {
+				refs[count++] = at->ref[i];
+				at->tag[i] = 0;
+			}
+	while (b->more != 0 && count < max) {
+		slab_ref more = b->more;
+
+		b->more = ((struct refmap_bucket *)slab_at(&m->more, more))->more;
+		slab_free(&m->more, more);
+	}
+	return count;
+}
+
+/* One more bucket: the entries of the one that is due are shared between both. */
+static void split(struct refmap *m)
+{
+	uint64_t half = (uint64_t)1 << (63 - __builtin_clzll(m->buckets));
+	struct refmap_bucket *old = bucket_at(m, m->buckets - half);
+	slab_ref refs[SPLIT_MAX];
+	size_t count = bucket_empty(m, old, refs, SPLIT_MAX);
+
+	assert(count < SPLIT_MAX); /* a keyed hash does not put so many into one bucket */
+	if (m->segment[segment_of(m->buckets)] == NULL)
+		segment_new(m, segment_of(m->buckets));
+	m->buckets++;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t hash = m->hash_of(refs[i], m->arg);
+
+		bucket_add(m, bucket_at(m, bucket_of(m, hash)), tag_of(hash), refs[i]);
+	}
+}
+
+void refmap_insert(struct refmap *m, uint32_t hash, slab_ref ref)
+{
+	if (m->count >= m->buckets * FULL)
+		split(m);
+	bucket_add(m, bucket_at(m, bucket_of(m, hash)), tag_of(hash), ref);
+	m->count++;
+}
+
+static struct refmap_bucket *find_ref(struct refmap *m, uint32_t hash, slab_ref ref, unsigned *slot)
+{
+	struct refmap_bucket *b;
+
+	for (b = bucket_at(m, bucket_of(m, hash)); b != NULL; b = next_bucket(m, b))
+		for (*slot = 0; *slot < REFMAP_SLOTS; (*slot)++)
+			if (b->ref[*slot] == ref && b->tag[*slot] != 0)
+				return b;
+	assert(!"what is removed is there");
+	abort();
+}
+
+void refmap_remove(struct refmap *m, uint32_t hash, slab_ref ref)
+{
+	unsigned slot;
+	struct refmap_bucket *b = find_ref(m, hash, ref, &slot);
+
+	b->tag[slot] = 0;
+	m->count--;
+}
+
+void refmap_replace(struct refmap *m, uint32_t hash, slab_ref old, slab_ref ref)
+{
+	unsigned slot;
+	struct refmap_bucket *b = find_ref(m, hash, old, &slot);
+
+	b->ref[slot] = ref;
+}
+
+size_t refmap_turn(const struct refmap *m, uint64_t *hand, slab_ref *refs, size_t max, bool *round)
+{
+	const struct refmap_bucket *b;
+	size_t count = 0;
+
+	if (*hand >= m->buckets)
+		*hand = 0;
+	for (b = bucket_at(m, *hand); b != NULL; b = next_bucket(m, b))
+		for (unsigned i = 0; i < REFMAP_SLOTS && count < max; i++)
+			if (b->tag[i] != 0)
+				refs[count++] = b->ref[i];
+	*round = ++*hand == m->buckets;
+	return count;
+}
