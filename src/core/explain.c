@@ -85,7 +85,7 @@ static json_t *json_of_sender(const struct explain_input *in)
 	put_text(o, "domain", in->sender);
 	if (s == NULL)
 		return o;
-	put_text(o, "mode", names_name(mode_names, (int)s->mode));
+	put_text(o, "mode", in->awaited ? "unknown" : names_name(mode_names, (int)s->mode));
 	put_text(o, "mode_key", s->mode_key);
 	if (s->mode_bad)
 		put(o, "mode_misspelt", json_true());
@@ -246,6 +246,21 @@ static void put_answer(json_t *o, struct verdict *v, const struct explain_input 
 	free(storage);
 }
 
+/* Nothing is decided before the settings are known. */
+static json_t *json_of_awaited(const struct explain_input *in, enum mode mode)
+{
+	json_t *o = json_object();
+	char *line = xasprintf("TEMP %s", in->awaited);
+
+	put_text(o, "mode", names_name(mode_names, (int)mode));
+	put_text(o, "answer", line);
+	put_text(o, "level", names_name(level_names, LEVEL_TEMP));
+	put(o, "reasons", json_array());
+	put_text(o, "postfix", postfix_does[LEVEL_TEMP]);
+	free(line);
+	return o;
+}
+
 static json_t *json_of_verdict(const struct explain_input *in, enum mode mode)
 {
 	json_t *o = json_object();
@@ -268,7 +283,8 @@ static json_t *json_of_verdicts(const struct explain_input *in)
 
 	for (mode = MODE_OPPORTUNISTIC; mode < MODE_COUNT; mode++)
 		if (in->all_modes || mode == (int)in->mode)
-			json_array_append_new(list, json_of_verdict(in, (enum mode)mode));
+			json_array_append_new(list, in->awaited ? json_of_awaited(in, (enum mode)mode)
+								: json_of_verdict(in, (enum mode)mode));
 	return list;
 }
 

@@ -23,6 +23,7 @@ struct explain_input {
 	bool dane;
 	struct answer_options options;
 	bool settings_known; /* false: the mirror has never been filled */
+	const char *awaited; /* the reason of the TEMP that every answer is until the settings are known, else NULL */
 };
 
 /* Heap string without newline, at most SOCKMAP_REPLY_MAX - 3 octets (long lists are cut and said to be). The caller

@@ -57,7 +57,7 @@ static void add_key(struct sbuf *b, const json_t *object, const char *name)
 		sbuf_addf(b, " (from %s)", key);
 }
 
-static void print_sender(const json_t *sender)
+static void print_sender(const json_t *sender, bool settings_known)
 {
 	char line[LINE_SIZE];
 	struct sbuf b;
@@ -69,7 +69,7 @@ static void print_sender(const json_t *sender)
 	if (text_of(sender, "mode_key")[0] != '\0')
 		add_key(&b, sender, "mode_key");
 	else
-		sbuf_add(&b, " (the default)");
+		sbuf_add(&b, settings_known ? " (the default)" : " (settings.when_unknown)");
 	if (json_is_true(json_object_get(sender, "mode_misspelt")))
 		sbuf_add(&b, ", read strictly from a value that is no mode");
 	if (text_of(sender, "via")[0] != '\0') {
@@ -203,10 +203,11 @@ static void print_verdict(const json_t *verdict)
 static void print_page(const json_t *root)
 {
 	const json_t *verdicts = json_object_get(root, "verdicts"), *verdict;
+	bool settings_known = json_is_true(json_object_get(root, "settings_known"));
 
-	print_sender(json_object_get(root, "sender"));
+	print_sender(json_object_get(root, "sender"), settings_known);
 	print_destination(json_object_get(root, "nexthop"), json_object_get(root, "destination"));
-	if (!json_is_true(json_object_get(root, "settings_known")))
+	if (!settings_known)
 		print_line("Settings", "not loaded yet: neither Redis nor a snapshot was there");
 	if (strcmp(text_of(json_object_get(root, "nexthop"), "domain"), "") != 0) {
 		print_mx(json_object_get(root, "mx"));

@@ -90,6 +90,7 @@ void map_explain_finish(struct mapd *m, const struct map_query *q, const struct 
 	    .dane = m->conf->mapd.dane,
 	    .options = {m->conf->mapd.min_tls, false, m->conf->mapd.report_failures},
 	    .settings_known = !mapd_settings_unknown(m),
+	    .awaited = mapd_settings_awaited(m) ? MAPD_SETTINGS_AWAITED : NULL,
 	};
 	char *json;
 
@@ -97,12 +98,13 @@ void map_explain_finish(struct mapd *m, const struct map_query *q, const struct 
 	settings_dest(settings, nexthop, q->now_ms, &dest);
 	if (key.has_sender) {
 		settings_sender(settings, key.sender, q->now_ms, &sender);
+		map_sender_unknown(m, &sender);
 		in.sender = key.sender;
 		in.sender_setting = &sender;
 		key.mode = sender.mode;
 	}
 	in.mode = key.mode;
-	in.all_modes = !key.has_mode && !key.has_sender;
+	in.all_modes = !key.has_mode && (!key.has_sender || in.awaited != NULL);
 	json = explain_json(&in);
 	mapd_settings_done(m);
 	reply_make(&m->reply, SOCKMAP_OK, json);

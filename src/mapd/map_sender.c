@@ -43,13 +43,18 @@ void map_mode_names(const struct map_query *q, settings_name_fn *fn, void *arg)
 	settings_sender_names(domain, fn, arg);
 }
 
+void map_sender_unknown(const struct mapd *m, struct sender_setting *s)
+{
+	if (mapd_settings_unknown(m) && m->conf->settings.when_unknown == UNKNOWN_ENFORCED)
+		s->mode = MODE_ENFORCED;
+}
+
 /* The setting of DOMAIN, or what settings.when_unknown says in its place. */
 static void sender_setting(struct mapd *m, const char *domain, int64_t now_ms, struct sender_setting *out)
 {
 	settings_sender(mapd_settings(m), domain, now_ms, out);
 	mapd_settings_done(m);
-	if (mapd_settings_unknown(m) && m->conf->settings.when_unknown == UNKNOWN_ENFORCED)
-		out->mode = MODE_ENFORCED;
+	map_sender_unknown(m, out);
 }
 
 /* transport = via [ "-" mode ] ":" / the configured transport ":" */

@@ -72,6 +72,8 @@ void map_transport_names(const struct map_query *q, settings_name_fn *fn, void *
 void map_mode_names(const struct map_query *q, settings_name_fn *fn, void *arg);
 void map_transport(struct mapd *m, const struct map_query *q);
 void map_mode(struct mapd *m, const struct map_query *q);
+/* While no settings are known: what settings.when_unknown says in their place. */
+void map_sender_unknown(const struct mapd *m, struct sender_setting *s);
 
 /* map_explain.c */
 void map_explain_names(const struct map_query *q, settings_name_fn *fn, void *arg);

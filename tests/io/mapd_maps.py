@@ -199,7 +199,10 @@ def when_unknown(tap):
         for name, key in (("transport", "u@x.test"), ("mode", "x.test"), ("enforced", "[192.0.2.1]"), ("opportunistic", "x.test"),
                           ("verified-tlsrpt", "x.test"), ("sts", "x.test")):
             tap.equal(room.ask(name, key), "TEMP settings not yet loaded", "tempfail: %s" % name)
-        tap.equal(json.loads(room.ask("explain", "[192.0.2.1]")[3:])["settings_known"], False, "tempfail: explain says so")
+        said = json.loads(room.ask("explain", "u@x.test b@[192.0.2.1]")[3:])
+        tap.equal(said["settings_known"], False, "tempfail: explain says so")
+        tap.equal((said["sender"]["mode"], {v["answer"] for v in said["verdicts"]}), ("unknown", {"TEMP settings not yet loaded"}),
+                  "tempfail: explain tells the answer that the maps give")
         tap.equal(room.http("/readyz")[0], 503, "tempfail: /readyz says no")
         tap.equal(room.http("/healthz")[0], 200, "tempfail: /healthz says yes")
         room.start_redis()
@@ -225,6 +228,7 @@ def when_unknown(tap):
         room.start()
         tap.equal(room.ask("transport", "u@x.test"), "OK smtp-enforced:", "enforced: transport")
         tap.equal(room.ask("mode", "x.test"), "OK enforced", "enforced: mode")
+        tap.equal([v["answer"] for v in json.loads(room.ask("explain", "u@x.test b@[192.0.2.1]")[3:])["verdicts"]], [ENCRYPT], "enforced: explain")
         tap.equal(room.ask("opportunistic", "[192.0.2.1]"), NOTFOUND, "enforced: policy maps as without settings")
 
 

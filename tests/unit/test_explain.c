@@ -194,6 +194,12 @@ static void test_failure(void **state)
 	must_be(o, "verdicts.1.answer", "TEMP a.example: the MX records could not be looked up");
 	must_be(o, "verdicts.1.reasons.0.name", "mx-error");
 	json_decref(o);
+	in.awaited = "not yet";
+	o = explained(&in);
+	must_be(o, "verdicts.0.answer", "TEMP not yet");
+	must_be(o, "verdicts.2.level", "temp");
+	must_be(o, "verdicts.2.row", "");
+	json_decref(o);
 }
 
 static void test_fits(void **state)
