@@ -77,6 +77,14 @@ static void put_end_ms(json_t *o, int64_t at_ms, int64_t now)
 		put_end(o, "ends_at", "ends_in", at_ms / 1000, now);
 }
 
+static void put_not_understood(json_t *o, bool mode_bad, unsigned other)
+{
+	if (mode_bad)
+		put(o, "mode_misspelt", json_true());
+	if (other > 0)
+		put_number(o, "not_understood", other);
+}
+
 static json_t *json_of_sender(const struct explain_input *in)
 {
 	const struct sender_setting *s = in->sender_setting;
@@ -87,8 +95,7 @@ static json_t *json_of_sender(const struct explain_input *in)
 		return o;
 	put_text(o, "mode", in->awaited ? "unknown" : names_name(mode_names, (int)s->mode));
 	put_text(o, "mode_key", s->mode_key);
-	if (s->mode_bad)
-		put(o, "mode_misspelt", json_true());
+	put_not_understood(o, s->mode_bad, s->not_understood);
 	put_text(o, "via", s->via);
 	put_text(o, "via_key", s->via_key);
 	put_end_ms(o, s->valid_until_ms, in->now);
@@ -102,6 +109,7 @@ static json_t *json_of_dest(const struct explain_input *in)
 
 	put_text(o, "mode", names_name(mode_names, (int)d->mode));
 	put_text(o, "mode_key", d->mode_key);
+	put_not_understood(o, d->mode_bad, d->not_understood);
 	if (d->has_match)
 		put_text(o, "match", d->match[0] != '\0' ? d->match : "(unreadable: nothing matches)");
 	put_text(o, "match_key", d->match_key);

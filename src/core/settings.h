@@ -102,6 +102,7 @@ struct sender_setting {
 	enum mode mode;                   /* opportunistic when no key says otherwise */
 	char mode_key[SETTING_NAME_SIZE]; /* the key it came from, "" for none */
 	bool mode_bad;                    /* read strictly from a value nobody understands */
+	unsigned not_understood;          /* other such values, and unknown fields, in all keys that were looked at */
 	char via[SETTING_VIA_MAX + 1];
 	char via_key[SETTING_NAME_SIZE];
 	int64_t valid_until_ms; /* the earliest end of a key that was used; INT64_MAX: none ends */
@@ -120,6 +121,8 @@ void settings_sender_names(const char *domain, settings_name_fn *fn, void *arg);
 struct dest_setting {
 	enum mode mode; /* at least this mode; opportunistic when nothing is set; verified when match is set */
 	char mode_key[SETTING_NAME_SIZE];
+	bool mode_bad;           /* both as in struct sender_setting */
+	unsigned not_understood; /* of rcpt and except keys together */
 	bool has_match;
 	char match[SETTING_MATCH_MAX + 1]; /* "" with has_match: unreadable, nothing matches */
 	char match_key[SETTING_NAME_SIZE];

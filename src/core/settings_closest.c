@@ -81,6 +81,16 @@ static unsigned fresh(const struct settings_entry *e, unsigned *seen, int64_t *u
 	return fields;
 }
 
+/* How much of E nobody understands, but for its mode, which is told apart. */
+static unsigned not_understood(const struct settings_entry *e)
+{
+	unsigned count = e->unknown;
+
+	for (unsigned bad = e->bad & ~(unsigned)SETTING_HAS_MODE; bad != 0; bad &= bad - 1)
+		count++;
+	return count;
+}
+
 static void take_text(char *to, const char *from, size_t len)
 {
 	memcpy(to, from, len);
@@ -101,6 +111,7 @@ void settings_sender(const struct settings *s, const char *domain, int64_t now_m
 		if (!(e = on_rung(s, SETTING_SENDER, l.rung[i], now_ms)))
 			continue;
 		unsigned fields = fresh(e, &seen, &out->valid_until_ms);
+		out->not_understood += not_understood(e);
 		if (fields & SETTING_HAS_MODE) {
 			out->mode = (enum mode)e->mode;
 			out->mode_bad = (e->bad & SETTING_HAS_MODE) != 0;
@@ -117,6 +128,7 @@ static void take_rcpt(struct dest_setting *out, const struct settings_entry *e, 
 {
 	if (fields & SETTING_HAS_MODE) {
 		out->mode = (enum mode)e->mode;
+		out->mode_bad = (e->bad & SETTING_HAS_MODE) != 0;
 		take_text(out->mode_key, e->text, e->name_len);
 	}
 	if (fields & SETTING_HAS_MATCH) {
@@ -155,6 +167,7 @@ static void climb(const struct settings *s, enum setting_kind kind, const struct
 			ends_by(&out->valid_until_ms, e);
 		}
 		unsigned fields = fresh(e, &seen, &out->valid_until_ms);
+		out->not_understood += not_understood(e);
 		if (kind == SETTING_RCPT)
 			take_rcpt(out, e, fields);
 		else
@@ -175,6 +188,7 @@ void settings_dest(const struct settings *s, const struct nexthop *dest, int64_t
 	climb(s, SETTING_EXCEPT, &l, now_ms, out);
 	if (out->has_match && out->mode != MODE_VERIFIED) { /* match implies verified */
 		out->mode = MODE_VERIFIED;
+		out->mode_bad = false;
 		memcpy(out->mode_key, out->match_key, sizeof(out->mode_key));
 	}
 }

@@ -57,6 +57,18 @@ static void add_key(struct sbuf *b, const json_t *object, const char *name)
 		sbuf_addf(b, " (from %s)", key);
 }
 
+/* What the daemons read strictly or not at all; `tlsmode domain list` has the words. */
+static void add_not_understood(struct sbuf *b, const json_t *object)
+{
+	json_int_t other = json_integer_value(json_object_get(object, "not_understood"));
+
+	if (json_is_true(json_object_get(object, "mode_misspelt")))
+		sbuf_add(b, ", read strictly from a value that is no mode");
+	if (other > 0)
+		sbuf_addf(b, ", with %lld field%s that nobody understands (see domain list)", (long long)other,
+			  other > 1 ? "s" : "");
+}
+
 static void print_sender(const json_t *sender, bool settings_known)
 {
 	char line[LINE_SIZE];
@@ -70,8 +82,7 @@ static void print_sender(const json_t *sender, bool settings_known)
 		add_key(&b, sender, "mode_key");
 	else
 		sbuf_add(&b, settings_known ? " (the default)" : " (settings.when_unknown)");
-	if (json_is_true(json_object_get(sender, "mode_misspelt")))
-		sbuf_add(&b, ", read strictly from a value that is no mode");
+	add_not_understood(&b, sender);
 	if (text_of(sender, "via")[0] != '\0') {
 		sbuf_addf(&b, ", via %s", text_of(sender, "via"));
 		add_key(&b, sender, "via_key");
@@ -92,6 +103,7 @@ static void print_destination(const json_t *nexthop, const json_t *dest)
 		sbuf_addf(&b, ", at least %s", text_of(dest, "mode"));
 		add_key(&b, dest, "mode_key");
 	}
+	add_not_understood(&b, dest);
 	if (text_of(dest, "match")[0] != '\0') {
 		sbuf_addf(&b, ", match %s", text_of(dest, "match"));
 		add_key(&b, dest, "match_key");

@@ -126,6 +126,14 @@ def foreign_values(tap, ctl, room):
             ("a name that is not canonical", r"Upper\.test .*its name is written upper\.test"),
             ("control characters are not printed", r"two\?lines\?\[2J")):
         tap.ok(re.search(pattern, out), "domain list: " + name, out)
+    room.redis("HSET", "tlsmode:rcpt:[192.0.2.7]", "mode", "strict")
+    room.redis("HSET", "tlsmode:except:[192.0.2.7]", "plaintext", "yes", "until", "May")
+    wait_for("the settings", lambda: '"not_understood":2' in room.ask("explain", "[192.0.2.7]"), 5)
+    _, out, _ = ctl("explain", "a@typo.test", "b@[192.0.2.7]")
+    for name, pattern in (
+            ("a sender's", r"Sender .*\(from typo\.test\), read strictly .* no mode, with 1 field that nobody understands"),
+            ("a destination's", r"To .*at least enforced .*, read strictly .* no mode, with 2 fields that nobody understands")):
+        tap.ok(re.search(pattern, out), "explain: what nobody understands: " + name, out)
 
 
 def policy_life(tap, ctl, room):

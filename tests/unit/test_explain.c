@@ -98,6 +98,8 @@ static void test_everything(void **state)
 	    .mode = MODE_ENFORCED, .mode_key = ".s.example", .mode_bad = true, .valid_until_ms = (NOW + 50) * 1000LL};
 	struct dest_setting dest = {.mode = MODE_ENFORCED,
 				    .mode_key = "a.example",
+				    .mode_bad = true,
+				    .not_understood = 2,
 				    .sts_ignore = true,
 				    .except_key = "*",
 				    .valid_until_ms = INT64_MAX};
@@ -121,8 +123,11 @@ static void test_everything(void **state)
 	must_be(o, "sender.mode", "enforced");
 	must_be(o, "sender.mode_key", ".s.example");
 	must_be(o, "sender.mode_misspelt", "true");
+	must_be(o, "sender.not_understood", "");
 	must_be(o, "sender.ends_in", "40");
 	must_be(o, "destination.mode_key", "a.example");
+	must_be(o, "destination.mode_misspelt", "true");
+	must_be(o, "destination.not_understood", "2");
 	must_be(o, "destination.sts", "ignore");
 	must_be(o, "destination.for", "opportunistic");
 	must_be(o, "destination.except_key", "*");

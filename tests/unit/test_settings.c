@@ -75,6 +75,9 @@ static void sender_fields_come_from_the_closest_key(void **state)
 	put(s, S, "example.com", 0, "mode=enforcd");
 	assert_int_equal(sender(s, "example.com", 1000).mode, MODE_ENFORCED);
 	assert_true(sender(s, "example.com", 1000).mode_bad);
+	assert_int_equal(sender(s, "example.com", 1000).not_understood, 0);
+	put(s, S, ".com", 0, "mode=opportunistic via=a/b colour=red");
+	assert_int_equal(sender(s, "example.com", 1000).not_understood, 2);
 	settings_free(&s);
 }
 
