@@ -184,7 +184,8 @@ bool setting_field(struct setting *s, enum setting_kind kind, const char *field,
 		s->unknown++;
 		sbuf_add(&out, "field ");
 		add_quoted(&out, field, field_len);
-		sbuf_addf(&out, " has no meaning in a %s setting: ignored", names_name(setting_kind_names, (int)kind));
+		sbuf_addf(&out, " has no meaning in %s %s setting: ignored", kind == SETTING_EXCEPT ? "an" : "a",
+			  names_name(setting_kind_names, (int)kind));
 		return false;
 	}
 	/* A bad value is in force in its strict reading: it hides what a farther key says. */

@@ -53,7 +53,8 @@ static void add_row(struct table *t, enum setting_kind kind, const struct settin
 		bool strict = strcmp(columns[kind][i], "mode") == 0 && (k->read.bad & SETTING_HAS_MODE) != 0;
 
 		if (strict) {
-			snprintf(text, sizeof(text), "%.80s (read as enforced)", value != NULL ? value : "");
+			snprintf(text, sizeof(text), "%.80s%s(read as enforced)", value != NULL ? value : "",
+				 value != NULL ? " " : "");
 			value = text;
 		}
 		table_add(t, value);
@@ -212,7 +213,7 @@ int cmd_domain_get(struct ctl *ctl, int argc, char **args)
 static bool take_assignment(const struct ctl *ctl, struct setting *check, const char *arg, const char **argv, int *argc)
 {
 	const char *equals = strchr(arg, '=');
-	char *field, *value;
+	char *field, *value, *read_as;
 	char complaint[200];
 
 	if (equals == NULL && names_code(mode_names, arg, strlen(arg)) < 0) {
@@ -223,8 +224,17 @@ static bool take_assignment(const struct ctl *ctl, struct setting *check, const 
 	value = xstrdup(equals != NULL ? equals + 1 : arg);
 	argv[(*argc)++] = field;
 	argv[(*argc)++] = value;
+	for (int i = 2; i < *argc - 2; i += 2) {
+		if (strcmp(argv[i], field) == 0) {
+			ctl_error(EX_DATAERR, "%s: %s is given twice; nothing was written", arg, field);
+			return false;
+		}
+	}
 	if (setting_field(check, ctl->kind, field, strlen(field), value, strlen(value), complaint, sizeof(complaint)))
 		return true;
+	/* the words behind the last ": " tell how the daemons would read it */
+	if ((read_as = strrchr(complaint, ':')) != NULL)
+		*read_as = '\0';
 	ctl_error(EX_DATAERR, "%s; nothing was written", complaint);
 	return false;
 }

@@ -14,6 +14,7 @@
 #include "io/proc.h"
 
 #define ARGS_MANY 1000
+#define ONE_TTL "only one of --ttl and --no-ttl can be meant"
 
 enum option_bit {
 	OPT_AS = 1 << 0,
@@ -116,16 +117,22 @@ static int take_option(struct ctl *ctl, int opt, const char *value, unsigned *us
 		return 0;
 	case 'r':
 	case 'e':
+		if ((*used & OPT_KIND) != 0)
+			return ctl_error(EX_USAGE, "only one of --rcpt and --except can be meant");
 		*used |= OPT_KIND;
 		ctl->kind = opt == 'r' ? SETTING_RCPT : SETTING_EXCEPT;
 		return 0;
 	case 'l':
+		if (ctl->no_ttl)
+			return ctl_error(EX_USAGE, ONE_TTL);
 		*used |= OPT_TTL;
 		ctl->ttl_ms = duration_parse(value);
 		if (ctl->ttl_ms < 0)
 			return ctl_error(EX_USAGE, "--ttl %s: a span of time like 90s, 15m, 2h30m or 7d", value);
 		return 0;
 	case 'n':
+		if (ctl->ttl_ms > 0)
+			return ctl_error(EX_USAGE, ONE_TTL);
 		*used |= OPT_TTL;
 		ctl->no_ttl = true;
 		return 0;

@@ -210,6 +210,7 @@ static void complaints_name_field_and_value(void **state)
 	    {X, "dane", "off\x1b\n\"", "dane \"off???\" is not ignore: no exception"},
 	    {S, "via", "a:b", "via \"a:b\" is not a transport name: ignored"},
 	    {R, "colour", "red", "field \"colour\" has no meaning in a rcpt setting: ignored"},
+	    {X, "colour", "red", "field \"colour\" has no meaning in an except setting: ignored"},
 	    {R, "match", "1234567890123456789012345678901234567890!",
 	     "match \"1234567890123456789012345678901234567890...\" is not a list of certificate names: nothing "
 	     "matches"},
