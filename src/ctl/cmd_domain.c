@@ -202,6 +202,10 @@ int cmd_domain_get(struct ctl *ctl, int argc, char **args)
 	}
 	exists = k.exists;
 	setting_key_fini(&k);
+	if (!exists && ctl->json) {
+		ctl_print_json(json_array());
+		return EX_NOTFOUND;
+	}
 	if (!exists)
 		return ctl_error(EX_NOTFOUND, "%s has no %s setting of its own", name,
 				 names_name(setting_kind_names, (int)ctl->kind));

@@ -75,8 +75,8 @@ static int usage(FILE *to)
 	for (size_t i = 0; i < COMMANDS; i++) {
 		const struct command *c = &commands[i];
 
-		fprintf(to, "  tlsmode %s%s%s %s\n        %s\n", c->word, c->second != NULL ? " " : "",
-			c->second != NULL ? c->second : "", c->usage, c->help);
+		fprintf(to, "  tlsmode %s%s%s%s%s\n        %s\n", c->word, c->second != NULL ? " " : "",
+			c->second != NULL ? c->second : "", c->usage[0] != '\0' ? " " : "", c->usage, c->help);
 	}
 	return EX_USAGE;
 }
@@ -143,6 +143,30 @@ static int take_option(struct ctl *ctl, int opt, const char *value, unsigned *us
 	default:
 		return EX_USAGE; /* getopt has said why */
 	}
+}
+
+/* No command: one sentence for words that are none, the usage of those that begin with the word, or all of it. */
+static int no_command(int argc, char **argv)
+{
+	bool first = false; /* the first word is one, the second is not */
+
+	if (argc < 1)
+		return usage(stderr);
+	if (strcmp(argv[0], "help") == 0) {
+		usage(stdout);
+		return EX_OK;
+	}
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[0], commands[i].word) != 0)
+			continue;
+		first = true;
+		if (argc == 1)
+			usage_of(&commands[i]);
+	}
+	if (first && argc == 1)
+		return EX_USAGE;
+	return ctl_error(EX_USAGE, "no such command: %s%s%s (tlsmode --help names them)", argv[0], first ? " " : "",
+			 first ? argv[1] : "");
 }
 
 static const struct command *find_command(int argc, char **argv)
@@ -216,7 +240,7 @@ int main(int argc, char **argv)
 	argv++;
 	c = find_command(argc, argv);
 	if (c == NULL)
-		return usage(stderr);
+		return no_command(argc, argv);
 	front = c->second != NULL ? 2 : 1;
 	if (argc - front < c->min || argc - front > c->max || (used & ~c->options) != 0)
 		return usage_of(c);

@@ -65,7 +65,12 @@ ROWS = (
     (["query", "closed.test", "--rcpt"], 64, "", "usage: tlsmode query"),
     (["query", "x", "--as", "strict"], 64, "", "the modes are opportunistic, enforced, verified"),
     (["--no-such-option"], 64, "", "no-such-option"),
-    (["dance"], 64, "", "usage: tlsmode"),
+    (["dance"], 64, "", r"no such command: dance \(tlsmode --help names them\)"),
+    (["audit", "x.test"], 64, "", "no such command: audit "),
+    (["domain", "dance", "x.test"], 64, "", "no such command: domain dance"),
+    (["domain"], 64, "", "usage: tlsmode domain list.*\n.*usage: tlsmode domain get"),
+    ([], 64, "", "usage: tlsmode"),
+    (["help"], 0, "tlsmode cache forget DOMAIN", ""),
     (["--help"], 0, "tlsmode cache forget DOMAIN", ""),
     (["--version"], 0, r"tlsmode 0\.", ""),
     (["query", "[192.0.2.1]"], 1, "not found", ""),
@@ -90,6 +95,7 @@ ROWS = (
 JSON_ROWS = (
     (["domain", "list"], lambda j: {k["name"] for k in j} >= {"closed.test", "xn--bcher-kva.test", ".below.test"}),
     (["domain", "get", "closed.test"], lambda j: j[0]["mode"] == "enforced" and 0 < j[0]["ttl_ms"] <= 3600000),
+    (["domain", "get", "none.test"], lambda j: j == []),
     (["query", "[192.0.2.1]", "--as", "enforced"], lambda j: j == {
         "map": "enforced", "key": "[192.0.2.1]", "status": "ok", "answer": "encrypt protocols=>=TLSv1.2"}),
     (["query", "[192.0.2.1]", "--as", "verified"], lambda j: j["status"] == "temp" and "match" in j["reason"]),
