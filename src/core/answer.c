@@ -29,6 +29,9 @@ static const struct {
     [LEVEL_SECURE] = {" servername=hostname", true},
 };
 
+/* of NO_MATCH_FOR_LITERAL, where it is a name that is none */
+#define NO_NAME "what is no domain name can be verified only with a match setting"
+
 static const char *const temp_reasons[] = {
     [REASON_MX_BOGUS] = "DNSSEC validation of the MX records failed",
     [REASON_MX_ERROR] = "the MX records could not be looked up",
@@ -47,10 +50,11 @@ static void format_temp(struct sbuf *out, const struct verdict *v, const struct 
 	/* the last one told is the nearest cause: MATCH_EMPTY stands beside what led there */
 	size_t i = sizeof temp_reasons / sizeof temp_reasons[0];
 	const char *text = "no TLS policy can be given";
+	bool literal = f->nexthop.kind == NEXTHOP_LITERAL;
 
 	while (i-- > 0) {
 		if ((v->reasons & 1u << i) != 0 && temp_reasons[i] != NULL) {
-			text = temp_reasons[i];
+			text = i == REASON_NO_MATCH_FOR_LITERAL && !literal ? NO_NAME : temp_reasons[i];
 			break;
 		}
 	}

@@ -46,7 +46,7 @@ static const char *const reason_texts[REASON_COUNT] = {
     [REASON_EXCEPT_STS] = "an exception ignores MTA-STS",
     [REASON_EXCEPT_PLAINTEXT] = "an exception allows plain text",
     [REASON_NO_DANE_RESOLVER] = "Postfix is said to have no DNSSEC resolver (mapd.dane = false)",
-    [REASON_NO_MATCH_FOR_LITERAL] = "verified needs a match setting for an address literal",
+    [REASON_NO_MATCH_FOR_LITERAL] = "verified needs a match setting where the next hop is no domain name",
     [REASON_MATCH_EMPTY] = "no certificate name satisfies both the MTA-STS policy and the match setting",
 };
 
