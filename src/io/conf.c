@@ -129,8 +129,8 @@ static cfg_t *make_parser(void)
 	return cfg_init(root, CFGF_NONE);
 }
 
-/* An empty list in the file calls no value callback. */
-static void take_empty_lists(struct loader *l, cfg_t *cfg)
+/* An empty list in the file calls no value callback, and libconfuse forgets its line. */
+static void take_empty_lists(struct loader *l, cfg_t *cfg, const char *text)
 {
 	for (size_t i = 0; i < conf_option_count; i++) {
 		const struct conf_option *o = &conf_options[i];
@@ -138,8 +138,10 @@ static void take_empty_lists(struct loader *l, cfg_t *cfg)
 		cfg_opt_t *opt = cfg_getopt(section, o->name);
 
 		if ((o->type == CONF_LIST || o->type == CONF_SET) && (opt->flags & CFGF_MODIFIED) != 0 &&
-		    opt->nvalues == 0)
+		    opt->nvalues == 0) {
 			conf_value_empty(l->conf, o);
+			l->line[i] = conf_text_empty_list(text, o->name);
+		}
 	}
 }
 
@@ -170,7 +172,7 @@ static void parse_text(struct loader *l, char *text)
 	if (cfg_parse_fp(cfg, f) != CFG_SUCCESS)
 		fail(l, cfg->line, "syntax error");
 	else
-		take_empty_lists(l, cfg);
+		take_empty_lists(l, cfg, text);
 	fclose(f);
 	cfg_free(cfg);
 }

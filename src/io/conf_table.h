@@ -57,6 +57,8 @@ char *conf_text_read(const char *file, char *reason, size_t size);
 /* Makes blanks of the comments in TEXT. A static reason and its LINE when a string, a comment or a brace has no end,
  * else NULL. */
 const char *conf_text_strip(char *text, int *line);
+/* The line of "NAME = {}" in a stripped TEXT, 0 when it is not there. */
+int conf_text_empty_list(const char *text, const char *name);
 
 /* Reads TEXT as a value of O into CONF; FIRST empties a list before. False: REASON. */
 bool conf_value_take(struct conf *conf, const struct conf_option *o, const char *text, bool first, char *reason,

@@ -84,6 +84,23 @@ static int line_of(const char *text, const char *p)
 	return line;
 }
 
+int conf_text_empty_list(const char *text, const char *name)
+{
+	static const char blanks[] = " \t\r\n";
+
+	for (const char *p = strstr(text, name); p != NULL; p = strstr(p + 1, name)) {
+		const char *q = p + strlen(name);
+
+		q += strspn(q, blanks);
+		if (*q++ != '=')
+			continue;
+		q += strspn(q, blanks);
+		if (*q++ == '{' && q[strspn(q, blanks)] == '}')
+			return line_of(text, p);
+	}
+	return 0;
+}
+
 /* What is open, and where it began. Sections and lists do not go deeper than two. */
 struct open_braces {
 	const char *at[4];
