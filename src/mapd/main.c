@@ -243,12 +243,11 @@ static void put_text(const char *text, void *arg)
 	fputs(text, arg);
 }
 
-static int usage(void)
+static void usage(FILE *to)
 {
 	fputs("usage: tlsmode-mapd [-c FILE] [-f] [-t] [-v]\n"
 	      "       tlsmode-mapd -V | --print-sample-config\n",
-	      stderr);
-	return EX_USAGE;
+	      to);
 }
 
 /* What only the libraries can judge: whether they take the trust anchor, the root hints and the CA file. */
@@ -306,12 +305,15 @@ static int start(struct mapd *m)
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {{"print-sample-config", no_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"print-sample-config", no_argument, NULL, 's'},
+					      {"help", no_argument, NULL, 'h'},
+					      {"version", no_argument, NULL, 'V'},
+					      {NULL, 0, NULL, 0}};
 	bool test = false;
 	int opt;
 
 	mapd.conf_file = CONF_DEFAULT_FILE;
-	while ((opt = getopt_long(argc, argv, "c:ftvV", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "c:fthvV", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'c':
 			mapd.conf_file = optarg;
@@ -328,14 +330,20 @@ int main(int argc, char **argv)
 		case 'V':
 			proc_print_version("tlsmode-mapd");
 			return EX_OK;
+		case 'h':
+			usage(stdout);
+			return EX_OK;
 		case 's':
 			conf_print_sample(put_text, stdout);
 			return EX_OK;
 		default:
-			return usage();
+			usage(stderr);
+			return EX_USAGE;
 		}
 	}
-	if (optind != argc)
-		return usage();
+	if (optind != argc) {
+		usage(stderr);
+		return EX_USAGE;
+	}
 	return test ? test_configuration(&mapd) : start(&mapd);
 }

@@ -65,6 +65,9 @@ def failing_starts(tap):
         tap.ok(status == 78 and "nothing.conf" in said, "no configuration file", said)
         status, _, out = room.try_start("-V")
         tap.ok(status == 0 and "libunbound" in out and len(out.splitlines()) == 1, "-V tells versions", out)
+        status, said, out = room.try_start("--help")
+        tap.ok(status == 0 and "usage: tlsmode-mapd" in out and not said, "--help, as the other programs have it", status, said)
+        tap.equal(room.try_start("--version")[2], room.try_start("-V")[2], "--version is -V")
         tap.equal(room.try_start("-x")[0], 64, "an unknown option is a usage error")
         tap.equal(room.try_start("more")[0], 64, "so is an argument")
 
