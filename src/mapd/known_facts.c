@@ -1,5 +1,5 @@
 /*
- * known_facts.c - one malloc'd block per domain in a keyed table and in one of two lists by last use.
+ * known_facts.c - one block per domain in a keyed table and in one of two lists by last use.
  *
  * Block: head, domain, MTA-STS part, then each next hop as kind, port, length and its part (facts_pack.c).
  */
@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hmap.h"
+#include "base/refmap.h"
+#include "base/slab.h"
 #include "base/xalloc.h"
 #include "mapd/facts_pack.h"
 
 struct block {
-	struct hmap_node node;
-	struct block *newer, *older;
+	uint32_t hash;
+	slab_ref newer, older;
 	uint32_t generation; /* of the last known_facts_mark_all() it has outlived */
 	uint32_t size;       /* of all */
 	uint32_t sts_len;
@@ -33,12 +34,13 @@ struct hop_head {
 };
 
 struct used_list {
-	struct block *newest, *oldest;
+	slab_ref newest, oldest;
 	size_t count;
 };
 
 struct known_facts {
-	struct hmap domains;
+	struct refmap domains;
+	struct slab slab;
 	struct used_list list[2]; /* [1]: with a policy in force */
 	size_t max;
 	uint32_t generation;
@@ -47,6 +49,11 @@ struct known_facts {
 	void (*fn)(const char *domain, void *arg);
 	void *arg;
 };
+
+static struct block *block_at(const struct known_facts *k, slab_ref ref)
+{
+	return slab_at(&k->slab, ref);
+}
 
 static const char *block_domain(const struct block *b)
 {
@@ -58,86 +65,113 @@ static const unsigned char *block_sts(const struct block *b)
 	return b->data + b->domain_len + 1;
 }
 
+static uint32_t hash_of(slab_ref ref, const void *known)
+{
+	return block_at(known, ref)->hash;
+}
+
 static void list_remove(struct known_facts *k, struct block *b)
 {
 	struct used_list *l = &k->list[b->privileged];
 
-	*(b->newer != NULL ? &b->newer->older : &l->newest) = b->older;
-	*(b->older != NULL ? &b->older->newer : &l->oldest) = b->newer;
+	*(b->newer ? &block_at(k, b->newer)->older : &l->newest) = b->older;
+	*(b->older ? &block_at(k, b->older)->newer : &l->oldest) = b->newer;
 	l->count--;
 }
 
-static void list_add(struct known_facts *k, struct block *b)
+static void list_add(struct known_facts *k, slab_ref ref)
 {
+	struct block *b = block_at(k, ref);
 	struct used_list *l = &k->list[b->privileged];
 
-	b->newer = NULL;
+	b->newer = 0;
 	b->older = l->newest;
-	*(l->newest != NULL ? &l->newest->newer : &l->oldest) = b;
-	l->newest = b;
+	*(l->newest ? &block_at(k, l->newest)->newer : &l->oldest) = ref;
+	l->newest = ref;
 	l->count++;
+}
+
+static slab_ref find_ref(const struct known_facts *k, const char *domain)
+{
+	struct refmap_find f;
+	slab_ref ref = refmap_first(&k->domains, refmap_hash(&k->domains, domain, strlen(domain)), &f);
+
+	while (ref && strcmp(block_domain(block_at(k, ref)), domain) != 0)
+		ref = refmap_next(&k->domains, &f);
+	return ref;
 }
 
 static struct block *find(const struct known_facts *k, const char *domain)
 {
-	struct hmap_node *n;
+	slab_ref ref = find_ref(k, domain);
 
-	for (n = hmap_first(&k->domains, hmap_hash(&k->domains, domain, strlen(domain))); n != NULL; n = hmap_next(n)) {
-		struct block *b = hmap_entry(n, struct block, node);
-
-		if (strcmp(block_domain(b), domain) == 0)
-			return b;
-	}
-	return NULL;
+	return ref ? block_at(k, ref) : NULL;
 }
 
-static void drop(struct known_facts *k, struct block *b)
+static void drop(struct known_facts *k, slab_ref ref)
 {
+	struct block *b = block_at(k, ref);
+
 	list_remove(k, b);
-	hmap_remove(&k->domains, &b->node);
-	k->counts.octets -= b->size;
-	free(b);
+	refmap_remove(&k->domains, b->hash, ref);
+	k->counts.octets -= slab_size(b->size);
+	slab_free(&k->slab, ref);
 }
 
-static void evict(struct known_facts *k, struct block *b)
+/* False: there is nothing left. */
+static bool evict(struct known_facts *k)
 {
+	slab_ref ref = k->list[0].oldest ? k->list[0].oldest : k->list[1].oldest;
+
+	if (ref == 0)
+		return false;
 	k->counts.evicted++;
-	if (b->privileged) {
+	if (block_at(k, ref)->privileged) {
 		k->counts.policies_evicted++;
-		k->fn(block_domain(b), k->arg);
+		k->fn(block_domain(block_at(k, ref)), k->arg);
 	}
-	drop(k, b);
+	drop(k, ref);
+	return true;
+}
+
+static bool over_bound(const struct known_facts *k)
+{
+	return k->domains.count > k->max || k->counts.octets / KNOWN_OCTETS_EACH > k->max;
 }
 
 static void keep_bounds(struct known_facts *k)
 {
-	while (k->domains.count > 0 && (k->domains.count > k->max || k->counts.octets / KNOWN_OCTETS_EACH > k->max))
-		evict(k, k->list[0].oldest != NULL ? k->list[0].oldest : k->list[1].oldest);
+	while (over_bound(k) && evict(k))
+		;
+}
+
+/* Sizes that come and go leave holes: a quarter more is for those. */
+static void set_max(struct known_facts *k, size_t max_domains)
+{
+	size_t most = SIZE_MAX / KNOWN_OCTETS_EACH / 2;
+
+	k->max = max_domains;
+	slab_set_max(&k->slab, (max_domains < most ? max_domains : most) * KNOWN_OCTETS_EACH / 4 * 5);
 }
 
 struct known_facts *known_facts_new(size_t max_domains, void (*fn)(const char *domain, void *arg), void *arg)
 {
 	struct known_facts *k = xcalloc(1, sizeof *k);
 
-	hmap_init(&k->domains, 0);
-	k->max = max_domains;
+	refmap_init(&k->domains, hash_of, k);
+	slab_init(&k->slab, 0);
+	set_max(k, max_domains);
 	k->fn = fn;
 	k->arg = arg;
 	return k;
-}
-
-static void free_node(struct hmap_node *node, void *arg)
-{
-	(void)arg;
-	free(hmap_entry(node, struct block, node));
 }
 
 void known_facts_free(struct known_facts **k)
 {
 	if (*k == NULL)
 		return;
-	hmap_each(&(*k)->domains, free_node, NULL);
-	hmap_fini(&(*k)->domains);
+	refmap_fini(&(*k)->domains);
+	slab_fini(&(*k)->slab);
 	packed_fini(&(*k)->work);
 	free(*k);
 	*k = NULL;
@@ -145,7 +179,7 @@ void known_facts_free(struct known_facts **k)
 
 void known_facts_resize(struct known_facts *k, size_t max_domains)
 {
-	k->max = max_domains;
+	set_max(k, max_domains);
 	keep_bounds(k);
 }
 
@@ -196,55 +230,70 @@ static size_t add_other_hops(struct packed *p, const struct block *old, const st
 	return kept;
 }
 
-static struct block *build(struct known_facts *k, const struct block *old, const struct facts *f, bool with_hop)
+static slab_ref block_new(struct known_facts *k, size_t size)
+{
+	slab_ref ref;
+
+	while ((ref = slab_alloc(&k->slab, size)) == 0 && evict(k))
+		;
+	return ref;
+}
+
+/* What is to be kept of F and of OLD, in K's working buffer; the head of the block goes to HEAD. */
+static void pack(struct known_facts *k, const struct block *old, const struct facts *f, bool with_hop,
+		 struct block *head)
 {
 	struct packed *p = &k->work;
-	size_t domain_len = strlen(f->nexthop.domain), sts_len, hops = with_hop;
-	struct block *b;
+	size_t domain_len = strlen(f->nexthop.domain);
 
 	p->len = 0;
 	packed_add(p, f->nexthop.domain, domain_len + 1);
 	facts_pack_sts(p, &f->sts);
-	sts_len = p->len - domain_len - 1;
+	head->sts_len = (uint32_t)(p->len - domain_len - 1);
 	if (with_hop)
 		add_hop(p, f);
-	hops += add_other_hops(p, old, f, with_hop);
-	b = xcalloc(1, sizeof *b + p->len);
-	memcpy(b->data, p->bytes, p->len);
-	b->size = (uint32_t)(sizeof *b + p->len);
-	b->sts_len = (uint32_t)sts_len;
-	b->hops = (uint8_t)hops;
-	b->domain_len = (uint8_t)domain_len;
-	return b;
+	head->hops = (uint8_t)(with_hop + add_other_hops(p, old, f, with_hop));
+	head->size = (uint32_t)(sizeof *head + p->len);
+	head->domain_len = (uint8_t)domain_len;
 }
 
 void known_facts_put(struct known_facts *k, const struct facts *f, int64_t now, bool with_hop)
 {
 	const char *domain = f->nexthop.domain;
-	struct block *old = find(k, domain), *b = build(k, old, f, with_hop);
+	slab_ref ref = find_ref(k, domain);
+	const struct block *old = ref ? block_at(k, ref) : NULL;
+	struct block head = {.hash = refmap_hash(&k->domains, domain, strlen(domain))};
 
-	b->generation = old != NULL ? old->generation : k->generation;
-	b->marks = old != NULL ? old->marks : 0;
-	b->privileged = facts_policy(f, now) != NULL;
-	if (old != NULL)
-		drop(k, old);
-	hmap_insert(&k->domains, &b->node, hmap_hash(&k->domains, domain, strlen(domain)));
-	list_add(k, b);
-	k->counts.octets += b->size;
+	pack(k, old, f, with_hop, &head);
+	head.generation = old != NULL ? old->generation : k->generation;
+	head.marks = old != NULL ? old->marks : 0;
+	head.privileged = facts_policy(f, now) != NULL;
+	if (ref)
+		drop(k, ref);
+	ref = block_new(k, head.size);
+	if (ref == 0)
+		return; /* the bound is less than this one domain */
+	memcpy(block_at(k, ref), &head, sizeof head);
+	memcpy(block_at(k, ref)->data, k->work.bytes, k->work.len);
+	refmap_insert(&k->domains, head.hash, ref);
+	list_add(k, ref);
+	k->counts.octets += slab_size(head.size);
 	keep_bounds(k);
 }
 
 bool known_facts_get(struct known_facts *k, const struct nexthop *nexthop, struct facts *f)
 {
-	struct block *b = find(k, nexthop->domain);
+	slab_ref ref = find_ref(k, nexthop->domain);
 	const unsigned char *at;
 	struct hop_head head;
+	struct block *b;
 	size_t i;
 
-	if (b == NULL)
+	if (ref == 0)
 		return false;
+	b = block_at(k, ref);
 	list_remove(k, b);
-	list_add(k, b);
+	list_add(k, ref);
 	facts_unpack_sts(block_sts(b), b->sts_len, &f->sts);
 	at = block_sts(b) + b->sts_len;
 	for (i = 0; i < b->hops; i++) {

@@ -45,7 +45,7 @@ unsigned known_facts_marks(struct known_facts *k, const char *domain);
 void known_facts_unmark(struct known_facts *k, const char *domain);
 
 struct known_facts_counts {
-	size_t domains, with_policy, octets; /* octets as asked of malloc */
+	size_t domains, with_policy, octets; /* octets of all blocks */
 	unsigned long evicted, policies_evicted;
 };
 void known_facts_counts(const struct known_facts *k, struct known_facts_counts *out);
