@@ -41,21 +41,5 @@ void hmap_remove(struct hmap *m, struct hmap_node *node);                /* NODE
 /* Calls FN for every node, in no order. FN may remove or free the node it is given, and no other; nothing may be
  * inserted. Ends a growth first, so it is a change of M, not a mere reading. */
 void hmap_each(struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), void *arg);
-/* The same for readers: changes nothing, and FN must not change the table either. */
-void hmap_read_each(const struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), void *arg);
-
-/* Takes the nodes of about BUCKETS buckets out of M, for FN to free; true while there are more. Nothing else may be
- * done with M from the first call on, until it is empty. *AT is 0 at first. */
-bool hmap_drain(struct hmap *m, size_t *at, size_t buckets, void (*fn)(struct hmap_node *node, void *arg), void *arg);
-
-/* A walk in pieces, while the table may change in between: calls FN for the nodes of about BUCKETS buckets and returns
- * true while there are more. A node that stays in M throughout is met at least once; more than once when M grows. *W
- * is zero at first. */
-struct hmap_walk {
-	size_t at;
-	size_t shape; /* size of the table walked through: another one means from the start */
-};
-bool hmap_walk(const struct hmap *m, struct hmap_walk *w, size_t buckets,
-	       void (*fn)(const struct hmap_node *node, void *arg), void *arg);
 
 #endif

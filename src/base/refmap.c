@@ -85,6 +85,11 @@ void refmap_fini(struct refmap *m)
 	memset(m, 0, sizeof(*m));
 }
 
+size_t refmap_octets(const struct refmap *m)
+{
+	return (size_t)m->buckets * sizeof(struct refmap_bucket) + m->more.mapped;
+}
+
 uint32_t refmap_hash(const struct refmap *m, const void *bytes, size_t len)
 {
 	return (uint32_t)siphash13(m->key, bytes, len);

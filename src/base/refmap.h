@@ -38,7 +38,8 @@ struct refmap {
 };
 
 void refmap_init(struct refmap *m, refmap_hash_fn *hash_of, const void *arg);
-void refmap_fini(struct refmap *m); /* what was named is the caller's */
+void refmap_fini(struct refmap *m);           /* what was named is the caller's */
+size_t refmap_octets(const struct refmap *m); /* of memory in use */
 uint32_t refmap_hash(const struct refmap *m, const void *bytes, size_t len);
 
 /* Entries that may be what is looked for, one after another: compare the key. 0: no more. */

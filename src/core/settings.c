@@ -7,21 +7,39 @@
  */
 #include "core/settings_entry.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/refmap.h"
+#include "base/slab.h"
 #include "base/xalloc.h"
 
+#define BUCKET_MAX 256
+
 struct settings {
-	struct hmap map[SETTING_KINDS];
+	struct slab slab;
+	struct refmap map[SETTING_KINDS];
 };
 
-static struct settings_entry *entry_new(const char *name, const struct setting *v)
+static struct settings_entry *entry_at(const struct settings *s, slab_ref ref)
+{
+	return slab_at(&s->slab, ref);
+}
+
+static uint32_t hash_of(slab_ref ref, const void *settings)
+{
+	return entry_at(settings, ref)->hash;
+}
+
+static slab_ref entry_new(struct settings *s, uint32_t hash, const char *name, const struct setting *v)
 {
 	size_t name_len = strlen(name), via_len = strlen(v->via), match_len = strlen(v->match);
-	struct settings_entry *e = xmalloc(sizeof(*e) + name_len + via_len + match_len + 3);
+	slab_ref ref = slab_alloc(&s->slab, offsetof(struct settings_entry, text) + name_len + via_len + match_len + 3);
+	struct settings_entry *e = entry_at(s, ref);
 
 	e->ends_at_ms = v->ends_at_ms;
+	e->hash = hash;
 	e->name_len = (uint16_t)name_len;
 	e->via_len = (uint8_t)via_len;
 	e->match_len = (uint16_t)match_len;
@@ -36,7 +54,7 @@ static struct settings_entry *entry_new(const char *name, const struct setting *
 	memcpy(e->text, name, name_len + 1);
 	memcpy(e->text + name_len + 1, v->via, via_len + 1);
 	memcpy(e->text + name_len + via_len + 2, v->match, match_len + 1);
-	return e;
+	return ref;
 }
 
 static void entry_read(const struct settings_entry *e, struct setting *out)
@@ -54,17 +72,25 @@ static void entry_read(const struct settings_entry *e, struct setting *out)
 	out->ends_at_ms = e->ends_at_ms;
 }
 
-struct settings_entry *settings_entry_find(const struct settings *s, enum setting_kind kind, const char *name)
+static slab_ref find(const struct settings *s, enum setting_kind kind, const char *name, size_t len)
 {
-	const struct hmap *map = &s->map[kind];
-	size_t len = strlen(name);
+	const struct refmap *map = &s->map[kind];
+	struct refmap_find f;
 
-	for (struct hmap_node *n = hmap_first(map, hmap_hash(map, name, len)); n; n = hmap_next(n)) {
-		struct settings_entry *e = hmap_entry(n, struct settings_entry, node);
+	for (slab_ref ref = refmap_first(map, refmap_hash(map, name, len), &f); ref; ref = refmap_next(map, &f)) {
+		const struct settings_entry *e = entry_at(s, ref);
+
 		if (e->name_len == len && memcmp(e->text, name, len) == 0)
-			return e;
+			return ref;
 	}
-	return NULL;
+	return 0;
+}
+
+const struct settings_entry *settings_entry_find(const struct settings *s, enum setting_kind kind, const char *name)
+{
+	slab_ref ref = find(s, kind, name, strlen(name));
+
+	return ref ? entry_at(s, ref) : NULL;
 }
 
 /* ---- the table ---- */
@@ -73,59 +99,40 @@ struct settings *settings_new(void)
 {
 	struct settings *s = xmalloc(sizeof(*s));
 
+	slab_init(&s->slab, 0);
 	for (int kind = 0; kind < SETTING_KINDS; kind++)
-		hmap_init(&s->map[kind], 0);
+		refmap_init(&s->map[kind], hash_of, s);
 	return s;
-}
-
-static void free_entry(struct hmap_node *node, void *arg)
-{
-	(void)arg;
-	free(hmap_entry(node, struct settings_entry, node));
 }
 
 void settings_free(struct settings **s)
 {
 	if (!*s)
 		return;
-	for (int kind = 0; kind < SETTING_KINDS; kind++) {
-		hmap_each(&(*s)->map[kind], free_entry, NULL);
-		hmap_fini(&(*s)->map[kind]);
-	}
+	for (int kind = 0; kind < SETTING_KINDS; kind++)
+		refmap_fini(&(*s)->map[kind]);
+	slab_fini(&(*s)->slab);
 	free(*s);
 	*s = NULL;
 }
 
-bool settings_free_some(struct settings **s, size_t *at, size_t count)
-{
-	for (int kind = 0; kind < SETTING_KINDS; kind++) {
-		if ((*s)->map[kind].count == 0)
-			continue;
-		if (!hmap_drain(&(*s)->map[kind], at, count, free_entry, NULL))
-			*at = 0;
-		return true;
-	}
-	settings_free(s);
-	return false;
-}
-
 void settings_put(struct settings *s, enum setting_kind kind, const char *name, const struct setting *value)
 {
-	struct hmap *map = &s->map[kind];
-	struct settings_entry *e = entry_new(name, value);
+	struct refmap *map = &s->map[kind];
+	uint32_t hash = refmap_hash(map, name, strlen(name));
 
 	settings_remove(s, kind, name);
-	hmap_insert(map, &e->node, hmap_hash(map, name, e->name_len));
+	refmap_insert(map, hash, entry_new(s, hash, name, value));
 }
 
 bool settings_remove(struct settings *s, enum setting_kind kind, const char *name)
 {
-	struct settings_entry *e = settings_entry_find(s, kind, name);
+	slab_ref ref = find(s, kind, name, strlen(name));
 
-	if (!e)
+	if (!ref)
 		return false;
-	hmap_remove(&s->map[kind], &e->node);
-	free(e);
+	refmap_remove(&s->map[kind], entry_at(s, ref)->hash, ref);
+	slab_free(&s->slab, ref);
 	return true;
 }
 
@@ -154,20 +161,13 @@ size_t settings_count(const struct settings *s)
 	return count;
 }
 
-struct each {
-	enum setting_kind kind;
-	void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg);
-	void *arg;
-};
-
-static void each_entry(const struct hmap_node *node, void *arg)
+size_t settings_octets(const struct settings *s)
 {
-	const struct settings_entry *e = hmap_entry(node, struct settings_entry, node);
-	const struct each *w = arg;
-	struct setting value;
+	size_t octets = s->slab.mapped;
 
-	entry_read(e, &value);
-	w->fn(w->kind, e->text, &value, w->arg);
+	for (int kind = 0; kind < SETTING_KINDS; kind++)
+		octets += refmap_octets(&s->map[kind]);
+	return octets;
 }
 
 void settings_each(const struct settings *s,
@@ -180,17 +180,31 @@ void settings_each(const struct settings *s,
 		;
 }
 
+/* Entries move to higher buckets only, when the table grows: none that stays is missed. */
 bool settings_walk(const struct settings *s, struct settings_walk *w, size_t count,
 		   void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg),
 		   void *arg)
 {
-	struct each e = {(enum setting_kind)w->kind, fn, arg};
-	struct hmap_walk at = {w->at, w->shape};
-	bool more = hmap_walk(&s->map[w->kind], &at, count, each_entry, &e);
+	enum setting_kind kind = (enum setting_kind)w->kind;
+	slab_ref refs[BUCKET_MAX];
+	struct setting value;
+	bool end = false;
 
-	w->at = more ? at.at : 0;
-	w->shape = more ? at.shape : 0;
-	w->kind += !more;
+	while (count > 0 && !end) {
+		size_t here = refmap_turn(&s->map[kind], &w->at, refs, BUCKET_MAX, &end);
+
+		for (size_t i = 0; i < here; i++) {
+			const struct settings_entry *e = entry_at(s, refs[i]);
+
+			entry_read(e, &value);
+			fn(kind, e->text, &value, arg);
+		}
+		count -= here < count ? here : count;
+	}
+	if (end) {
+		w->at = 0;
+		w->kind++;
+	}
 	return w->kind < SETTING_KINDS;
 }
 

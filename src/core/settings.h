@@ -69,24 +69,22 @@ bool setting_name_canon(char out[SETTING_NAME_SIZE], enum setting_kind kind, con
 struct settings;
 struct settings *settings_new(void);
 void settings_free(struct settings **s);
-/* The same in pieces of about COUNT; true while there is more. *AT is 0 at first; nothing else may be done with *S
- * meanwhile. */
-bool settings_free_some(struct settings **s, size_t *at, size_t count);
 
 /* Puts a copy of VALUE under KIND and canonical NAME, replacing what was there. */
 void settings_put(struct settings *s, enum setting_kind kind, const char *name, const struct setting *value);
 bool settings_remove(struct settings *s, enum setting_kind kind, const char *name); /* true: it was there */
 bool settings_get(const struct settings *s, enum setting_kind kind, const char *name, struct setting *out);
 size_t settings_count(const struct settings *s);
+size_t settings_octets(const struct settings *s); /* of memory, from the system */
 size_t settings_count_kind(const struct settings *s, enum setting_kind kind);
 void settings_each(const struct settings *s,
 		   void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg),
 		   void *arg);
 
-/* The same in pieces of about COUNT, while S may change in between (hmap.h): true while there are more. *W is zero at
- * first, or all zero but for the kind to begin with. */
+/* The same in pieces of about COUNT, while S may change in between: true while there are more. What stays throughout is
+ * met at least once. *W is zero at first, or all zero but for the kind to begin with. */
 struct settings_walk {
-	size_t at, shape;
+	uint64_t at;
 	int kind;
 };
 bool settings_walk(const struct settings *s, struct settings_walk *w, size_t count,

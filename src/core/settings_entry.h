@@ -5,12 +5,11 @@
 #ifndef TLSMODE_CORE_SETTINGS_ENTRY_H
 #define TLSMODE_CORE_SETTINGS_ENTRY_H
 
-#include "base/hmap.h"
 #include "core/settings.h"
 
 struct settings_entry {
-	struct hmap_node node;
 	int64_t ends_at_ms;
+	uint32_t hash;
 	uint16_t name_len, match_len;
 	uint8_t via_len, has, bad, unknown;
 	uint8_t mode : 4;
@@ -35,6 +34,6 @@ static inline bool settings_entry_ended(const struct settings_entry *e, int64_t 
 }
 
 /* The entry of KIND and canonical NAME, or NULL. */
-struct settings_entry *settings_entry_find(const struct settings *s, enum setting_kind kind, const char *name);
+const struct settings_entry *settings_entry_find(const struct settings *s, enum setting_kind kind, const char *name);
 
 #endif

@@ -4,25 +4,18 @@
 #include "io/mirror_table.h"
 
 #include <assert.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/xalloc.h"
 
-#define FREE_SLICE 256  /* hash buckets */
-#define FREE_ASIDE 5000 /* keys; freeing a larger table would be felt in the loop */
+#define FREE_ASIDE 50000 /* keys; freeing a larger table would be felt in the loop */
 
-/* Not all at once: what one thread frees in a rush, malloc() of the others has to sort. */
 static void *free_thread(void *arg)
 {
-	const struct timespec pause = {0, 1000000};
 	struct settings *s = arg;
-	size_t at = 0;
 
-	while (settings_free_some(&s, &at, FREE_SLICE))
-		nanosleep(&pause, NULL);
+	settings_free(&s);
 	return NULL;
 }
 
@@ -38,21 +31,10 @@ static void discard(struct settings *s)
 		settings_free(&s);
 }
 
-/* glibc gathers freed small pieces and merges them all at once in the middle of somebody's malloc(): 0.2 s after a
- * table of a million settings was freed. Without that gathering they are merged as they are freed, which is another
- * thread's work. */
-static void merge_while_freeing(void)
-{
-#ifdef M_MXFAST
-	mallopt(M_MXFAST, 0);
-#endif
-}
-
 void mirror_table_init(struct mirror_table *t)
 {
 	pthread_rwlockattr_t attr;
 
-	merge_while_freeing();
 	memset(t, 0, sizeof(*t));
 	pthread_rwlockattr_init(&attr);
 	/* the loop must not starve behind a crowd of readers; no reader takes the lock twice */

@@ -60,7 +60,7 @@ static void add_line(enum setting_kind kind, const char *name, const struct sett
  * program. */
 static bool write_pass(struct snapshot_writer *w, FILE *f, const struct snapshot_info *info)
 {
-	struct settings_walk walk = {0, 0, 0};
+	struct settings_walk walk = {0, 0};
 	unsigned long generation = 0;
 	char text[200];
 	struct sbuf b;

@@ -87,7 +87,7 @@ static void a_walk_meets_what_stays(void **state)
 	(void)state;
 	for (int growth = 0; growth <= 40; growth += 4) {
 		struct settings *s = settings_new();
-		struct settings_walk w = {0, 0, 0};
+		struct settings_walk w = {0, 0};
 		struct seen seen = {.calls = 0};
 		int next = 600;
 

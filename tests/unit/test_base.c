@@ -198,7 +198,7 @@ static void hmap_holds_through_growth(void **state)
 		assert_non_null(find(&m, i / 2)); /* one that may be on the move */
 	}
 	assert_int_equal(m.count, COUNT);
-	hmap_read_each(&m, sum_up, &sum);
+	hmap_each(&m, sum_up, &sum);
 	assert_int_equal(sum, (long)COUNT * (COUNT - 1) / 2);
 	hmap_each(&m, drop_odd, &m);
 	for (int i = 0; i < COUNT; i++)
