@@ -18,6 +18,7 @@
 #include "core/netstring.h"
 #include "core/sockmap.h"
 
+#define TOGETHER 16      /* requests looked at before the first of them is handled */
 #define READS_PER_TURN 4 /* then others have their turn */
 #define OUTPUT_FIRST 512
 #define OUTPUT_KEPT 16384 /* a larger output buffer is given back when it is empty */
@@ -205,30 +206,52 @@ void client_reject(struct client *c, const char *reason)
 	c->rejected = true;
 }
 
+/* The whole requests at the start of BUF, at most TOGETHER; how many. *STATUS is of what stands behind the last one. */
+static size_t next_requests(struct netstring *out, const char *buf, size_t len, enum netstring_status *status)
+{
+	size_t count = 0, used = 0;
+
+	*status = NETSTRING_MORE;
+	while (count < TOGETHER && used < len &&
+	       (*status = netstring_next(&out[count], buf + used, len - used, SOCKMAP_REQUEST_MAX)) == NETSTRING_OK)
+		used += out[count++].used;
+	return count;
+}
+
+/* Handles COUNT requests, fewer when the client is held back. How many octets are done with. */
+static size_t handle_some(struct client *c, const struct netstring *request, size_t count, int64_t now_ms)
+{
+	struct server *s = c->server;
+	bool together = count > 1 && s->ahead;
+	size_t used = 0;
+
+	if (together)
+		s->ahead(request, count, s->arg);
+	for (size_t i = 0; i < count && !client_held(c) && !c->rejected; i++) {
+		used += request[i].used;
+		c->requests++;
+		s->fn(c, request[i].payload, request[i].len, now_ms, s->arg);
+	}
+	if (together)
+		s->ahead(NULL, 0, s->arg);
+	return used;
+}
+
 /* Handles the requests in BUF as far as they are whole and the client is not held back. How many octets are done
  * with. */
 static size_t handle_requests(struct client *c, const char *buf, size_t len, int64_t now_ms)
 {
-	struct server *s = c->server;
-	struct netstring ns;
-	size_t used = 0;
+	struct netstring request[TOGETHER + 1];
+	enum netstring_status status;
+	size_t used = 0, count;
 
-	while (used < len && !client_held(c)) {
-		enum netstring_status status = netstring_next(&ns, buf + used, len - used, SOCKMAP_REQUEST_MAX);
-
-		if (status == NETSTRING_MORE)
-			break;
-		if (status == NETSTRING_BAD) {
-			client_reject(c, ns.reason);
-			return len;
-		}
-		used += ns.used;
-		c->requests++;
-		s->fn(c, ns.payload, ns.len, now_ms, s->arg);
-		if (c->rejected)
-			return len;
-	}
-	return used;
+	do {
+		count = next_requests(request, buf + used, len - used, &status);
+		used += handle_some(c, request, count, now_ms);
+	} while (count == TOGETHER && !client_held(c) && !c->rejected);
+	if (status == NETSTRING_BAD && !client_held(c) && !c->rejected)
+		client_reject(c, request[count].reason);
+	return c->rejected ? len : used;
 }
 
 static void input_drop(struct client *c)

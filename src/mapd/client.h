@@ -43,6 +43,7 @@ struct server {
 	struct event_base *base;
 	struct server_limits limits;
 	server_request_fn *fn;
+	server_ahead_fn *ahead; /* or NULL */
 	void *arg;
 	struct client_list all;
 	struct client_list stalled; /* longest first */

@@ -143,6 +143,7 @@ static void start_parts(struct mapd *m)
 
 	limits.max_clients = m->conf->mapd.max_clients;
 	m->server = server_new(m->base, &limits, maps_request, m);
+	server_set_ahead(m->server, maps_ahead);
 	m->cache = verdict_cache_new(m->conf->mapd.cache_entries);
 	m->refusals = refusal_memory_new(MAPD_REFUSAL_HOSTS);
 	m->mirror = mirror_new(m->base, m->conf, &events, m);

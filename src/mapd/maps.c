@@ -9,6 +9,7 @@
 #include "base/tick.h"
 #include "core/sockmap.h"
 #include "mapd/mapd.h"
+#include "mapd/verdict_cache.h"
 
 static const struct map_row rows[] = {
     {"opportunistic", MAP_OPPORTUNISTIC, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC, false},
@@ -71,6 +72,25 @@ static void answer_unknown(struct mapd *m, const struct map_query *q, const char
 		log_warn("event=unknown_map name=%s suppressed=%lu", log_quote(quoted, sizeof(quoted), name, len),
 			 suppressed);
 	map_answer(m, q, SOCKMAP_TEMP, "unknown map name");
+}
+
+void maps_ahead(const struct netstring *requests, size_t count, void *arg)
+{
+	struct verdict_key keys[VERDICT_AHEAD];
+	struct mapd *m = arg;
+	struct sockmap_request request;
+	size_t named = 0;
+
+	for (size_t i = 0; i < count && named < VERDICT_AHEAD; i++) {
+		const struct map_row *row;
+
+		if (!sockmap_parse(&request, requests[i].payload, requests[i].len))
+			continue;
+		row = find_row(request.map, request.map_len);
+		if (row && row->handle == map_policy)
+			keys[named++] = (struct verdict_key){request.key, request.key_len};
+	}
+	verdict_cache_ahead(m->cache, keys, named);
 }
 
 void maps_request(struct client *client, const char *payload, size_t len, int64_t now_ms, void *arg)

@@ -68,6 +68,11 @@ struct server *server_new(struct event_base *base, const struct server_limits *l
 	return s;
 }
 
+void server_set_ahead(struct server *s, server_ahead_fn *fn)
+{
+	s->ahead = fn;
+}
+
 void server_set_max_clients(struct server *s, size_t max_clients)
 {
 	s->limits.max_clients = max_clients;

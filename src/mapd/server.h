@@ -20,6 +20,8 @@
 
 #include <event2/event.h>
 
+#include "core/netstring.h"
+
 struct server;
 struct client;
 struct ask; /* a request that is not answered yet */
@@ -35,8 +37,14 @@ extern const struct server_limits server_default_limits; /* 10000, 64, 256 KiB, 
 /* One request. PAYLOAD is borrowed for the call. NOW_MS is the wall clock at the start of the loop's turn. */
 typedef void server_request_fn(struct client *c, const char *payload, size_t len, int64_t now_ms, void *arg);
 
+/* Whole requests of one client that are handled next, at least two: they may be looked at, not answered. COUNT 0: that
+ * is over. */
+typedef void server_ahead_fn(const struct netstring *requests, size_t count, void *arg);
+
 struct server *server_new(struct event_base *base, const struct server_limits *limits, server_request_fn *fn,
 			  void *arg);
+/* FN (with the ARG of server_new()) is told of requests that came together. */
+void server_set_ahead(struct server *s, server_ahead_fn *fn);
 void server_free(struct server **s); /* closes all at once */
 void server_set_max_clients(struct server *s, size_t max_clients);
 

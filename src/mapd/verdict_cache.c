@@ -21,6 +21,7 @@
 #define EVICTIONS_AT_ONCE 256 /* for one line put: a much smaller bound is reached little by little */
 #define BYTES_PER_ENTRY 1024
 #define BUCKET_MAX 64
+#define AHEAD_MIN 16384 /* entries: fewer are in the processor's cache anyway */
 
 struct line {
 	uint32_t owners; /* entries, and the table of shared lines */
@@ -41,6 +42,12 @@ struct entry {
 	slab_ref line[];     /* those lines in order, then the key */
 };
 
+/* A key named before it is asked for, with its hash. */
+struct ahead {
+	const char *key;
+	uint32_t hash;
+};
+
 struct verdict_cache {
 	struct refmap map;
 	struct slab slab; /* entries and lines */
@@ -50,6 +57,8 @@ struct verdict_cache {
 	unsigned long evicted;
 	uint32_t generation;
 	slab_ref shared[SHARED_LINES];
+	struct ahead ahead[VERDICT_AHEAD];
+	unsigned ahead_count, ahead_next;
 };
 
 static struct entry *entry_at(const struct verdict_cache *c, slab_ref ref)
@@ -292,10 +301,40 @@ static unsigned take_due(struct entry *e, enum mode mode, int64_t now_ms)
 	return due;
 }
 
+void verdict_cache_ahead(struct verdict_cache *c, const struct verdict_key *keys, size_t count)
+{
+	struct refmap_find f;
+
+	c->ahead_next = 0;
+	c->ahead_count = c->map.count < AHEAD_MIN ? 0 : (unsigned)count;
+	for (unsigned i = 0; i < c->ahead_count; i++) {
+		c->ahead[i] = (struct ahead){keys[i].key, hash_domain(c, keys[i].key, keys[i].len)};
+		refmap_prefetch(&c->map, c->ahead[i].hash);
+	}
+	for (unsigned i = 0; i < c->ahead_count; i++) {
+		slab_ref ref = refmap_first(&c->map, c->ahead[i].hash, &f);
+
+		if (ref)
+			__builtin_prefetch(entry_at(c, ref));
+	}
+}
+
+/* The hash of KEY's domain, which may be known from verdict_cache_ahead(). */
+static uint32_t hash_asked(struct verdict_cache *c, const char *key, size_t len)
+{
+	while (c->ahead_next < c->ahead_count) {
+		const struct ahead *a = &c->ahead[c->ahead_next++];
+
+		if (a->key == key)
+			return a->hash;
+	}
+	return hash_domain(c, key, len);
+}
+
 bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms,
 		       struct verdict_hit *out)
 {
-	slab_ref ref = find(c, hash_domain(c, key, len), key, len);
+	slab_ref ref = find(c, hash_asked(c, key, len), key, len);
 	const struct line *l;
 	struct entry *e;
 
