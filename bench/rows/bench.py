@@ -77,22 +77,22 @@ class Bench:
         return redis
 
     def configured(self, redis, conf=None, dns=None):
-        """tlsmode-mapd's configuration, a unix socket of its own; its DNS leads nowhere unless DNS says where."""
+        """Daemons with sockets of their own, none started. Their DNS leads nowhere unless DNS says where."""
         anchor = self.space.write("anchor.key", ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n")
         nowhere = {"trust_anchor": anchor, "forward": ["127.0.0.1@%d" % free_port("127.0.0.1")], "timeout": 2}
         ca = self.space.write("ca.pem", open("/etc/ssl/certs/ca-certificates.crt").read())
         return Daemons(self.space, redis, dns or nowhere, ca, {"log": {"level": "warn"}, **(conf or {})})
 
     def daemons(self, redis, conf=None, dns=None):
-        """tlsmode-mapd, configured so and started: (Daemons, place)."""
+        """tlsmode-mapd: (Daemons, place)."""
         daemons = self.configured(redis, conf, dns)
         daemons.start_mapd()
         self.programs.append(daemons.mapd)
         return daemons, daemons.where.partition(":")[2]
 
-    def load(self, place, *options):
-        """What bench_load measured, as a dict."""
-        out = subprocess.run([self.tool("bench_load"), *map(str, options), place], stdout=subprocess.PIPE, check=True, text=True)
+    def load(self, place, *options, tool="bench_load"):
+        """What bench_load (or another TOOL) measured, as a dict."""
+        out = subprocess.run([self.tool(tool), *map(str, options), place], stdout=subprocess.PIPE, check=True, text=True)
         return json.loads(out.stdout)
 
     def begin_load(self, place, *options):
@@ -111,17 +111,17 @@ class Bench:
 
     # Turns.
 
-    def turns(self, arms, seconds=None, rounds=None):
-        """ARMS: name -> (program, place, options). Each is asked in turn, ROUNDS times. name -> [measured...], each with
-        cpu_us_per_answer of the server."""
+    def turns(self, arms, seconds=None, rounds=None, tool="bench_load", unit="answers"):
+        """ARMS: name -> (program, place, options). Each is asked in turn by TOOL, ROUNDS times. name -> [measured...], each
+        with cpu_us of the server per UNIT."""
         seconds = seconds or (0.5 if self.quick else 1.5)
         rounds = rounds or (5 if self.quick else 7)
         measured = {name: [] for name in arms}
         for _ in range(rounds):
             for name, (program, place, options) in arms.items():
                 before = cpu_seconds(program.pid)
-                result = self.load(place, "-s", seconds, *options)
-                result["cpu_us"] = (cpu_seconds(program.pid) - before) * 1e6 / max(result["answers"], 1)
+                result = self.load(place, "-s", seconds, *options, tool=tool)
+                result["cpu_us"] = (cpu_seconds(program.pid) - before) * 1e6 / max(result[unit], 1)
                 measured[name].append(result)
         return measured
 
