@@ -13,7 +13,10 @@ const struct name_code tag_by_names[] = {
 void tag_format(struct sbuf *out, enum mode mode, const char *domain, enum tag_by by)
 {
 	sbuf_add(out, names_name(mode_names, (int)mode));
-	if (domain[0] != '\0')
-		sbuf_addf(out, "; domain=%s", domain);
-	sbuf_addf(out, "; by=%s", names_name(tag_by_names, (int)by));
+	if (domain[0] != '\0') {
+		sbuf_add(out, "; domain=");
+		sbuf_add(out, domain);
+	}
+	sbuf_add(out, "; by=");
+	sbuf_add(out, names_name(tag_by_names, (int)by));
 }

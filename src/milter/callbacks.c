@@ -84,6 +84,7 @@ static void begin_message(struct session *s)
 	pthread_rwlock_rdlock(&policy_lock);
 	message_begin(&s->message, &policy_now);
 	s->message.may_refuse_rcpt = s->answers_rcpt;
+	s->message.reads_all = log_level() >= LOG_LVL_DEBUG;
 	pthread_rwlock_unlock(&policy_lock);
 	if (!s->in_message)
 		atomic_fetch_add(&in_flight, 1);

@@ -43,12 +43,19 @@ void message_fini(struct message *m)
 	escapes_fini(&m->escapes);
 }
 
+/* Whether an identity is worth reading. The envelope always is, and does not ask here: it is the route. */
+static bool reads(const struct message *m, enum tag_by by)
+{
+	return m->reads_all || (m->policy.identity & identity_bit[by]) != 0;
+}
+
 void message_mail(struct message *m, char *const *argv, const char *login)
 {
 	size_t len = strlen(argv[0]);
 
 	identity_envelope(&m->identity[TAG_BY_ENVELOPE], argv[0]);
-	identity_auth(&m->identity[TAG_BY_AUTH], login);
+	if (reads(m, TAG_BY_AUTH))
+		identity_auth(&m->identity[TAG_BY_AUTH], login);
 	if (len < sizeof(m->sender))
 		memcpy(m->sender, argv[0], len + 1);
 	for (size_t i = 1; argv[i] != NULL; i++) {
@@ -64,11 +71,19 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+static bool same_letter(char a, char b)
+{
+	return (a | 0x20) == (b | 0x20);
+}
+
 /* RFC 5322 s4.5.2 allows blanks before the colon; an MTA may hand them over. */
 static bool name_is(const char *name, const char *wanted)
 {
-	size_t len = strlen(name);
+	size_t len;
 
+	if (!same_letter(name[0], wanted[0])) /* most fields of most messages */
+		return false;
+	len = strlen(name);
 	while (len > 0 && is_blank(name[len - 1]))
 		len--;
 	return len == strlen(wanted) && strncasecmp(name, wanted, len) == 0;
@@ -90,7 +105,7 @@ void message_header(struct message *m, const char *name, const char *value)
 {
 	if (name_is(name, m->policy.header)) {
 		m->forged++;
-	} else if (name_is(name, "From")) {
+	} else if (reads(m, TAG_BY_FROM) && name_is(name, "From")) {
 		/* two From: fields: what one reader takes for the author another does not */
 		if (++m->from_fields == 1)
 			identity_from(&m->identity[TAG_BY_FROM], value);
@@ -114,6 +129,7 @@ static enum mode mode_of(const struct settings *settings, const char *domain, in
 /* The first configured identity of the message, or the first configured one without a domain. */
 static void take_first(const struct message *m, struct message_verdict *out)
 {
+	static const char none[DOMAIN_SIZE];
 	bool found = false;
 
 	for (int i = IDENTITY_COUNT - 1; i >= 0; i--) {
@@ -123,7 +139,7 @@ static void take_first(const struct message *m, struct message_verdict *out)
 			continue;
 		found = there;
 		out->by = (enum tag_by)i;
-		snprintf(out->domain, sizeof(out->domain), "%s", there ? m->identity[i].domain : "");
+		memcpy(out->domain, there ? m->identity[i].domain : none, sizeof(out->domain));
 	}
 }
 
@@ -135,7 +151,7 @@ static void take_strictest(const struct message *m, const struct settings *setti
 	for (int i = 0; i < IDENTITY_COUNT; i++) {
 		enum mode mode;
 
-		if ((m->policy.identity & identity_bit[i]) == 0 || !m->identity[i].there)
+		if ((m->policy.identity & identity_bit[i]) == 0 || !m->identity[i].there || i == (int)out->by)
 			continue;
 		mode = mode_of(settings, m->identity[i].domain, now_ms);
 		if (mode <= out->mode)
@@ -144,7 +160,8 @@ static void take_strictest(const struct message *m, const struct settings *setti
 		out->by = (enum tag_by)i;
 		memcpy(out->domain, m->identity[i].domain, sizeof(out->domain));
 	}
-	out->mismatch = out->mode > mode_of(settings, m->identity[TAG_BY_ENVELOPE].domain, now_ms);
+	out->mismatch =
+	    out->by != TAG_BY_ENVELOPE && out->mode > mode_of(settings, m->identity[TAG_BY_ENVELOPE].domain, now_ms);
 }
 
 static void take_unknown_mode(const struct message *m, struct message_verdict *out)

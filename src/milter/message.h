@@ -41,7 +41,8 @@ struct message {
 	bool returns_headers;             /* the client said RET=HDRS itself */
 	char sender[MESSAGE_SENDER_SIZE]; /* MAIL FROM as it came, "" when too long */
 	bool may_refuse_rcpt;             /* RCPT TO waits for our reply (the caller says so) */
-	struct escapes escapes;           /* recipients that were taken, by their transports */
+	bool reads_all;         /* identities that are not configured, too: for the log (the caller says so) */
+	struct escapes escapes; /* recipients that were taken, by their transports */
 };
 
 /* M is all zero at first, or has been through message_fini(). */
