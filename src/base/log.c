@@ -51,20 +51,32 @@ void log_capture(void (*fn)(enum log_level level, const char *line))
 	log_captured = fn;
 }
 
+/* Date and time of a second; written once in it. */
+static const char *second_text(time_t second)
+{
+	static _Thread_local time_t written;
+	static _Thread_local char text[32];
+	struct tm tm;
+
+	if (second != written && gmtime_r(&second, &tm) != NULL) {
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+		written = second;
+	}
+	return text;
+}
+
 static void to_stderr(enum log_level level, const char *line)
 {
 	char buf[LINE_SIZE + 128];
 	struct sbuf b;
 	struct timespec now;
-	struct tm tm;
-	char when[32] = "";
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (gmtime_r(&now.tv_sec, &tm) != NULL)
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
 	sbuf_init(&b, buf, sizeof(buf));
-	sbuf_addf(&b, "%s.%03ldZ %s[%ld]: %s: %s\n", when, now.tv_nsec / 1000000, log_program, (long)getpid(),
-		  levels[level].name, line);
+	sbuf_add(&b, second_text(now.tv_sec));
+	sbuf_addf(&b, ".%03ldZ %s[%ld]: %s: ", now.tv_nsec / 1000000, log_program, (long)getpid(), levels[level].name);
+	sbuf_add(&b, line);
+	sbuf_addc(&b, '\n');
 	if (write(STDERR_FILENO, b.buf, b.len) < 0)
 		return; /* nowhere left to say it */
 }
