@@ -1,20 +1,24 @@
 /*
  * log.c - one line per event, for syslog or standard error.
  *
- * To standard error a line goes out with one write(2), so that lines of two threads never mix.
+ * To standard error a line goes out whole with one write(2), so that lines of two threads never mix.
  */
 #include "base/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log_queue.h"
 #include "base/sbuf.h"
 
 #define LINE_SIZE 2048
+#define HEAD_SIZE 128 /* time, program, level */
+#define BATCH_SIZE 65536
 
 /* A reload calls log_open() while other threads log. */
 static const char *_Atomic log_program = "tlsmode";
@@ -65,20 +69,76 @@ static const char *second_text(time_t second)
 	return text;
 }
 
-static void to_stderr(enum log_level level, const char *line)
+static void format_line(struct sbuf *b, enum log_level level, const struct timespec *at, const char *line)
 {
-	char buf[LINE_SIZE + 128];
+	sbuf_add(b, second_text(at->tv_sec));
+	sbuf_addf(b, ".%03ldZ %s[%ld]: %s: ", at->tv_nsec / 1000000, log_program, (long)getpid(), levels[level].name);
+	sbuf_add(b, line);
+	sbuf_addc(b, '\n');
+}
+
+static void write_stderr(const struct sbuf *b)
+{
+	if (b->len > 0 && write(STDERR_FILENO, b->buf, b->len) < 0)
+		return; /* nowhere left to say it */
+}
+
+/* ---- at once ---- */
+
+static void write_line(enum log_level level, const struct timespec *at, const char *line)
+{
+	char buf[LINE_SIZE + HEAD_SIZE];
 	struct sbuf b;
+
+	if (log_where == LOG_TO_SYSLOG) {
+		syslog(levels[level].syslog, "%s", line);
+		return;
+	}
+	sbuf_init(&b, buf, sizeof(buf));
+	format_line(&b, level, at, line);
+	write_stderr(&b);
+}
+
+/* ---- in the background: many lines with one write(2) ---- */
+
+static char many_buf[BATCH_SIZE];
+static struct sbuf many;
+
+static void write_many(void)
+{
+	write_stderr(&many);
+	sbuf_reset(&many);
+}
+
+static void add_line(enum log_level level, const struct timespec *at, const char *line)
+{
+	if (log_where == LOG_TO_SYSLOG) {
+		syslog(levels[level].syslog, "%s", line);
+		return;
+	}
+	if (many.len + LINE_SIZE + HEAD_SIZE > many.size)
+		write_many();
+	format_line(&many, level, at, line);
+}
+
+void log_background(void)
+{
+	sbuf_init(&many, many_buf, sizeof(many_buf));
+	if (log_queue_start(add_line, write_many))
+		atexit(log_queue_flush);
+}
+
+/* ---- lines ---- */
+
+static void put_line(enum log_level level, const char *line)
+{
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	sbuf_init(&b, buf, sizeof(buf));
-	sbuf_add(&b, second_text(now.tv_sec));
-	sbuf_addf(&b, ".%03ldZ %s[%ld]: %s: ", now.tv_nsec / 1000000, log_program, (long)getpid(), levels[level].name);
-	sbuf_add(&b, line);
-	sbuf_addc(&b, '\n');
-	if (write(STDERR_FILENO, b.buf, b.len) < 0)
-		return; /* nowhere left to say it */
+	if (!log_queue_put(level, &now, line))
+		write_line(level, &now, line);
+	else if (level <= LOG_LVL_WARN)
+		log_queue_flush();
 }
 
 __attribute__((format(printf, 2, 0))) static void log_line(enum log_level level, const char *fmt, va_list ap)
@@ -93,10 +153,8 @@ __attribute__((format(printf, 2, 0))) static void log_line(enum log_level level,
 			*p = '?';
 	if (log_captured != NULL)
 		log_captured(level, line);
-	else if (log_where == LOG_TO_SYSLOG)
-		syslog(levels[level].syslog, "%s", line);
 	else
-		to_stderr(level, line);
+		put_line(level, line);
 }
 
 #define LOG_FUNCTION(name, level)                                                                                      \

@@ -310,6 +310,7 @@ static void serve(void)
 	add_signals();
 	add_counters();
 	open_log(milter.conf);
+	log_background();
 	callbacks_configure(milter.conf);
 	milter.mirror = mirror_new(milter.base, milter.conf, &events, NULL);
 	callbacks_use(milter.mirror);

@@ -203,7 +203,7 @@ def queue_ids(w, m):
         s.message("<a@enf.test>", queue_id="evil\nline = x")
     m.wait_log("4F1x2y3z: event=tagged mode=enforced domain=enf.test by=envelope removed=0")
     m.wait_log("NOQUEUE: event=tagged")
-    assert '"evil\\x0aline = x": event=tagged' in m.log(), m.log()[-500:]
+    m.wait_log('"evil\\x0aline = x": event=tagged')
 
 
 @test("many sessions at once, messages interleaved")

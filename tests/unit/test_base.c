@@ -5,8 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <pthread.h>
 #include <cmocka.h>
 
 #include "base/cur.h"
@@ -119,6 +122,56 @@ static void log_is_one_clean_line(void **state)
 	assert_int_equal(seen_count, 1);
 	assert_string_equal(seen, "event=x key=a?b?");
 	log_capture(NULL);
+}
+
+#define LOGGERS 4
+#define LOGGED 3000 /* lines each: more than the queue holds */
+
+static void *log_many(void *arg)
+{
+	for (int i = 0; i < LOGGED; i++)
+		log_info("thread=%d line=%d %0200d", (int)(intptr_t)arg, i, 0);
+	return NULL;
+}
+
+/* Every line whole, those of a thread in their order; how many. */
+static int read_lines(FILE *f)
+{
+	int next[LOGGERS] = {0}, count = 0, thread, number;
+	char line[4096];
+
+	for (; fgets(line, sizeof(line), f) != NULL; count++) {
+		if (strstr(line, "warning: last\n") != NULL)
+			return count;
+		assert_int_equal(strlen(line), strlen(strchr(line, '[')) + sizeof("2024-01-01T00:00:00.000Z test") - 1);
+		assert_int_equal(sscanf(strstr(line, "thread="), "thread=%d line=%d", &thread, &number), 2);
+		assert_int_equal(number, next[thread]++);
+		assert_int_equal(strlen(strrchr(line, ' ')), 202);
+	}
+	return -1;
+}
+
+/* Last of all tests: there is no way back to the foreground. */
+static void log_background_loses_nothing(void **state)
+{
+	FILE *f = tmpfile();
+	int stderr_before = dup(STDERR_FILENO);
+	pthread_t threads[LOGGERS];
+
+	(void)state;
+	assert_true(f != NULL && dup2(fileno(f), STDERR_FILENO) >= 0);
+	log_open("test", LOG_TO_STDERR, LOG_LVL_INFO);
+	log_background();
+	for (int i = 0; i < LOGGERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, log_many, (void *)(intptr_t)i), 0);
+	for (int i = 0; i < LOGGERS; i++)
+		pthread_join(threads[i], NULL);
+	log_warn("last"); /* is written when the call returns, and all before it */
+	dup2(stderr_before, STDERR_FILENO);
+	close(stderr_before);
+	rewind(f);
+	assert_int_equal(read_lines(f), LOGGERS * LOGGED);
+	fclose(f);
 }
 
 static void log_quote_contains_everything(void **state)
@@ -261,11 +314,17 @@ static void siphash_matches_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(sbuf_remembers_overflow),   cmocka_unit_test(cur_never_leaves_its_bytes),
-	    cmocka_unit_test(names_go_both_ways),        cmocka_unit_test(tick_can_be_replaced),
-	    cmocka_unit_test(log_is_one_clean_line),     cmocka_unit_test(log_quote_contains_everything),
-	    cmocka_unit_test(hmap_holds_through_growth), cmocka_unit_test(hmap_keeps_equal_hashes_together),
-	    cmocka_unit_test(hmap_keys_differ),          cmocka_unit_test(siphash_matches_reference),
+	    cmocka_unit_test(sbuf_remembers_overflow),
+	    cmocka_unit_test(cur_never_leaves_its_bytes),
+	    cmocka_unit_test(names_go_both_ways),
+	    cmocka_unit_test(tick_can_be_replaced),
+	    cmocka_unit_test(log_is_one_clean_line),
+	    cmocka_unit_test(log_quote_contains_everything),
+	    cmocka_unit_test(hmap_holds_through_growth),
+	    cmocka_unit_test(hmap_keeps_equal_hashes_together),
+	    cmocka_unit_test(hmap_keys_differ),
+	    cmocka_unit_test(siphash_matches_reference),
+	    cmocka_unit_test(log_background_loses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
