@@ -1,11 +1,11 @@
 /*
  * bench_milter_null - the least a milter can be: the limit that tlsmode-milter is measured against.
  *
- *     bench_milter_null [-e] PLACE
+ *     bench_milter_null [-t | -e] PLACE
  *
  * Negotiates the steps and macros that tlsmode-milter asks for by default (bench/rows/milter.py sees to it that they
- * are the same) and only returns. With -e it adds the header field and changes the envelope as tlsmode-milter does for
- * an enforced sender: what the edits themselves cost.
+ * are the same) and only returns. With -t it adds the header field, as tlsmode-milter does for an opportunistic sender,
+ * with -e it changes the envelope, too, as for an enforced one: what the edits themselves cost.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
 
 #define BACKLOG 1024
 
-static bool edits;
+static bool tags, changes_from;
 
 /* libmilter takes its strings without const and does not change them. */
 static char *unconst(const char *s)
@@ -58,10 +58,10 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 
 static sfsistat on_end(SMFICTX *ctx)
 {
-	if (!edits)
-		return SMFIS_CONTINUE;
-	if (smfi_insheader(ctx, 1, unconst("X-TLS-Mode"),
-			   unconst("enforced; domain=s0000000.bench.test; by=envelope")) != MI_SUCCESS ||
+	if (tags && smfi_insheader(ctx, 1, unconst("X-TLS-Mode"),
+				   unconst("enforced; domain=s0000000.bench.test; by=envelope")) != MI_SUCCESS)
+		return SMFIS_TEMPFAIL;
+	if (changes_from &&
 	    smfi_chgfrom(ctx, unconst("<someone@s0000000.bench.test>"), unconst("RET=HDRS")) != MI_SUCCESS)
 		return SMFIS_TEMPFAIL;
 	return SMFIS_CONTINUE;
@@ -89,9 +89,10 @@ int main(int argc, char **argv)
 	    .xxfi_negotiate = on_negotiate,
 	};
 
-	edits = argc == 3 && strcmp(argv[1], "-e") == 0;
-	if (argc != (edits ? 3 : 2)) {
-		fputs("usage: bench_milter_null [-e] PLACE\n", stderr);
+	changes_from = argc == 3 && strcmp(argv[1], "-e") == 0;
+	tags = changes_from || (argc == 3 && strcmp(argv[1], "-t") == 0);
+	if (argc != (tags ? 3 : 2)) {
+		fputs("usage: bench_milter_null [-t | -e] PLACE\n", stderr);
 		return 64;
 	}
 	unlink(argv[argc - 1]);
