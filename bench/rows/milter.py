@@ -99,7 +99,7 @@ def measure(bench):
     chosen = {name: arm for name, arm in arms.items() if not bench.quick or name in IN_QUICK}
     for count in (1, 20):
         with_count = {name: (program, place, (*options, "-c", count)) for name, (program, place, options) in chosen.items()}
-        measured = bench.turns(with_count, 0.3 if bench.quick else 0.6, tool=TOOL, unit="messages")
+        measured = bench.turns(with_count, 0.3, 5 if bench.quick else 13, tool=TOOL, unit="messages")
         for name, work, goal in ROWS:
             if name in measured:
                 show(bench, "%s, %d connection%s" % (work, count, "s" * (count > 1)), name, measured, goal)
