@@ -293,7 +293,7 @@ static void send_all(int fd, const char *bytes, size_t len)
 
 static void receive_all(int fd, void *to, size_t len)
 {
-	ssize_t n = recv(fd, to, len, MSG_WAITALL);
+	ssize_t n = len > 0 ? recv(fd, to, len, MSG_WAITALL) : 0; /* it would wait for no octets, too */
 
 	if (n != (ssize_t)len) {
 		if (n >= 0)
