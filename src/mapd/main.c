@@ -295,6 +295,7 @@ static int start(struct mapd *m)
 	open_sockets(m);
 	if (!m->foreground)
 		proc_background();
+	log_background(); /* after the fork: the loop waits for no disk and no syslogd */
 	m->started_ms = tick_mono_ms();
 	m->base = event_base_new();
 	if (!m->base)
