@@ -24,8 +24,6 @@
 #define STEADY_MS 5000 /* up for so long: the next pause is the short one again */
 #define TICK_MS 500
 #define TICK_LATE_MS 1500 /* our own loop stood still: judge the peer at the next tick */
-#define IDLE_MS 1000      /* nothing heard for so long: PING */
-#define DEAD_MS 2000      /* an answer is owed for so long: a hung Redis gives no error */
 #define NOTE_MS 60000
 
 struct refused {
@@ -226,26 +224,21 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 		lost(r, "redis.master is set, but this version does not ask Sentinel: set redis.address");
 		return;
 	}
-	r->data = redis_link_new(r->base, r->conf, false, &link_events, r, error, sizeof(error));
+	r->data = redis_link_new(r->base, r->conf, r->conf->address, false, &link_events, r, error, sizeof(error));
 	if (r->data != NULL)
-		r->push = redis_link_new(r->base, r->conf, true, &link_events, r, error, sizeof(error));
+		r->push =
+		    redis_link_new(r->base, r->conf, r->conf->address, true, &link_events, r, error, sizeof(error));
 	if (r->push == NULL)
 		lost(r, error);
 }
 
 /* ---- watchdog ---- */
-static bool watch(struct redis *r, struct redis_link *l, int64_t now)
+static bool watch(struct redis *r, struct redis_link *l)
 {
-	static const char *const ping[] = {"PING"};
-	int64_t owed = redis_link_owed_since_ms(l);
-
-	if (owed != 0 && now - owed >= DEAD_MS) {
-		lost(r, l == r->push ? "invalidation connection: no answer for 2 s" : "no answer for 2 s");
-		return false;
-	}
-	if (r->up && owed == 0 && now - redis_link_heard_ms(l) >= IDLE_MS)
-		redis_link_send(l, NULL, NULL, 1, ping, NULL);
-	return true;
+	if (redis_link_alive(l, r->up))
+		return true;
+	lost(r, l == r->push ? "invalidation connection: no answer for 2 s" : "no answer for 2 s");
+	return false;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -256,8 +249,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	r->tick_ms = now;
-	if (!late && r->data != NULL && watch(r, r->data, now))
-		watch(r, r->push, now);
+	if (!late && r->data != NULL && watch(r, r->data))
+		watch(r, r->push);
 }
 
 /* ---- commands ---- */

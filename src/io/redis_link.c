@@ -17,6 +17,7 @@
 #include "io/redis_tls.h"
 
 #define RING_MIN 64
+#define IDLE_MS 1000       /* nothing heard for so long: PING */
 #define TLS_READS 32       /* reads per turn: bytes may wait inside the TLS layer, where poll() does not see them */
 #define TLS_RETRY_US 10000 /* a TLS write that made no way may wait for a byte to read: look again */
 
@@ -241,19 +242,22 @@ void redis_link_take(struct redis_link *l, void (*fn)(redis_reply_fn *reply_fn, 
 	}
 }
 
-int64_t redis_link_owed_since_ms(const struct redis_link *l)
+bool redis_link_alive(struct redis_link *l, bool ping)
 {
-	return l->owed_since_ms;
-}
+	static const char *const words[] = {"PING"};
+	int64_t now = tick_mono_ms();
 
-int64_t redis_link_heard_ms(const struct redis_link *l)
-{
-	return l->heard_ms;
+	if (l->owed_since_ms != 0 && now - l->owed_since_ms >= REDIS_LINK_DEAD_S * 1000)
+		return false;
+	if (ping && l->owed_since_ms == 0 && now - l->heard_ms >= IDLE_MS)
+		redis_link_send(l, NULL, NULL, 1, words, NULL);
+	return true;
 }
 
 /* ---- life ---- */
-struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, bool pushes,
-				  const struct redis_link_events *events, void *arg, char *error, size_t size)
+struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, const char *address,
+				  bool pushes, const struct redis_link_events *events, void *arg, char *error,
+				  size_t size)
 {
 	struct redis_link *l = xcalloc(1, sizeof(*l));
 	const char *why = redis_tls_unavailable(conf);
@@ -264,7 +268,7 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf_red
 	l->tls = conf->tls;
 	l->conf = conf;
 	if (why == NULL) {
-		l->c = redis_address_connect(conf->address, NULL);
+		l->c = redis_address_connect(address, NULL);
 		why = l->c == NULL ? "no memory or bad address" : l->c->err ? l->c->errstr : NULL;
 	}
 	if (why != NULL) {

@@ -29,9 +29,11 @@ struct redis_link_events {
 	void (*on_lost)(struct redis_link *l, const char *why, void *arg);
 };
 
-/* Starts connecting to conf->address. NULL: cannot even begin, ERROR says why. EVENTS must live as long. */
-struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, bool pushes,
-				  const struct redis_link_events *events, void *arg, char *error, size_t size);
+/* Starts connecting to ADDRESS (not kept), with the TLS of CONF, which must live as long. NULL: cannot even begin,
+ * ERROR says why. EVENTS is copied. */
+struct redis_link *redis_link_new(struct event_base *base, const struct conf_redis *conf, const char *address,
+				  bool pushes, const struct redis_link_events *events, void *arg, char *error,
+				  size_t size);
 /* CONF in the place of the one it began with, which may go now. */
 void redis_link_reconf(struct redis_link *l, const struct conf_redis *conf);
 void redis_link_free(struct redis_link **l); /* silent; also from inside one of its callbacks */
@@ -44,8 +46,10 @@ void redis_link_forget(struct redis_link *l, const void *arg);
 /* Takes all who wait for a reply out of L and hands them to FN, in order. */
 void redis_link_take(struct redis_link *l, void (*fn)(redis_reply_fn *reply_fn, void *reply_arg, void *arg), void *arg);
 
-/* Milliseconds (tick_mono_ms) since which the peer owes us a reply (or the connection), 0: it owes nothing. */
-int64_t redis_link_owed_since_ms(const struct redis_link *l);
-int64_t redis_link_heard_ms(const struct redis_link *l); /* last bytes from the peer, or the start */
+#define REDIS_LINK_DEAD_S 2 /* an answer is owed for so long: a hung peer gives no error */
+
+/* The watchdog, called now and then: false when the peer owes us a reply (or the connection) for REDIS_LINK_DEAD_S;
+ * asks with PING once nothing was heard for a second, if it may (PING). */
+bool redis_link_alive(struct redis_link *l, bool ping);
 
 #endif
