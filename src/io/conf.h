@@ -30,7 +30,7 @@ struct conf {
 	int *line;  /* where each row of conf_table.c was given last, 0: it was not; for messages */
 	char *user; /* "" stays who we are */
 	struct conf_redis {
-		char *address; /* "unix:/path", "127.0.0.1:6379", "[::1]:6379" */
+		char *address; /* "unix:/path", "127.0.0.1:6379", "[::1]:6379"; not used with sentinels */
 		char *prefix;
 		char *username;
 		char *password_file;
@@ -38,8 +38,8 @@ struct conf {
 		int database;
 		bool tls;
 		char *tls_ca_file, *tls_cert_file, *tls_key_file, *tls_name;
-		struct conf_list sentinels;
-		char *master;
+		struct conf_list sentinels; /* "10.0.0.1:26379", "[fd00::1]:26379" */
+		char *master;               /* set if and only if there are sentinels */
 	} redis;
 	struct conf_settings {
 		enum when_unknown when_unknown;
@@ -113,6 +113,10 @@ void conf_free(struct conf **c);
 /* ERROR is a mistake in C that only a library could find, with its option as 'sts.ca_file "VALUE"': gets "FILE:LINE: "
  * in front, or "FILE: " when the option was not given. */
 void conf_blame(const struct conf *c, char *error, size_t size);
+
+/* Would nothing change? A NULL is "". */
+bool conf_list_same(const struct conf_list *a, const struct conf_list *b);
+bool conf_redis_same(const struct conf_redis *a, const struct conf_redis *b);
 
 /* The sample file etc/tlsmode.conf.sample, as the programs print it with --print-sample-config: every option with its
  * default and one line of comment, from the same table that reads them. */

@@ -67,6 +67,27 @@ bool check_redis_address(const char *text, char *reason, size_t size)
 	    "\"unix:/path\" or an IP address with a port such as \"127.0.0.1:6379\" (host names are not looked up)");
 }
 
+bool check_sentinel(const char *text, char *reason, size_t size)
+{
+	char inet[200], why[200];
+	struct listen_address a;
+
+	snprintf(inet, sizeof(inet), "inet:%s", text);
+	if (listen_parse(&a, inet, why, sizeof(why)))
+		return true;
+	return refuse(reason, size, text,
+		      "an IP address with a port such as \"10.0.0.1:26379\" or \"[fd00::1]:26379\" (host names are not "
+		      "looked up)");
+}
+
+/* As Sentinel takes it in "sentinel monitor NAME" */
+bool check_master(const char *text, char *reason, size_t size)
+{
+	if (*text == '\0' || all_of(text, 200, "._-"))
+		return true;
+	return refuse(reason, size, text, "the name of a master (1 to 200 letters, digits, \".\", \"-\" and \"_\")");
+}
+
 bool check_redis_prefix(const char *text, char *reason, size_t size)
 {
 	if (all_of(text, 64, ":._-{}/"))
@@ -195,10 +216,10 @@ static const struct conf_option *check_redis_together(const struct conf_redis *r
 	if ((*r->tls_cert_file != '\0') != (*r->tls_key_file != '\0'))
 		return at_fault("redis", "tls_cert_file", reason, size,
 				"tls_cert_file and tls_key_file need each other");
-	if (r->sentinels.count > 0)
+	if (r->sentinels.count > 0 && *r->master == '\0')
 		return at_fault("redis", "sentinels", reason, size,
-				"Sentinel is not supported by this version; use redis.address");
-	if (*r->master != '\0')
+				"redis.master must say which master: the name in the sentinels' \"sentinel monitor\"");
+	if (r->sentinels.count == 0 && *r->master != '\0')
 		return at_fault("redis", "master", reason, size, "is used with redis.sentinels only");
 	return NULL;
 }

@@ -116,9 +116,9 @@ const struct conf_option conf_options[] = {
 	    "its private key; with tls only"),
 	STRING("redis", "tls_name", redis.tls_name, "\"\"", NULL,
 	    "name that the server's certificate must have; with tls only"),
-	LIST("redis", "sentinels", redis.sentinels, "{}", check_redis_address,
+	LIST("redis", "sentinels", redis.sentinels, "{}", check_sentinel,
 	    "{\"10.0.0.1:26379\", ...}; then master names the set and address is not used"),
-	STRING("redis", "master", redis.master, "\"\"", NULL, "name of the master that the sentinels watch"),
+	STRING("redis", "master", redis.master, "\"\"", check_master, "name of the master that the sentinels watch"),
 
 	CHOICE("settings", "when_unknown", settings.when_unknown, "\"tempfail\"", when_unknown_names,
 	    "settings not yet loaded and Redis away"),

@@ -74,6 +74,8 @@ const struct conf_option *conf_check_outside(struct conf *conf, unsigned uses, c
 
 /* Checks for the table's rows (conf_check.c). */
 bool check_redis_address(const char *text, char *reason, size_t size);
+bool check_sentinel(const char *text, char *reason, size_t size);
+bool check_master(const char *text, char *reason, size_t size);
 bool check_redis_prefix(const char *text, char *reason, size_t size);
 bool check_dns_server(const char *text, char *reason, size_t size);
 bool check_listen(const char *text, char *reason, size_t size);

@@ -1,9 +1,10 @@
 /*
  * redis.c - keeps the pair of connections to Redis alive (redis.h).
  *
- * Down: waiting for the pause to end. Connecting: two links open, then redis_setup.c. Up. Whatever goes wrong on either
- * link goes through lost(): both are closed, those who wait for replies hear NULL from the loop, then on_down, then the
- * next attempt.
+ * Down: waiting for the pause to end. Asking (redis_master.c): where is the master? Connecting: two links open, then
+ * redis_setup.c. Up. Whatever goes wrong on either link goes through redis_lost(): both are closed, those who wait for
+ * replies hear NULL from the loop, then on_down, then the next attempt. So does a failover that a sentinel announces,
+ * but for the pause.
  */
 #include "io/redis.h"
 
@@ -16,45 +17,14 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "io/redis_link.h"
-#include "io/redis_setup.h"
+#include "io/redis_priv.h"
 
-#define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 2000
 #define STEADY_MS 5000 /* up for so long: the next pause is the short one again */
 #define TICK_MS 500
 #define TICK_LATE_MS 1500 /* our own loop stood still: judge the peer at the next tick */
 #define NOTE_MS 60000
-
-struct refused {
-	redis_reply_fn *fn;
-	void *arg;
-};
-
-struct redis {
-	struct event_base *base;
-	const struct conf_redis *conf;
-	struct redis_events ev;
-	void *arg;
-	struct redis_link *data, *push;
-	int open; /* links */
-	struct redis_setup setup;
-	bool up;
-	bool told_down; /* on_down was called since the last on_up */
-	struct event *retry, *tick;
-	unsigned pause_ms;
-	int64_t up_at_ms, tick_ms;
-	/* commands that will never be answered; their callers hear it from the loop */
-	struct refused *refused;
-	size_t refused_count, refused_size;
-	struct event *later;
-	bool *freed;
-	char version[32], policy[32], last_error[REDIS_WHY_SIZE];
-	char logged[REDIS_WHY_SIZE]; /* last reason logged since we were up */
-	char noted[REDIS_WHY_SIZE];
-	int64_t noted_ms;
-	unsigned long reconnects;
-};
+#define PLACE_SIZE 400
 
 static void timer_ms(struct event *ev, unsigned ms)
 {
@@ -83,18 +53,31 @@ static void close_links(struct redis *r)
 	redis_link_free(&r->data);
 }
 
+/* "address=... " and with sentinels "master=... sentinel=...", for the log */
+static const char *place(const struct redis *r, char *out, size_t size)
+{
+	const char *teller = redis_teller(r);
+
+	if (r->sentinel == NULL)
+		snprintf(out, size, "address=%s", r->address);
+	else
+		snprintf(out, size, "address=%s master=%s sentinel=%s", r->address[0] ? r->address : "unknown",
+			 r->conf->master, teller[0] ? teller : "unknown");
+	return out;
+}
+
 static void log_down(struct redis *r, bool was_up)
 {
-	char quoted[REDIS_WHY_SIZE + 40];
+	char quoted[REDIS_WHY_SIZE + 40], where[PLACE_SIZE];
 
 	if (!was_up && strcmp(r->logged, r->last_error) == 0)
 		return;
 	snprintf(r->logged, sizeof(r->logged), "%s", r->last_error);
-	log_warn("event=redis_down address=%s why=%s", r->conf->address,
+	log_warn("event=redis_down %s why=%s", place(r, where, sizeof(where)),
 		 log_quote(quoted, sizeof(quoted), r->last_error, strlen(r->last_error)));
 }
 
-static void lost(struct redis *r, const char *why)
+void redis_lost(struct redis *r, const char *why)
 {
 	bool was_up = r->up;
 
@@ -105,9 +88,12 @@ static void lost(struct redis *r, const char *why)
 		redis_link_forget(r->data, &r->setup);
 		redis_link_take(r->data, refuse, r);
 	}
+	if (r->data != NULL && !was_up && r->sentinel != NULL)
+		redis_sentinel_distrust(r->sentinel);
 	close_links(r);
+	r->untold = !r->told_down;
 	if (was_up && tick_mono_ms() - r->up_at_ms >= STEADY_MS)
-		r->pause_ms = PAUSE_MIN_MS;
+		r->pause_ms = REDIS_PAUSE_MIN_MS;
 	timer_ms(r->retry, r->pause_ms);
 	r->pause_ms = r->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : r->pause_ms * 2;
 	event_active(r->later, EV_TIMEOUT, 0);
@@ -131,7 +117,8 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 	if (freed)
 		return;
 	r->freed = NULL;
-	if (r->data == NULL && !r->told_down) {
+	if (r->untold) {
+		r->untold = false;
 		r->told_down = true;
 		if (r->ev.on_down != NULL)
 			r->ev.on_down(r->last_error, r->arg);
@@ -152,19 +139,20 @@ static void check_policy(const struct redis *r)
 static void on_setup(const char *why, void *arg)
 {
 	struct redis *r = arg;
+	char where[PLACE_SIZE];
 
 	if (why != NULL) {
-		lost(r, why);
+		redis_lost(r, why);
 		return;
 	}
 	memcpy(r->version, r->setup.version, sizeof(r->version));
 	memcpy(r->policy, r->setup.policy, sizeof(r->policy));
 	r->up = true;
-	r->up_at_ms = tick_mono_ms();
+	r->up_at_ms = r->role_ms = tick_mono_ms();
 	r->reconnects++;
 	r->told_down = false;
 	r->logged[0] = '\0';
-	log_info("event=redis_up address=%s version=%s maxmemory_policy=%s", r->conf->address,
+	log_info("event=redis_up %s version=%s maxmemory_policy=%s", place(r, where, sizeof(where)),
 		 r->version[0] ? r->version : "unknown", r->policy[0] ? r->policy : "unknown");
 	check_policy(r);
 	if (r->ev.on_up != NULL)
@@ -208,28 +196,33 @@ static void on_lost(struct redis_link *l, const char *why, void *arg)
 
 	snprintf(text, sizeof(text), "%s%s%s%s", l == r->push ? "invalidation connection: " : "", why,
 		 hint[0] ? "; " : "", hint);
-	lost(r, text);
+	redis_lost(r, text);
 }
 
 static const struct redis_link_events link_events = {on_open, on_push, on_lost};
 
+void redis_open_links(struct redis *r, const char *address)
+{
+	char error[160];
+
+	assert(r->data == NULL && r->push == NULL);
+	snprintf(r->address, sizeof(r->address), "%s", address);
+	r->data = redis_link_new(r->base, r->conf, address, false, &link_events, r, error, sizeof(error));
+	if (r->data != NULL)
+		r->push = redis_link_new(r->base, r->conf, address, true, &link_events, r, error, sizeof(error));
+	if (r->push == NULL)
+		redis_lost(r, error);
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct redis *r = arg;
-	char error[160];
 
 	(void)fd, (void)what;
-	assert(r->data == NULL && r->push == NULL);
-	if (r->conf->master != NULL && r->conf->master[0] != '\0') {
-		lost(r, "redis.master is set, but this version does not ask Sentinel: set redis.address");
-		return;
-	}
-	r->data = redis_link_new(r->base, r->conf, r->conf->address, false, &link_events, r, error, sizeof(error));
-	if (r->data != NULL)
-		r->push =
-		    redis_link_new(r->base, r->conf, r->conf->address, true, &link_events, r, error, sizeof(error));
-	if (r->push == NULL)
-		lost(r, error);
+	if (r->sentinel != NULL)
+		redis_sentinel_ask(r->sentinel);
+	else
+		redis_open_links(r, r->conf->address);
 }
 
 /* ---- watchdog ---- */
@@ -237,7 +230,7 @@ static bool watch(struct redis *r, struct redis_link *l)
 {
 	if (redis_link_alive(l, r->up))
 		return true;
-	lost(r, l == r->push ? "invalidation connection: no answer for 2 s" : "no answer for 2 s");
+	redis_lost(r, l == r->push ? "invalidation connection: no answer for 2 s" : "no answer for 2 s");
 	return false;
 }
 
@@ -249,8 +242,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	r->tick_ms = now;
-	if (!late && r->data != NULL && watch(r, r->data))
-		watch(r, r->push);
+	if (!late && r->data != NULL && watch(r, r->data) && watch(r, r->push))
+		redis_master_watch(r, now);
 }
 
 /* ---- commands ---- */
@@ -296,7 +289,7 @@ void redis_note_error(struct redis *r, const char *context, const redisReply *re
 void redis_drop(struct redis *r, const char *why)
 {
 	if (r->data != NULL)
-		lost(r, why);
+		redis_lost(r, why);
 }
 
 /* ---- life ---- */
@@ -310,12 +303,13 @@ struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, 
 	r->conf = conf;
 	r->ev = *events;
 	r->arg = arg;
-	r->pause_ms = PAUSE_MIN_MS;
+	r->pause_ms = REDIS_PAUSE_MIN_MS;
 	r->retry = evtimer_new(base, on_retry, r);
 	r->tick = event_new(base, -1, EV_PERSIST, on_tick, r);
 	r->later = event_new(base, -1, 0, on_later, r);
 	if (r->retry == NULL || r->tick == NULL || r->later == NULL)
 		abort();
+	redis_master_start(r);
 	r->tick_ms = tick_mono_ms();
 	timer_ms(r->tick, TICK_MS);
 	timer_ms(r->retry, 0);
@@ -332,6 +326,7 @@ void redis_free(struct redis **redis)
 	if (r->freed != NULL)
 		*r->freed = true;
 	close_links(r);
+	redis_sentinel_free(&r->sentinel);
 	event_free(r->retry);
 	event_free(r->tick);
 	event_free(r->later);
@@ -339,38 +334,38 @@ void redis_free(struct redis **redis)
 	free(r);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-static bool same_conf(const struct conf_redis *a, const struct conf_redis *b)
-{
-	return same_text(a->address, b->address) && same_text(a->prefix, b->prefix) &&
-	       same_text(a->username, b->username) && same_text(a->password, b->password) &&
-	       a->database == b->database && a->tls == b->tls && same_text(a->tls_ca_file, b->tls_ca_file) &&
-	       same_text(a->tls_cert_file, b->tls_cert_file) && same_text(a->tls_key_file, b->tls_key_file) &&
-	       same_text(a->tls_name, b->tls_name) && same_text(a->master, b->master);
-}
-
 void redis_reconf(struct redis *r, const struct conf_redis *conf)
 {
-	bool same = same_conf(r->conf, conf);
+	bool same = conf_redis_same(r->conf, conf);
+	bool asking = r->data == NULL && !evtimer_pending(r->retry, NULL);
 
 	r->conf = r->setup.conf = conf; /* a pair may be in the making: the old one is gone soon */
 	if (r->data != NULL)
 		redis_link_reconf(r->data, conf);
 	if (r->push != NULL)
 		redis_link_reconf(r->push, conf);
+	redis_master_start(r);
+	if (same && asking && r->sentinel != NULL)
+		redis_sentinel_ask(r->sentinel); /* the question went with the old one */
 	if (same)
 		return;
-	r->pause_ms = PAUSE_MIN_MS;
-	lost(r, "configuration changed");
+	r->pause_ms = REDIS_PAUSE_MIN_MS;
+	redis_lost(r, "configuration changed");
 }
 
 bool redis_is_up(const struct redis *r)
 {
 	return r->up;
+}
+
+const char *redis_address(const struct redis *r)
+{
+	return r->address;
+}
+
+const char *redis_teller(const struct redis *r)
+{
+	return r->sentinel != NULL ? redis_sentinel_teller(r->sentinel) : "";
 }
 
 const char *redis_prefix(const struct redis *r)

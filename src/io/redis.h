@@ -5,6 +5,9 @@
  * BCAST on our prefixes, REDIRECT and NOLOOP, its own PING watchdog; losing either connection means losing both, and a
  * new pair with a growing pause (100 ms to 2 s). Never blocks: addresses are IP and unix paths only. One thread.
  * SIGPIPE is ignored from redis_new() on (hiredis writes with write(2)).
+ *
+ * With sentinels (redis_sentinel.h) the pair goes to the master that they name and ROLE confirms, is asked every second
+ * whether it still is one, and goes at once where a failover leads.
  */
 #ifndef TLSMODE_IO_REDIS_H
 #define TLSMODE_IO_REDIS_H
@@ -41,6 +44,10 @@ void redis_reconf(struct redis *r, const struct conf_redis *conf);
 void redis_drop(struct redis *r, const char *why);
 bool redis_is_up(const struct redis *r);
 const char *redis_prefix(const struct redis *r);
+/* Where the pair goes or last went: redis.address, or the master's as a sentinel said it ("" none has yet); and that
+ * sentinel's ("" none). */
+const char *redis_address(const struct redis *r);
+const char *redis_teller(const struct redis *r);
 /* For status: server version, maxmemory-policy, last error; "" when unknown. */
 const char *redis_server_version(const struct redis *r);
 const char *redis_maxmemory_policy(const struct redis *r);
@@ -59,8 +66,8 @@ void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, con
 /* No callback for ARG any more. */
 void redis_forget(struct redis *r, void *arg);
 
-/* The blocking connection of the control tool: connects, AUTH, SELECT. NULL: ERROR. The caller ends it with
- * redisFree(). */
+/* The blocking connection of the control tool: connects (with sentinels: to the master), AUTH, SELECT. NULL: ERROR. The
+ * caller ends it with redisFree(). */
 redisContext *redis_connect_blocking(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size);
 
 #endif

@@ -1,13 +1,21 @@
 /*
  * redis_blocking.c - the control tool's connection to Redis: one, waited for (redis.h redis_connect_blocking()).
+ *
+ * With sentinels: each is asked in turn, and what it names is tried, until a master is found.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sbuf.h"
 #include "io/redis.h"
 #include "io/redis_address.h"
+#include "io/redis_sentinel.h"
 #include "io/redis_setup.h"
 #include "io/redis_tls.h"
+#include "io/sentinel_reply.h"
+#include "io/sentinel_talk.h"
+
+#define SENTINEL_S 1
 
 static bool ask(redisContext *c, int argc, const char **argv, char *error, size_t size)
 {
@@ -23,46 +31,152 @@ static bool ask(redisContext *c, int argc, const char **argv, char *error, size_
 	return ok;
 }
 
-static bool greet(redisContext *c, const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size)
+/* Connected to ADDRESS, with TLS if configured; nothing said yet. NULL: ERROR. */
+static redisContext *open_to(const struct conf_redis *conf, const char *address, unsigned timeout_s, char *error,
+			     size_t size)
 {
 	const struct timeval limit = {timeout_s, 0};
-	const char *argv[3];
-	char number[16];
-	int argc;
+	redisContext *c = redis_address_connect(address, &limit);
 
-	if (c->err) {
-		snprintf(error, size, "%s: %s", conf->address, c->errstr);
-		return false;
+	if (c == NULL) {
+		snprintf(error, size, "%s: not an address, or no memory", address);
+		return NULL;
 	}
-	if (redisSetTimeout(c, limit) != REDIS_OK) {
-		snprintf(error, size, "%s: %s", conf->address, c->errstr);
-		return false;
-	}
-	if (conf->tls && redis_tls_start(c, conf, error, size) == NULL)
-		return false;
-	argc = redis_auth_args(conf, argv);
-	if (argc > 0 && !ask(c, argc, argv, error, size))
-		return false;
-	/* without a password this is where NOAUTH shows */
-	if (!ask(c, 1, (const char *[]){"PING"}, error, size))
-		return false;
+	if (c->err || redisSetTimeout(c, limit) != REDIS_OK)
+		snprintf(error, size, "%s: %s", address, c->errstr);
+	else if (!conf->tls || redis_tls_start(c, conf, error, size) != NULL)
+		return c;
+	redisFree(c);
+	return NULL;
+}
+
+/* ---- one sentinel ---- */
+static redisReply *question(redisContext *c, const char *master)
+{
+	const char *words[] = {SENTINEL_QUESTION, master};
+
+	return redisCommandArgv(c, 3, words, NULL);
+}
+
+/* The reply, after showing the account to one who asks for it. */
+static redisReply *ask_sentinel(redisContext *c, const struct conf_redis *conf)
+{
+	redisReply *reply = question(c, conf->master), *account;
+	const char *argv[3];
+	int argc = redis_auth_args(conf, argv);
+
+	if (reply == NULL || reply->type != REDIS_REPLY_ERROR || !sentinel_wants_account(reply->str) || argc == 0)
+		return reply;
+	freeReplyObject(reply);
+	account = redisCommandArgv(c, argc, argv, NULL);
+	if (account == NULL || account->type == REDIS_REPLY_ERROR)
+		return account;
+	freeReplyObject(account);
+	return question(c, conf->master);
+}
+
+bool redis_sentinel_ask_blocking(const struct conf_redis *conf, const char *sentinel, char out[SENTINEL_ADDRESS_SIZE],
+				 char *error, size_t size)
+{
+	redisContext *c = open_to(conf, sentinel, SENTINEL_S, error, size);
+	redisReply *reply = c ? ask_sentinel(c, conf) : NULL;
+	char why[REDIS_WHY_SIZE];
+	bool ok = false;
+
+	out[0] = '\0';
+	if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
+		ok = sentinel_reply_master(reply, conf->master, out, why, sizeof(why));
+	else if (c != NULL)
+		snprintf(why, sizeof(why), "%s%s%s", reply ? reply->str : c->errstr,
+			 reply && redis_advice(reply->str)[0] ? "; " : "", reply ? redis_advice(reply->str) : "");
+	if (c != NULL && !ok)
+		snprintf(error, size, "%s: %s", sentinel, why);
+	if (reply != NULL)
+		freeReplyObject(reply);
+	if (c != NULL)
+		redisFree(c);
+	return ok;
+}
+
+/* ---- Redis ---- */
+static bool select_database(redisContext *c, const struct conf_redis *conf, char *error, size_t size)
+{
+	char number[16];
+
 	if (conf->database == 0)
 		return true;
 	snprintf(number, sizeof(number), "%d", conf->database);
 	return ask(c, 2, (const char *[]){"SELECT", number}, error, size);
 }
 
-redisContext *redis_connect_blocking(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size)
+static bool is_master(redisContext *c, char *error, size_t size)
 {
-	const struct timeval limit = {timeout_s, 0};
-	redisContext *c = redis_address_connect(conf->address, &limit);
+	redisReply *reply = redisCommand(c, "ROLE");
+	char why[REDIS_WHY_SIZE];
+	bool ok = reply != NULL && redis_role_is_master(reply, why, sizeof(why));
 
-	if (c == NULL) {
-		snprintf(error, size, "%s: not an address, or no memory", conf->address);
-		return NULL;
-	}
-	if (greet(c, conf, timeout_s, error, size))
+	if (!ok)
+		snprintf(error, size, "%s", reply ? why : c->errstr);
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return ok;
+}
+
+static bool greet(redisContext *c, const struct conf_redis *conf, char *error, size_t size)
+{
+	const char *argv[3];
+	int argc = redis_auth_args(conf, argv);
+
+	if (argc > 0 && !ask(c, argc, argv, error, size))
+		return false;
+	/* without a password this is where NOAUTH shows */
+	if (!ask(c, 1, (const char *[]){"PING"}, error, size))
+		return false;
+	if (conf->sentinels.count > 0 && !is_master(c, error, size))
+		return false;
+	return select_database(c, conf, error, size);
+}
+
+static redisContext *connect_to(const struct conf_redis *conf, const char *address, unsigned timeout_s, char *error,
+				size_t size)
+{
+	redisContext *c = open_to(conf, address, timeout_s, error, size);
+
+	if (c == NULL || greet(c, conf, error, size))
 		return c;
 	redisFree(c);
 	return NULL;
+}
+
+/* The next sentinel is asked also when what one names cannot be used: it may not have heard of the failover yet. */
+static redisContext *connect_to_master(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size)
+{
+	char address[SENTINEL_ADDRESS_SIZE], tried[SENTINEL_ADDRESS_SIZE] = "", why[REDIS_WHY_SIZE];
+	redisContext *c = NULL;
+	struct sbuf whys;
+
+	sbuf_init(&whys, error, size);
+	for (size_t i = 0; i < conf->sentinels.count && c == NULL; i++) {
+		const char *sentinel = conf->sentinels.item[i];
+
+		if (!redis_sentinel_ask_blocking(conf, sentinel, address, why, sizeof(why))) {
+			sbuf_addf(&whys, "%ssentinel %s", whys.len ? "; " : "", why);
+			continue;
+		}
+		if (strcmp(address, tried) == 0)
+			continue;
+		memcpy(tried, address, sizeof(tried));
+		c = connect_to(conf, address, timeout_s, why, sizeof(why));
+		if (c == NULL)
+			sbuf_addf(&whys, "%smaster %s by sentinel %s: %s", whys.len ? "; " : "", address, sentinel,
+				  why);
+	}
+	return c;
+}
+
+redisContext *redis_connect_blocking(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size)
+{
+	if (conf->sentinels.count > 0)
+		return connect_to_master(conf, timeout_s, error, size);
+	return connect_to(conf, conf->address, timeout_s, error, size);
 }

@@ -86,6 +86,15 @@ static bool put_auth(const struct redis_setup *s, struct args *a)
 	return a->argc > 0;
 }
 
+/* Sentinels may be behind, and a master that was cut off comes back as what it was until they have told it. */
+static bool put_role(const struct redis_setup *s, struct args *a)
+{
+	if (s->conf->sentinels.count == 0)
+		return false;
+	PUT(a, "ROLE");
+	return true;
+}
+
 static bool put_select(const struct redis_setup *s, struct args *a)
 {
 	if (s->conf->database == 0)
@@ -152,6 +161,27 @@ static bool put_tracking(const struct redis_setup *s, struct args *a)
 	return sbuf_ok(&a->buf);
 }
 
+bool redis_role_is_master(const redisReply *reply, char *why, size_t size)
+{
+	bool known =
+	    reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && reply->element[0]->type == REDIS_REPLY_STRING;
+
+	if (known && strcmp(reply->element[0]->str, "master") == 0)
+		return true;
+	if (reply->type == REDIS_REPLY_ERROR)
+		snprintf(why, size, "%s%s%s", reply->str, redis_advice(reply->str)[0] ? "; " : "",
+			 redis_advice(reply->str));
+	else
+		snprintf(why, size, "no master but a %.20s: its settings may be old and what is written there is lost",
+			 known ? reply->element[0]->str : "server of unknown role");
+	return false;
+}
+
+static bool take_role(struct redis_setup *s, const redisReply *reply)
+{
+	return redis_role_is_master(reply, s->wrong, sizeof(s->wrong));
+}
+
 static void take_info(const redisReply *reply, const char *name, char *out, size_t size)
 {
 	const char *at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
@@ -188,6 +218,7 @@ static const struct step steps[] = {
     {true, false, "SUBSCRIBE", put_subscribe, NULL},
     {false, false, "AUTH", put_auth, NULL},
     {false, true, "CLIENT SETNAME", put_name, NULL},
+    {false, false, "ROLE", put_role, take_role},
     {false, false, "SELECT", put_select, NULL},
     {false, true, "INFO server", put_info_server, take_server},
     {false, true, "INFO memory", put_info_memory, take_memory},
@@ -205,6 +236,7 @@ static bool take_reply(struct redis_setup *s, const struct step *step, const red
 	bool refused = reply->type == REDIS_REPLY_ERROR;
 	const char *hint = refused ? redis_advice(reply->str) : "";
 
+	snprintf(s->wrong, sizeof(s->wrong), "a reply of the wrong kind");
 	if (!refused && (step->take == NULL || step->take(s, reply)))
 		return true;
 	if (refused && step->optional) {
@@ -212,8 +244,8 @@ static bool take_reply(struct redis_setup *s, const struct step *step, const red
 			 log_quote(quoted, sizeof(quoted), reply->str, reply->len));
 		return true;
 	}
-	snprintf(why, sizeof(why), "%s: %s%s%s", step->name, refused ? reply->str : "a reply of the wrong kind",
-		 hint[0] ? "; " : "", hint);
+	snprintf(why, sizeof(why), "%s: %s%s%s", step->name, refused ? reply->str : s->wrong, hint[0] ? "; " : "",
+		 hint);
 	s->done(why, s->arg);
 	return false;
 }

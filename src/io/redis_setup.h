@@ -1,6 +1,6 @@
 /*
- * redis_setup.h - what is said on a fresh pair of connections until both work: AUTH, SELECT, SUBSCRIBE, CLIENT
- * TRACKING.
+ * redis_setup.h - what is said on a fresh pair of connections until both work: AUTH, ROLE (with sentinels), SELECT,
+ * SUBSCRIBE, CLIENT TRACKING.
  *
  * Called by redis.c once both links are open. One question at a time; the first refusal ends it.
  */
@@ -22,10 +22,14 @@ struct redis_setup {
 	char push_id[24];
 	char version[32]; /* "" when Redis would not tell */
 	char policy[32];  /* maxmemory-policy, likewise */
+	char wrong[160];  /* why a reply that is no error will not do */
 };
 
 /* The members up to arg are set. Not after the links are gone: redis_link_free() makes it silent. */
 void redis_setup_start(struct redis_setup *s);
+
+/* The reply to ROLE. False: WHY. */
+bool redis_role_is_master(const redisReply *reply, char *why, size_t size);
 
 /* What a person should do about an error reply of Redis; "" when there is nothing to say. */
 const char *redis_advice(const char *error);

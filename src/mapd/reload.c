@@ -33,14 +33,6 @@ void reload_log(const struct mapd *m, const struct conf *conf)
 	log_open("tlsmode-mapd", conf->log.target, m->verbose ? LOG_LVL_DEBUG : conf->log.level);
 }
 
-static bool same_list(const struct conf_list *a, const struct conf_list *b)
-{
-	for (size_t i = 0; i < a->count && i < b->count; i++)
-		if (strcmp(a->item[i], b->item[i]) != 0)
-			return false;
-	return a->count == b->count;
-}
-
 static bool changed_since(const char *file, time_t when)
 {
 	struct stat st;
@@ -51,7 +43,7 @@ static bool changed_since(const char *file, time_t when)
 /* A resolver that is made anew begins with empty caches: only when it must be. */
 static bool same_dns(const struct mapd *m, const struct conf_dns *a, const struct conf_dns *b)
 {
-	return same_list(&a->forward, &b->forward) && strcmp(a->root_hints, b->root_hints) == 0 &&
+	return conf_list_same(&a->forward, &b->forward) && strcmp(a->root_hints, b->root_hints) == 0 &&
 	       strcmp(a->trust_anchor, b->trust_anchor) == 0 && a->timeout_s == b->timeout_s &&
 	       !changed_since(b->trust_anchor, m->dns_since) && !changed_since(b->root_hints, m->dns_since);
 }

@@ -69,7 +69,9 @@ static json_t *redis_json(struct mapd *m)
 	struct redis *r = mirror_redis(m->mirror);
 	json_t *o = json_object();
 
-	json_object_set_new(o, "address", json_string(m->conf->redis.address));
+	json_object_set_new(o, "address", json_string(r ? redis_address(r) : ""));
+	json_object_set_new(o, "master", json_string(m->conf->redis.master));
+	json_object_set_new(o, "sentinel", json_string(r ? redis_teller(r) : ""));
 	json_object_set_new(o, "prefix", json_string(m->conf->redis.prefix));
 	json_object_set_new(o, "up", json_boolean(r && redis_is_up(r)));
 	json_object_set_new(o, "version", json_string(r ? redis_server_version(r) : ""));

@@ -2,8 +2,9 @@
  * redis_probe.c - runs mirror, redis and fact_store on an event loop, told what to do by lines on standard input and
  * telling what happens on standard output. Driven by tests/io/redis_world.py; no test by itself.
  *
- *   redis_probe ADDRESS [key=value ...]   snapshot= guard= prefix= user= password= database= master= tls= tls_ca=
- * tls_name= readers= quiet= beat=; blocking=1: only the control tool's connection, tried once
+ *   redis_probe ADDRESS [key=value ...]   snapshot= guard= prefix= user= password= database= tls= tls_ca= tls_name=
+ * readers= quiet= beat=; master=: ADDRESS is a list of sentinels with commas; blocking=1: only the control tool's
+ * connection, tried once
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -112,19 +113,40 @@ static void do_counts(char *rest)
 	(void)rest;
 	mirror_counts(mirror, &c);
 	printf("= state=%s settings=%zu held=%zu bad=%lu reloads=%lu endless=%zu up=%d reconnects=%lu policy=%s "
-	       "version=%s error=%s\n",
+	       "version=%s address=%s teller=%s error=%s\n",
 	       names_name(mirror_state_names, (int)mirror_state(mirror)), c.settings, c.held, c.bad_values, c.reloads,
 	       c.exceptions_without_end, redis_is_up(r), redis_reconnects(r), redis_maxmemory_policy(r),
-	       redis_server_version(r), redis_last_error(r));
+	       redis_server_version(r), redis_address(r), redis_teller(r), redis_last_error(r));
+}
+
+/* TEXT: an address, or with a master sentinels */
+static void set_address(struct conf *c, const char *text)
+{
+	char *copy = xstrdup(text), *rest = copy, *one;
+
+	c->redis.address = copy;
+	c->redis.sentinels = (struct conf_list){0, NULL};
+	while (c->redis.master[0] != '\0' && (one = strsep(&rest, ",")) != NULL) {
+		struct conf_list *list = &c->redis.sentinels;
+
+		list->item = xrealloc(list->item, (list->count + 1) * sizeof(char *));
+		list->item[list->count++] = one;
+	}
+}
+
+static void free_address(struct conf *c)
+{
+	free(c->redis.sentinels.item);
+	free(c->redis.address);
 }
 
 static void do_reconf(char *rest)
 {
 	struct conf *next = xmemdup(conf, sizeof(*conf));
 
-	next->redis.address = xstrdup(rest);
+	set_address(next, rest);
 	mirror_reconf(mirror, next);
-	free(conf->redis.address);
+	free_address(conf);
 	explicit_bzero(conf, sizeof(*conf)); /* whoever still reads the old one shall fall */
 	free(conf);
 	conf = next;
@@ -316,7 +338,6 @@ static char *option(int argc, char **argv, const char *name, const char *fallbac
 static void make_conf(int argc, char **argv)
 {
 	conf = xcalloc(1, sizeof(*conf));
-	conf->redis.address = xstrdup(argv[1]);
 	conf->redis.prefix = option(argc, argv, "prefix", "tlsmode:");
 	conf->redis.username = option(argc, argv, "user", "");
 	conf->redis.password = option(argc, argv, "password", "");
@@ -325,13 +346,14 @@ static void make_conf(int argc, char **argv)
 	conf->redis.tls_ca_file = option(argc, argv, "tls_ca", "");
 	conf->redis.tls_name = option(argc, argv, "tls_name", "");
 	conf->redis.master = option(argc, argv, "master", "");
+	set_address(conf, argv[1]);
 	conf->settings.snapshot = option(argc, argv, "snapshot", "");
 	conf->settings.guard_percent = (unsigned)atoi(option(argc, argv, "guard", "50"));
 }
 
 static int try_blocking(void)
 {
-	char error[200];
+	char error[600];
 	redisContext *c = redis_connect_blocking(&conf->redis, 2, error, sizeof(error));
 	redisReply *reply = c ? redisCommand(c, "HGET tlsmode:sender:a.test mode") : NULL;
 
@@ -340,7 +362,7 @@ static int try_blocking(void)
 		freeReplyObject(reply);
 	if (c != NULL)
 		redisFree(c);
-	free(conf->redis.address);
+	free_address(conf);
 	free(conf);
 	return 0;
 }
@@ -381,7 +403,7 @@ int main(int argc, char **argv)
 	event_free(in);
 	event_free(ticker);
 	event_base_free(base);
-	free(conf->redis.address);
+	free_address(conf);
 	free(conf);
 	return 0;
 }

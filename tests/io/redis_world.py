@@ -220,8 +220,8 @@ class Probe:
         return self.answers.get(timeout=DEADLINE)
 
     def counts(self):
-        pairs = [w.split("=", 1) for w in self.ask("counts")[0].split(" ", 10)]
-        return {p[0]: p[1] for p in pairs if len(p) == 2}
+        words, _, error = self.ask("counts")[0].partition(" error=")
+        return dict([w.split("=", 1) for w in words.split(" ")], error=error)
 
     def state(self):
         return self.counts()["state"]

@@ -1,0 +1,20 @@
+/*
+ * sentinel_reply.h - the question to a sentinel and its reply, asked on the loop or waited for.
+ */
+#ifndef TLSMODE_IO_SENTINEL_REPLY_H
+#define TLSMODE_IO_SENTINEL_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <hiredis/hiredis.h>
+
+#include "core/sentinel.h"
+
+#define SENTINEL_QUESTION "SENTINEL", "GET-MASTER-ADDR-BY-NAME" /* and the master's name */
+
+/* REPLY is no error. False: OUT is "", WHY says what is wrong and what to do. */
+bool sentinel_reply_master(const redisReply *reply, const char *master, char out[SENTINEL_ADDRESS_SIZE], char *why,
+			   size_t size);
+
+#endif

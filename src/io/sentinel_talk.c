@@ -1,0 +1,134 @@
+/*
+ * sentinel_talk.c - one conversation with one sentinel (sentinel_talk.h).
+ */
+#include "io/sentinel_talk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "io/redis_link.h"
+#include "io/redis_setup.h"
+
+#define WORDS_MAX 4
+
+struct sentinel_talk {
+	const struct conf_redis *conf;
+	struct sentinel_talk_events ev;
+	void *arg;
+	struct redis_link *link;
+	int argc;
+	const char *argv[WORDS_MAX];
+	bool said_account;
+};
+
+bool sentinel_wants_account(const char *error)
+{
+	return strncmp(error, "NOAUTH", 6) == 0 || strncmp(error, "NOPERM", 6) == 0;
+}
+
+static void refused(struct sentinel_talk *t, const char *command, const redisReply *reply)
+{
+	char why[REDIS_WHY_SIZE];
+	const char *hint = redis_advice(reply->str);
+
+	snprintf(why, sizeof(why), "%s: %s%s%s", command, reply->str, hint[0] ? "; " : "", hint);
+	t->ev.on_failed(why, t->arg);
+}
+
+static void say(struct sentinel_talk *t);
+
+static void on_account(const redisReply *reply, void *arg)
+{
+	struct sentinel_talk *t = arg;
+
+	if (reply->type == REDIS_REPLY_ERROR)
+		refused(t, "AUTH", reply);
+	else
+		say(t);
+}
+
+/* False: it was shown already, or there is none. */
+static bool show_account(struct sentinel_talk *t)
+{
+	const char *argv[3];
+	int argc = redis_auth_args(t->conf, argv);
+
+	if (argc == 0 || t->said_account)
+		return false;
+	t->said_account = true;
+	redis_link_send(t->link, on_account, t, argc, argv, NULL);
+	return true;
+}
+
+static void on_said(const redisReply *reply, void *arg)
+{
+	struct sentinel_talk *t = arg;
+
+	if (reply->type != REDIS_REPLY_ERROR)
+		t->ev.on_reply(reply, t->arg);
+	else if (!sentinel_wants_account(reply->str) || !show_account(t))
+		refused(t, t->argv[0], reply);
+}
+
+static void say(struct sentinel_talk *t)
+{
+	redis_link_send(t->link, on_said, t, t->argc, t->argv, NULL);
+}
+
+static void on_open(struct redis_link *l, void *arg)
+{
+	(void)l;
+	say(arg);
+}
+
+static void on_push(const redisReply *reply, void *arg)
+{
+	struct sentinel_talk *t = arg;
+
+	if (t->ev.on_push != NULL)
+		t->ev.on_push(reply, t->arg);
+}
+
+static void on_lost(struct redis_link *l, const char *why, void *arg)
+{
+	struct sentinel_talk *t = arg;
+
+	(void)l;
+	t->ev.on_failed(why, t->arg);
+}
+
+struct sentinel_talk *sentinel_talk_new(struct event_base *base, const struct conf_redis *conf, const char *address,
+					int argc, const char *const *argv, const struct sentinel_talk_events *events,
+					void *arg, char *error, size_t size)
+{
+	static const struct redis_link_events link_events = {on_open, on_push, on_lost};
+	struct sentinel_talk *t = xcalloc(1, sizeof(*t));
+
+	t->conf = conf;
+	t->ev = *events;
+	t->arg = arg;
+	t->argc = argc;
+	memcpy(t->argv, argv, (size_t)argc * sizeof(argv[0]));
+	t->link = redis_link_new(base, conf, address, events->on_push != NULL, &link_events, t, error, size);
+	if (t->link == NULL)
+		sentinel_talk_free(&t);
+	return t;
+}
+
+void sentinel_talk_free(struct sentinel_talk **talk)
+{
+	struct sentinel_talk *t = *talk;
+
+	*talk = NULL;
+	if (t == NULL)
+		return;
+	redis_link_free(&t->link);
+	free(t);
+}
+
+bool sentinel_talk_alive(struct sentinel_talk *t)
+{
+	return redis_link_alive(t->link, true);
+}
