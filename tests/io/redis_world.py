@@ -277,6 +277,7 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="tlsmode-redis-")
         self.servers = []
         self.probes = []
+        self.extra = []  # whatever else has a stop()
 
     def server(self, **options):
         folder = os.path.join(self.folder, "r%d" % len(self.servers))
@@ -299,7 +300,7 @@ class World:
             for p in self.probes:
                 p.quit(check)
         finally:
-            for s in self.servers:
+            for s in self.servers + self.extra:
                 s.stop()
 
     def remove(self):
