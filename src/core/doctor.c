@@ -220,6 +220,8 @@ static const struct doctor_rule rules[] = {
     {"chroot-stale", DOCTOR_WARNING, doctor_check_copies,
      "Services in the chroot read this copy, not the machine's file.", NULL},
     {"redis-away", DOCTOR_UNKNOWN, doctor_check_redis, "Which senders are enforced cannot be known.", NULL},
+    {"sentinel-away", DOCTOR_WARNING, doctor_check_sentinels,
+     "A failover is followed only as long as one sentinel answers that knows of it.", NULL},
     {"redis-eviction", DOCTOR_ERROR, doctor_check_eviction,
      "Redis may drop settings when it is full, as if somebody had deleted them: strict senders become opportunistic.",
      NULL},

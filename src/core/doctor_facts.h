@@ -124,6 +124,8 @@ struct doctor_via {
 struct doctor_redis {
 	bool known; /* the settings could be read */
 	char why[DOCTOR_WHY_SIZE];
+	char address[128];              /* where they were read: with sentinels, the master's; "" nowhere */
+	struct doctor_names deaf;       /* sentinels that name no master, or another one; with the reason */
 	char policy[32], maxmemory[32]; /* "" unknown */
 	struct doctor_names senders[MODE_COUNT];
 	struct doctor_names endless; /* exceptions without an end */

@@ -139,6 +139,7 @@ void doctor_check_resolver_remote(struct doctor *d);
 void doctor_check_trust_ad(struct doctor *d);
 void doctor_check_copies(struct doctor *d);
 void doctor_check_redis(struct doctor *d);
+void doctor_check_sentinels(struct doctor *d);
 void doctor_check_eviction(struct doctor *d);
 void doctor_check_eviction_ending(struct doctor *d);
 void doctor_check_exceptions(struct doctor *d);

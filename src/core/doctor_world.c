@@ -150,6 +150,17 @@ void doctor_check_redis(struct doctor *d)
 				 "see the section redis of tlsmode.conf, and redis-cli");
 }
 
+void doctor_check_sentinels(struct doctor *d)
+{
+	const struct doctor_redis *r = &d->f->redis;
+
+	if (r->deaf.count > 0)
+		doctor_mend_line(
+		    doctor_find(d, "redis.sentinels", "The master is %s, but of the sentinels %zu fail: %s.",
+				r->address, r->deaf.count, r->deaf.text),
+		    "see redis-cli -h ADDRESS -p PORT SENTINEL MASTERS of each, or take it out of redis.sentinels");
+}
+
 static struct doctor_finding *find_policy(struct doctor *d)
 {
 	struct doctor_finding *finding = doctor_find(d, "redis maxmemory-policy", "It is %s (maxmemory %s).",

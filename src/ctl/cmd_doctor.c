@@ -142,7 +142,7 @@ static json_t *finding_json(const struct doctor_finding *finding)
 			 doctor_rule_why(finding->rule), "mend", lines_json(finding->mend));
 }
 
-static void print_json(const struct doctor_report *report, const char *version)
+static void print_json(const struct doctor_report *report, const char *version, const char *redis)
 {
 	json_t *findings = json_array();
 	json_t *counts = json_object();
@@ -153,7 +153,7 @@ static void print_json(const struct doctor_report *report, const char *version)
 	for (int i = 0; i < DOCTOR_SEVERITIES; i++)
 		json_object_set_new(counts, names_name(doctor_severity_names, i),
 				    json_integer((json_int_t)report->count[i]));
-	ctl_print_json(json_pack("{s:s, s:o, s:o, s:i, s:o}", "postfix", version, "promise",
+	ctl_print_json(json_pack("{s:s, s:s, s:o, s:o, s:i, s:o}", "postfix", version, "redis", redis, "promise",
 				 report->count[DOCTOR_ERROR] > 0 ? json_false()
 				 : known                         ? json_true()
 								 : json_null(),
@@ -176,7 +176,7 @@ static int judge(struct ctl *ctl, struct doctor_facts *f)
 	doctor_judge(f, report);
 	doctor_main_value(f, "mail_version", version, sizeof(version));
 	if (ctl->json)
-		print_json(report, version);
+		print_json(report, version, f->redis.address);
 	else
 		print_page(report, version);
 	code = exit_code(report);

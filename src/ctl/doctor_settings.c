@@ -10,6 +10,7 @@
 #include "core/rkeys.h"
 #include "ctl/doctor_probe.h"
 #include "io/redis.h"
+#include "io/redis_sentinel.h"
 
 #define REDIS_TIMEOUT_S 10
 
@@ -192,6 +193,34 @@ static void sum(enum setting_kind kind, const char *name, const struct setting *
 		sum_sender(r, name);
 }
 
+/* As io/redis_address.h has it; the host is an IP address. */
+static void take_address(struct doctor_redis *out, const struct conf_redis *conf, const redisContext *c)
+{
+	bool six = c->connection_type == REDIS_CONN_TCP && strchr(c->tcp.host, ':') != NULL;
+
+	if (conf->sentinels.count == 0)
+		snprintf(out->address, sizeof(out->address), "%s", conf->address);
+	else
+		snprintf(out->address, sizeof(out->address), six ? "[%s]:%d" : "%s:%d", c->tcp.host, c->tcp.port);
+}
+
+/* The one that led us to the master is asked once more with the others. */
+static void ask_sentinels(struct doctor_redis *out, const struct conf_redis *conf)
+{
+	char address[SENTINEL_ADDRESS_SIZE], why[DOCTOR_WHY_SIZE], text[DOCTOR_WHY_SIZE + 80];
+
+	for (size_t i = 0; i < conf->sentinels.count; i++) {
+		const char *sentinel = conf->sentinels.item[i];
+
+		if (!redis_sentinel_ask_blocking(conf, sentinel, address, why, sizeof(why)))
+			doctor_names_add(&out->deaf, why);
+		else if (strcmp(address, out->address) != 0) {
+			snprintf(text, sizeof(text), "%s: names %s", sentinel, address);
+			doctor_names_add(&out->deaf, text);
+		}
+	}
+}
+
 void doctor_read_settings(struct doctor_facts *f, const struct conf *conf)
 {
 	struct reading r = {.out = &f->redis, .prefix = conf->redis.prefix, .now_ms = tick_wall_ms()};
@@ -199,6 +228,8 @@ void doctor_read_settings(struct doctor_facts *f, const struct conf *conf)
 	r.redis = redis_connect_blocking(&conf->redis, REDIS_TIMEOUT_S, f->redis.why, sizeof(f->redis.why));
 	if (r.redis == NULL)
 		return;
+	take_address(&f->redis, &conf->redis, r.redis);
+	ask_sentinels(&f->redis, &conf->redis);
 	r.settings = settings_new();
 	read_memory(&r);
 	f->redis.known = read_keys(&r);

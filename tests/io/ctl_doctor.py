@@ -291,7 +291,7 @@ RIGHT = (
 
 # Rules about what is around Postfix: broken in tests/e2e/doctor.py and tests/unit/test_doctor.c.
 ELSEWHERE = {"socket-permission", "socket-away", "socket-unknown", "settings-state", "resolver-no-ad", "resolver-remote",
-             "resolver-trust-ad", "chroot-stale", "redis-away", "too-much"} | ALWAYS
+             "resolver-trust-ad", "chroot-stale", "redis-away", "sentinel-away", "too-much"} | ALWAYS
 MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "doc", "tlsmode.1")
 
 UNDO = ["CONFIG SET maxmemory-policy noeviction", "CONFIG SET maxmemory 0"]

@@ -239,6 +239,9 @@ static void what_is_not_known_is_no_promise(void **state)
 	r->f.redis.policy[0] = '\0'; /* an account that may not ask for INFO */
 	assert_string_equal(judged(r, out), "unknown redis-eviction redis maxmemory-policy|");
 	strcpy(r->f.redis.policy, "volatile-ttl");
+	doctor_names_add(&r->f.redis.deaf, "10.0.0.1:26379: Connection refused");
+	assert_string_equal(judged(r, out), "warning sentinel-away redis.sentinels|");
+	memset(&r->f.redis.deaf, 0, sizeof(r->f.redis.deaf));
 	r->f.cut = true;
 	assert_string_equal(judged(r, out), "unknown too-much tlsmode doctor|");
 	room_free(&r);
