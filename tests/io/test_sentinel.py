@@ -54,12 +54,12 @@ def real(w):
     s = sentinel_set(w)
     first = s.master()
     first.cli("HSET", SENDER + "a.test", "mode", "enforced")
-    p = probe(w, *s.where())
+    p = probe(w, *s.addresses())
     p.wait_state("live")
     c = p.counts()
-    check((c["address"], c["teller"]) == (first.where, s.where()[0]), "which master, by whom: %s" % c)
+    check((c["address"], c["teller"]) == (first.where, s.addresses()[0]), "which master, by whom: %s" % c)
     check(p.mode("a.test") == "enforced", "its settings")
-    check(blocking(w, *s.where()) == "enforced", "the control tool's connection")
+    check(blocking(w, *s.addresses()) == "enforced", "the control tool's connection")
     until(lambda: p.log().count("event=sentinel_up") == 3, "all sentinels are listened to")
     for round, word in ((1, "SENTINEL FAILOVER"), (2, "killed")):
         old = s.master()
@@ -76,10 +76,10 @@ def real(w):
         began = time.monotonic()
         new.cli("HSET", SENDER + "n%d.test" % round, "mode", "verified")
         p.wait_mode("n%d.test" % round, "verified")
-        note("measured: %s: on the new master, settings re-read, %.0f ms after the beginning (down-after %d ms); a setting written there "
-             "in force after %.1f ms" % (word, took * 1000, DOWN_MS, (time.monotonic() - began) * 1000))
+        note("measured: %s: on the new master, settings re-read, after %.0f ms (down-after %d ms); a setting written there in "
+             "force after %.1f ms" % (word, took * 1000, DOWN_MS, (time.monotonic() - began) * 1000))
         check(p.mode("a.test") == "enforced", "nothing is lost")
-        check(blocking(w, *s.where()) == "enforced", "the control tool's connection, too")
+        check(blocking(w, *s.addresses()) == "enforced", "the control tool's connection, too")
     check("event=sentinel_switch" in p.log(), "a sentinel said so")
     old.start()
     until(lambda: old.info("role") == "slave", "the old master is made a replica")
@@ -203,7 +203,8 @@ def names(w):
     p.wait_event("settled")
     check(p.state() == "unknown", "not looked up")
     line = next(l for l in p.log().splitlines() if "event=sentinel_refused" in l)
-    for part in ("sentinel=" + named.where, "announces localhost port %d" % r.port, "host names are not looked up", "announce-hostnames to no"):
+    for part in ("sentinel=" + named.where, "announces localhost port %d" % r.port, "host names are not looked up",
+                 "announce-hostnames to no"):
         check(part in line, line)
     check("announce-hostnames" in blocking(w, named), "the control tool says so, too")
     try:
@@ -243,7 +244,7 @@ def account(w):
 @tap.test("real sentinels with a password")
 def password(w):
     s = sentinel_set(w, sentinels=1, quorum=1, password="secret")
-    p = probe(w, *s.where(), password="secret")
+    p = probe(w, *s.addresses(), password="secret")
     p.wait_state("live")
     until(lambda: "event=sentinel_up" in p.log(), "it is listened to")
     s.failover()
@@ -261,11 +262,11 @@ def acl(w):
     admin("ACL", "SETUSER", *line)
     for words in (["default", "off"], ["default", "on", "nopass", "-@all", "+ping"]):
         admin("ACL", "SETUSER", *words)
-        p = probe(w, *s.where(), user="tlsmode", password=PASSWORD)
+        p = probe(w, *s.addresses(), user="tlsmode", password=PASSWORD)
         p.wait_state("live")
         until(lambda: "event=sentinel_up" in p.log(), "it is listened to")
         check("sentinel_down" not in p.log(), "without a word")
-        check(blocking(w, *s.where(), user="tlsmode", password=PASSWORD) == "nothing", "the control tool")
+        check(blocking(w, *s.addresses(), user="tlsmode", password=PASSWORD) == "nothing", "the control tool")
 
 
 @tap.test("an empty master after a failover trips the guard; the operator's word is asked for as ever")

@@ -4,6 +4,7 @@ Failovers are fast here: a master is down after DOWN_MS, and Sentinel's periods 
 sentinel makes what it takes for a replica one again after four publish-periods, and the one that promotes it may notice its own
 success a second late: shorter ones undo failovers.
 """
+import contextlib
 import os
 import signal
 import socket
@@ -94,6 +95,11 @@ class Member:
             self.process.wait()
             self.process = None
 
+    def forget(self):
+        """While it is stopped: what a synchronisation with replicas has left on its disk."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.folder, "dump.rdb"))
+
 
 class SentinelSet:
     """The first of SERVERS is the master at the beginning. PASSWORD: of all of them, sentinels too."""
@@ -109,7 +115,7 @@ class SentinelSet:
         watch += "sentinel auth-pass %s %s\nsentinel sentinel-pass %s\n" % (name, password, password) if password else ""
         self.sentinels = [Member(folder, "sentinel%d" % (i + 1), watch, True, password) for i in range(sentinels)]
 
-    def where(self):
+    def addresses(self):
         return [s.where for s in self.sentinels]
 
     def start(self):
@@ -164,8 +170,8 @@ class SentinelSet:
 
 
 class PaperSentinel:
-    """Answers what the test tells it to. MASTER: (host, port), None (unknown); ACCOUNT: (user, password) that it asks for; MUTE: takes
-    connections and says nothing. What it was asked is in .heard, a list of lists of words."""
+    """Answers what the test tells it to. MASTER: (host, port), None (unknown); ACCOUNT: (user, password) that it asks for; MUTE:
+    takes connections and says nothing. What it was asked is in .heard, a list of lists of words."""
 
     def __init__(self, master=None, account=None, mute=False, address="127.0.0.1"):
         self.master, self.account, self.mute, self.heard, self.ears = master, account, mute, [], []
