@@ -2,13 +2,14 @@
 """The connection pair with Redis Sentinel: real ones, and paper ones that say what real ones seldom do."""
 import os
 import signal
+import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 from redis_world import Tap, check, note, until  # noqa: E402
-from world.sentinels import DOWN_MS, PaperSentinel, SentinelSet  # noqa: E402
+from world.sentinels import DOWN_MS, PaperSentinel, SentinelSet, free_port  # noqa: E402
 
 tap = Tap()
 SENDER = "tlsmode:sender:"
@@ -267,6 +268,32 @@ def acl(w):
         until(lambda: "event=sentinel_up" in p.log(), "it is listened to")
         check("sentinel_down" not in p.log(), "without a word")
         check(blocking(w, *s.addresses(), user="tlsmode", password=PASSWORD) == "nothing", "the control tool")
+
+
+@tap.test("TLS to the sentinels, too: the certificate must fit")
+def tls(w):
+    cert, key = w.file("cert.pem"), w.file("key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=redis.test", "-addext",
+                    "subjectAltName=DNS:redis.test,IP:127.0.0.1", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    port = free_port()
+    r = w.server(args=["--tls-port", str(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert,
+                       "--tls-auth-clients", "no"])
+    r.client().cmd("HSET", SENDER + "a.test", "mode", "enforced")
+    s = paper(w, ("127.0.0.1", port), tls=(cert, key))
+    p = probe(w, s, tls=1, tls_ca=cert)
+    p.wait_event("settled")
+    if "hiredis_ssl" in p.log():
+        note("this build has no hiredis_ssl: only its refusal was tested")
+        return
+    p.wait_state("live")
+    until(lambda: s.ears, "it is listened to")
+    check(blocking(w, s, tls=1, tls_ca=cert, tls_name="redis.test") == "enforced", "the control tool's, by name")
+    x = probe(w, s, tls=1, tls_ca=cert, tls_name="else.test")
+    x.wait_event("settled")
+    check("mismatch" in x.counts()["error"] and "sentinel " + s.where in x.counts()["error"], x.counts()["error"])
+    y = probe(w, paper(w, ("127.0.0.1", port)), tls=1, tls_ca=cert)
+    y.wait_event("settled")
+    check(y.state() == "unknown", "no TLS, no answer: %s" % y.counts()["error"])
 
 
 @tap.test("an empty master after a failover trips the guard; the operator's word is asked for as ever")

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import socketserver
+import ssl
 import subprocess
 import threading
 
@@ -171,9 +172,9 @@ class SentinelSet:
 
 class PaperSentinel:
     """Answers what the test tells it to. MASTER: (host, port), None (unknown); ACCOUNT: (user, password) that it asks for; MUTE:
-    takes connections and says nothing. What it was asked is in .heard, a list of lists of words."""
+    takes connections and says nothing; TLS: (certificate, key). What it was asked is in .heard, a list of lists of words."""
 
-    def __init__(self, master=None, account=None, mute=False, address="127.0.0.1"):
+    def __init__(self, master=None, account=None, mute=False, address="127.0.0.1", tls=None):
         self.master, self.account, self.mute, self.heard, self.ears = master, account, mute, [], []
         self.raw = None  # bytes instead of every reply
 
@@ -186,6 +187,10 @@ class PaperSentinel:
             block_on_close = False
             address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.server = Server((address, 0), Handler)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.where = ("[%s]:%d" if ":" in address else "%s:%d") % (address, self.server.server_address[1])
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
