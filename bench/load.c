@@ -9,9 +9,10 @@
  * question to the last answer. With -r questions are due at even times on whatever connection is free, and a delay
  * begins when its question was due: waiting for a free connection counts.
  *
- * Measures and prints; never a test that passes or fails.
+ * SIGTERM ends it before its time. Measures and prints; never a test that passes or fails.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -118,8 +119,19 @@ static void ask(struct load *l, struct client *c, int count, int64_t began_ns)
 		die("send");
 }
 
+static volatile sig_atomic_t stopped;
+
+/* SIGTERM: what was measured so far is printed. */
+static void on_stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
 static bool over(const struct load *l, int64_t now)
 {
+	if (stopped)
+		return true;
 	return l->limit ? l->asked >= l->limit : now >= l->until_ns;
 }
 
@@ -323,6 +335,7 @@ int main(int argc, char **argv)
 				.random = 88172645463325252ULL};
 
 	read_options(&l, argc, argv);
+	signal(SIGTERM, on_stop);
 	make_wire(&l);
 	open_clients(&l);
 	run(&l);
