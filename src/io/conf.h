@@ -14,6 +14,7 @@
 
 #define CONF_DEFAULT_FILE "/etc/tlsmode/tlsmode.conf"
 
+#define CONF_DNS_THREADS_MAX 16
 #define CONF_NAMES_SIZE 512 /* of a list of transports, with a blank before and after each */
 
 struct conf_list {
@@ -51,6 +52,7 @@ struct conf {
 		char *root_hints;
 		char *trust_anchor;
 		unsigned timeout_s;
+		unsigned threads; /* 1 to CONF_DNS_THREADS_MAX */
 	} dns;
 	struct conf_sts {
 		char *ca_file;

@@ -134,6 +134,8 @@ const struct conf_option conf_options[] = {
 	FILENAME("dns", "trust_anchor", dns.trust_anchor, "\"/usr/share/dns/root.key\"", check_file, CONF_USE_DNS,
 	    "Debian's package dns-root-data has it", "DNSSEC trust anchor"),
 	NUMBER("dns", "timeout", dns.timeout_s, "6", 1, 60, "seconds, all DNS work of one answer"),
+	NUMBER("dns", "threads", dns.threads, "1", 1, CONF_DNS_THREADS_MAX,
+	    "that fetch and validate, each on a core of its own; more than 1 where hundreds of domains a second are cold"),
 
 	FILENAME("sts", "ca_file", sts.ca_file, "\"/etc/ssl/certs/ca-certificates.crt\"", check_file, CONF_USE_STS,
 	    "Debian's package ca-certificates has it", "certificates that policy hosts are checked against"),

@@ -28,15 +28,6 @@ static const struct option {
 	const char *value;
 } options[] = {
     {"module-config:", "validator iterator"},
-    /* libunbound's own sizes are for one user: 4 MB of caches and 16 ports, which a few dead servers keep busy. */
-    {"msg-cache-size:", "32m"},
-    {"rrset-cache-size:", "64m"},
-    {"key-cache-size:", "16m"},
-    {"neg-cache-size:", "4m"},
-    {"infra-cache-numhosts:", "50000"},
-    {"num-queries-per-thread:", "8192"},
-    {"outgoing-range:", "2048"},
-    {"outgoing-num-tcp:", "128"},
     {"edns-buffer-size:", "1232"},
     /* A server that is back, or a zone that is mended, is used again within seconds. */
     {"infra-host-ttl:", "5"}, /* a timeout limit that has grown over minutes is forgotten */
@@ -50,6 +41,17 @@ static const struct option {
     {"harden-below-nxdomain:", "yes"},
     {"val-permissive-mode:", "no"},
     {"qname-minimisation:", "yes"},
+};
+
+/* libunbound's own sizes are for one user: 4 MB of caches and 16 ports, which a few dead servers keep busy. These are
+ * for all contexts together. */
+static const struct size_option {
+	const char *name;
+	unsigned size;
+} sizes[] = {
+    {"msg-cache-size:", 32 << 20}, {"rrset-cache-size:", 64 << 20},  {"key-cache-size:", 16 << 20},
+    {"neg-cache-size:", 4 << 20},  {"infra-cache-numhosts:", 50000}, {"num-queries-per-thread:", 8192},
+    {"outgoing-range:", 2048},     {"outgoing-num-tcp:", 128},
 };
 
 /* libunbound counts a forwarder's timeouts for all names together. At a timeout of 12 s (or the maximum set, if lower)
@@ -98,6 +100,18 @@ static int set_options(struct ub_ctx *ctx, const struct option *table, size_t co
 	for (size_t i = 0; i < count; i++)
 		if (set_option(ctx, table[i].name, table[i].value, error, size) < 0 && !may_lack(table[i].name))
 			return -1;
+	return 0;
+}
+
+static int set_sizes(struct ub_ctx *ctx, unsigned shares, char *error, size_t size)
+{
+	char value[16];
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		snprintf(value, sizeof(value), "%u", sizes[i].size / shares);
+		if (set_option(ctx, sizes[i].name, value, error, size) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -266,7 +280,8 @@ static void start_failed(int rc, const struct conf_dns *conf, char *logged, char
 
 static int configure(struct ub_ctx *ctx, const struct conf_dns *conf, char *error, size_t size)
 {
-	if (set_options(ctx, options, sizeof(options) / sizeof(options[0]), error, size) < 0)
+	if (set_options(ctx, options, sizeof(options) / sizeof(options[0]), error, size) < 0 ||
+	    set_sizes(ctx, conf->threads, error, size) < 0)
 		return -1;
 	if (set_forwarders(ctx, &conf->forward, error, size) < 0 ||
 	    set_root_hints(ctx, conf->root_hints, error, size) < 0)
@@ -319,16 +334,18 @@ static pthread_cond_t closing_ended = PTHREAD_COND_INITIALIZER;
 static unsigned closing;
 
 struct closer {
-	struct ub_ctx *ctx;
+	struct ub_ctx *ctx[CONF_DNS_THREADS_MAX];
+	size_t count;
 	void (*done)(void *arg);
 	void *arg;
 };
 
-static void *close_context(void *arg)
+static void *close_contexts(void *arg)
 {
 	struct closer *c = arg;
 
-	ub_ctx_delete(c->ctx);
+	for (size_t i = 0; i < c->count; i++)
+		ub_ctx_delete(c->ctx[i]);
 	c->done(c->arg);
 	free(c);
 	pthread_mutex_lock(&closing_lock);
@@ -352,7 +369,7 @@ static void at_exit_once(void)
 	atexit(wait_for_closers);
 }
 
-void dns_context_delete(struct ub_ctx *ctx, void (*done)(void *arg), void *arg)
+void dns_contexts_delete(struct ub_ctx *const *ctx, size_t count, void (*done)(void *arg), void *arg)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct closer *c = xmalloc(sizeof(*c));
@@ -360,17 +377,19 @@ void dns_context_delete(struct ub_ctx *ctx, void (*done)(void *arg), void *arg)
 	sigset_t all, before;
 	int rc;
 
-	*c = (struct closer){ctx, done, arg};
+	*c = (struct closer){.count = count, .done = done, .arg = arg};
+	for (size_t i = 0; i < count; i++)
+		c->ctx[i] = ctx[i];
 	pthread_once(&once, at_exit_once);
 	pthread_mutex_lock(&closing_lock);
 	closing++;
 	pthread_mutex_unlock(&closing_lock);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread, NULL, close_context, c);
+	rc = pthread_create(&thread, NULL, close_contexts, c);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc == 0)
 		pthread_detach(thread);
 	else
-		close_context(c);
+		close_contexts(c);
 }

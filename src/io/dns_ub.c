@@ -2,8 +2,11 @@
  * dns_ub.c - DNS questions and their validated answers. Not the making of a context (dns_context.c), nor what a
  * result means (dns_answer.c).
  *
- * A query's life: asked -> libunbound's thread works on it -> ub_process() calls on_result() -> its answer is handed
+ * A query's life: asked -> a thread of libunbound works on it -> ub_process() calls on_result() -> its answer is handed
  * over, and it is freed. Or its deadline comes first: RR_ERROR. Called by mapd/resolve and by the control tool.
+ *
+ * A context of libunbound has one thread, which validates; several contexts use several cores, and each has caches of
+ * its own. So what is asked about one domain goes to one of them: its keys are fetched and validated once.
  */
 #include "io/dns_ub.h"
 
@@ -12,10 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 
 #include <event2/event_struct.h>
 #include <unbound.h>
 
+#include "base/hmap.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/dns_answer.h"
@@ -23,9 +28,16 @@
 
 #define DNS_CLASS_IN 1
 
+/* One context and the thread in it. */
+struct worker {
+	struct dns *dns;
+	struct ub_ctx *ctx;
+	struct event *readable;
+};
+
 struct dns_query {
 	TAILQ_ENTRY(dns_query) link;
-	struct dns *dns;
+	struct worker *worker;
 	struct event timer; /* the deadline; unused without a base */
 	int id;             /* libunbound's */
 	const char *failed; /* it could not even be asked: why */
@@ -35,8 +47,9 @@ struct dns_query {
 
 struct dns {
 	struct event_base *base; /* or NULL */
-	struct ub_ctx *ctx;
-	struct event *readable;
+	struct worker *worker;
+	size_t workers;
+	uint64_t key[2]; /* strangers choose the names: they shall not choose the worker */
 	struct timeval timeout;
 	const struct timeval
 	    *common_timeout; /* libevent's: all deadlines are of one length, so a queue serves for a heap */
@@ -51,9 +64,11 @@ struct dns {
 
 static void query_free(struct dns_query *q)
 {
-	TAILQ_REMOVE(&q->dns->queries, q, link);
-	q->dns->pending--;
-	if (q->dns->base != NULL)
+	struct dns *d = q->worker->dns;
+
+	TAILQ_REMOVE(&d->queries, q, link);
+	d->pending--;
+	if (d->base != NULL)
 		event_del(&q->timer);
 	free(q);
 }
@@ -72,7 +87,7 @@ static void fail(struct dns_query *q, const char *why)
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct dns_query *q = arg;
-	struct dns *d = q->dns;
+	struct dns *d = q->worker->dns;
 	char why[sizeof(d->late)];
 
 	(void)fd;
@@ -81,7 +96,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 		fail(q, q->failed);
 		return;
 	}
-	ub_cancel(d->ctx, q->id);
+	ub_cancel(q->worker->ctx, q->id);
 	memcpy(why, d->late, sizeof(why)); /* FN may free D */
 	fail(q, why);
 }
@@ -92,7 +107,7 @@ static void on_result(void *arg, int err, struct ub_result *result)
 	dns_answer_fn *fn = q->fn;
 	void *fn_arg = q->arg;
 
-	if (q->dns->closing) {
+	if (q->worker->dns->closing) {
 		ub_resolve_free(result);
 		return; /* freed with the others */
 	}
@@ -105,25 +120,31 @@ static void on_result(void *arg, int err, struct ub_result *result)
 	ub_resolve_free(result);
 }
 
-static struct dns_query *query_new(struct dns *d, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg)
+static struct worker *worker_for(const struct dns *d, const char *about)
+{
+	return &d->worker[d->workers == 1 ? 0 : siphash13(d->key, about, strlen(about)) % d->workers];
+}
+
+static struct dns_query *query_new(struct worker *w, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg)
 {
 	struct dns_query *q = xcalloc(1, sizeof(*q));
 	int rc;
 
-	q->dns = d;
+	q->worker = w;
 	q->fn = fn;
 	q->arg = arg;
-	TAILQ_INSERT_TAIL(&d->queries, q, link);
-	d->pending++;
-	rc = ub_resolve_async(d->ctx, name, (int)type, DNS_CLASS_IN, q, on_result, &q->id);
+	TAILQ_INSERT_TAIL(&w->dns->queries, q, link);
+	w->dns->pending++;
+	rc = ub_resolve_async(w->ctx, name, (int)type, DNS_CLASS_IN, q, on_result, &q->id);
 	if (rc != 0)
 		q->failed = ub_strerror(rc);
 	return q;
 }
 
-struct dns_query *dns_ask(struct dns *d, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg)
+struct dns_query *dns_ask(struct dns *d, const char *about, const char *name, enum rr_type type, dns_answer_fn *fn,
+			  void *arg)
 {
-	struct dns_query *q = query_new(d, name, type, fn, arg);
+	struct dns_query *q = query_new(worker_for(d, about), name, type, fn, arg);
 
 	event_assign(&q->timer, d->base, -1, 0, on_deadline, q);
 	if (q->failed != NULL)
@@ -141,7 +162,7 @@ void dns_abort(struct dns_query **query)
 	if (q == NULL)
 		return;
 	if (q->failed == NULL)
-		ub_cancel(q->dns->ctx, q->id);
+		ub_cancel(q->worker->ctx, q->id);
 	query_free(q);
 }
 
@@ -150,7 +171,7 @@ size_t dns_pending(const struct dns *d)
 	return d->pending;
 }
 
-/* --- the context in our loop --- */
+/* --- the contexts in our loop --- */
 
 /* Runs on the deleting thread, when libunbound knows the queries no more. */
 static void dns_end(void *arg)
@@ -162,16 +183,28 @@ static void dns_end(void *arg)
 		TAILQ_REMOVE(&d->queries, q, link);
 		free(q);
 	}
+	free(d->worker);
 	free(d);
 }
 
-static void process(struct dns *d)
+static void delete_contexts(struct dns *d)
 {
+	struct ub_ctx *ctx[CONF_DNS_THREADS_MAX];
+
+	for (size_t i = 0; i < d->workers; i++)
+		ctx[i] = d->worker[i].ctx;
+	dns_contexts_delete(ctx, d->workers, dns_end, d);
+}
+
+static void process(struct worker *w)
+{
+	struct dns *d = w->dns;
+
 	d->processing = true;
-	ub_process(d->ctx);
+	ub_process(w->ctx);
 	d->processing = false;
 	if (d->closing)
-		dns_context_delete(d->ctx, dns_end, d);
+		delete_contexts(d);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -181,42 +214,66 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	process(arg);
 }
 
+static void free_events(struct dns *d)
+{
+	struct dns_query *q;
+
+	for (size_t i = 0; i < d->workers; i++)
+		if (d->worker[i].readable != NULL)
+			event_free(d->worker[i].readable);
+	if (d->base != NULL)
+		TAILQ_FOREACH(q, &d->queries, link)
+	event_del(&q->timer);
+}
+
 void dns_free(struct dns **dns)
 {
 	struct dns *d = *dns;
-	struct dns_query *q;
 
 	*dns = NULL;
 	if (d == NULL)
 		return;
 	d->closing = true;
-	if (d->readable != NULL)
-		event_free(d->readable);
-	if (d->base != NULL)
-		TAILQ_FOREACH(q, &d->queries, link)
-	event_del(&q->timer);
+	free_events(d);
 	if (!d->processing)
-		dns_context_delete(d->ctx, dns_end, d);
+		delete_contexts(d);
+}
+
+static bool add_worker(struct dns *d, const struct conf_dns *conf, char *error, size_t size)
+{
+	struct worker *w = &d->worker[d->workers];
+
+	w->dns = d;
+	w->ctx = dns_context_new(conf, error, size);
+	if (w->ctx == NULL)
+		return false;
+	d->workers++;
+	if (d->base == NULL)
+		return true;
+	w->readable = event_new(d->base, ub_fd(w->ctx), EV_READ | EV_PERSIST, on_readable, w);
+	event_add(w->readable, NULL);
+	return true;
 }
 
 struct dns *dns_new(struct event_base *base, const struct conf_dns *conf, char *error, size_t size)
 {
-	struct ub_ctx *ctx = dns_context_new(conf, error, size);
-	struct dns *d;
+	struct dns *d = xcalloc(1, sizeof(*d));
+	size_t workers = base == NULL ? 1 : conf->threads;
 
-	if (ctx == NULL)
-		return NULL;
-	d = xcalloc(1, sizeof(*d));
 	d->base = base;
-	d->ctx = ctx;
+	d->worker = xcalloc(workers, sizeof(*d->worker));
 	d->timeout.tv_sec = conf->timeout_s;
 	snprintf(d->late, sizeof(d->late), "no answer within %u s", conf->timeout_s);
 	TAILQ_INIT(&d->queries);
-	if (base != NULL) {
+	if (getrandom(d->key, sizeof(d->key), 0) != sizeof(d->key))
+		d->key[0] = (uint64_t)(uintptr_t)d;
+	if (base != NULL)
 		d->common_timeout = event_base_init_common_timeout(base, &d->timeout);
-		d->readable = event_new(base, ub_fd(ctx), EV_READ | EV_PERSIST, on_readable, d);
-		event_add(d->readable, NULL);
-	}
+	while (d->workers < workers)
+		if (!add_worker(d, conf, error, size)) {
+			dns_free(&d);
+			return NULL;
+		}
 	return d;
 }
 
@@ -239,9 +296,10 @@ static void on_blocking(const struct rr_answer *answer, void *arg)
 void dns_ask_blocking(struct dns *d, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg)
 {
 	struct blocking b = {fn, arg, false};
-	struct dns_query *q = query_new(d, name, type, on_blocking, &b);
+	struct worker *w = &d->worker[0];
+	struct dns_query *q = query_new(w, name, type, on_blocking, &b);
 	int64_t end = tick_mono_ms() + (int64_t)d->timeout.tv_sec * 1000;
-	struct pollfd pfd = {.fd = ub_fd(d->ctx), .events = POLLIN};
+	struct pollfd pfd = {.fd = ub_fd(w->ctx), .events = POLLIN};
 
 	if (d->base != NULL)
 		event_assign(&q->timer, d->base, -1, 0, on_deadline, q);
@@ -250,7 +308,7 @@ void dns_ask_blocking(struct dns *d, const char *name, enum rr_type type, dns_an
 
 		if (left <= 0 || poll(&pfd, 1, (int)left) == 0)
 			break;
-		process(d);
+		process(w);
 	}
 	if (!b.done)
 		on_deadline(-1, 0, q);

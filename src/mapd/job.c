@@ -91,7 +91,7 @@ static bool ask_dns(struct job *j, const struct ask *ask)
 	q->job = j;
 	q->ask = *ask;
 	LIST_INSERT_HEAD(&j->questions, q, entry);
-	q->query = dns_ask(j->backend->dns, ask->name, ask->type, on_dns, q);
+	q->query = dns_ask(j->backend->dns, j->facts.nexthop.domain, ask->name, ask->type, on_dns, q);
 	return false;
 }
 

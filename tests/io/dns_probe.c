@@ -1,11 +1,11 @@
 /*
  * dns_probe.c - asks src/io/dns_ub.h what its standard input says, for tests/io/test_dns.py.
  *
- *     dns_probe [-f FORWARDER]... [-r ROOT_HINTS] [-a TRUST_ANCHOR] [-t TIMEOUT_S] [-b]      (-b: the blocking form)
- * Lines: "TYPE NAME" asks; "abort TYPE NAME" asks and aborts at once; "free" frees the context with all that is on its
- * way and ends; end of input: ends when all is answered. A line per answer, in order of arrival: TYPE NAME STATUS
- * secure|insecure ttl=N canon=NAME count=N ms=N why="..." data=HEX,HEX Exit 78 with one sentence when dns_new() refuses
- * the options.
+ *     dns_probe [-f FORWARDER]... [-r ROOT_HINTS] [-a TRUST_ANCHOR] [-t TIMEOUT_S] [-j THREADS] [-b]
+ * -b: the blocking form. Lines: "TYPE NAME [ABOUT]" asks (without ABOUT: about NAME); "abort TYPE NAME" asks and aborts
+ * at once; "free" frees the context with all that is on its way and ends; end of input: ends when all is answered. A
+ * line per answer, in order of arrival: TYPE NAME STATUS secure|insecure ttl=N canon=NAME count=N ms=N why="..."
+ * data=HEX,HEX Exit 78 with one sentence when dns_new() refuses the options.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +87,7 @@ static void on_answer_async(const struct rr_answer *a, void *arg)
 	end_when_idle();
 }
 
-static void ask(char *type, const char *name)
+static void ask(char *type, const char *name, const char *about)
 {
 	struct question *q = xcalloc(1, sizeof(*q));
 	int code = names_code(rr_type_names, type, strlen(type));
@@ -104,14 +104,14 @@ static void ask(char *type, const char *name)
 	if (probe.blocking)
 		dns_ask_blocking(probe.dns, name, (enum rr_type)code, on_answer, q);
 	else
-		dns_ask(probe.dns, name, (enum rr_type)code, on_answer_async, q);
+		dns_ask(probe.dns, about, name, (enum rr_type)code, on_answer_async, q);
 	probe.inside = false;
 }
 
-static void ask_and_abort(char *type, const char *name)
+static void ask_and_abort(char *type, const char *name, const char *about)
 {
-	struct dns_query *q =
-	    dns_ask(probe.dns, name, (enum rr_type)names_code(rr_type_names, type, strlen(type)), on_aborted, NULL);
+	struct dns_query *q = dns_ask(probe.dns, about, name,
+				      (enum rr_type)names_code(rr_type_names, type, strlen(type)), on_aborted, NULL);
 
 	dns_abort(&q);
 	printf("aborted %s %s pending=%zu\n", type, name, dns_pending(probe.dns));
@@ -122,6 +122,7 @@ static void take_line(char *line)
 {
 	char *save = NULL;
 	char *word = strtok_r(line, " ", &save);
+	const char *name, *about;
 	bool aborts = word != NULL && strcmp(word, "abort") == 0;
 
 	if (word == NULL)
@@ -137,7 +138,9 @@ static void take_line(char *line)
 	}
 	if (aborts)
 		word = strtok_r(NULL, " ", &save);
-	(aborts ? ask_and_abort : ask)(word, strtok_r(NULL, " ", &save));
+	name = strtok_r(NULL, " ", &save);
+	about = strtok_r(NULL, " ", &save);
+	(aborts ? ask_and_abort : ask)(word, name, about == NULL ? name : about);
 }
 
 static void on_input(evutil_socket_t fd, short what, void *arg)
@@ -173,7 +176,7 @@ static void options(struct conf_dns *conf, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "f:r:a:t:b")) != -1) {
+	while ((opt = getopt(argc, argv, "f:r:a:t:j:b")) != -1) {
 		switch (opt) {
 		case 'f':
 			add(&conf->forward, optarg);
@@ -187,6 +190,9 @@ static void options(struct conf_dns *conf, int argc, char **argv)
 		case 't':
 			conf->timeout_s = (unsigned)atoi(optarg);
 			break;
+		case 'j':
+			conf->threads = (unsigned)atoi(optarg);
+			break;
 		case 'b':
 			probe.blocking = true;
 			break;
@@ -199,7 +205,7 @@ static void options(struct conf_dns *conf, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	char nothing[] = "";
-	struct conf_dns conf = {.root_hints = nothing, .trust_anchor = nothing, .timeout_s = 6};
+	struct conf_dns conf = {.root_hints = nothing, .trust_anchor = nothing, .timeout_s = 6, .threads = 1};
 	char error[512];
 
 	options(&conf, argc, argv);

@@ -165,11 +165,12 @@ static void answer_query(evutil_socket_t fd, short what, void *arg)
 	told.fn(&told.script->answer, told.arg);
 }
 
-struct dns_query *dns_ask(struct dns *d, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg)
+struct dns_query *dns_ask(struct dns *d, const char *about, const char *name, enum rr_type type, dns_answer_fn *fn,
+			  void *arg)
 {
 	struct dns_query *q = xcalloc(1, sizeof *q);
 
-	assert(d != NULL);
+	assert(d != NULL && *about != '\0');
 	*q = (struct dns_query){.script = script_of(name, type), .fn = fn, .arg = arg};
 	q->script->asked++;
 	dns_asked++;

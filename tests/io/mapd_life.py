@@ -157,7 +157,7 @@ def reload_under_load(tap):
             for i in range(5):
                 slow.sendall(request("enforced", "slow%d.test" % i))
                 room.reload(mapd={"listen": [room.where, second if i % 2 else "inet:127.0.0.1:%d" % port]},
-                            dns={"timeout": 1 + i % 2}, sts={"timeout": 1 + i % 3},  # another timeout: another resolver
+                            dns={"timeout": 1 + i % 2, "threads": 1 + i % 3}, sts={"timeout": 1 + i % 3},  # another timeout: another resolver
                             log={"level": "info"})
                 tap.ok(os.path.exists(second[5:]) == bool(i % 2), "reload %d: listeners come and go" % i)
             got, data = [], b""

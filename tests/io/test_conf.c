@@ -71,6 +71,7 @@ static void check_defaults(const struct conf *c)
 	assert_string_equal(c->dns.root_hints, "");
 	assert_string_equal(c->dns.trust_anchor, "/usr/share/dns/root.key");
 	assert_int_equal(c->dns.timeout_s, 6);
+	assert_int_equal(c->dns.threads, 1);
 	assert_string_equal(c->sts.ca_file, "/etc/ssl/certs/ca-certificates.crt");
 	assert_false(c->sts.allow_private);
 	assert_int_equal(c->sts.timeout_s, 5);
@@ -262,6 +263,7 @@ static const struct {
     {"dns { forward = {\"127.0.0.1@\"} }", ":1: dns.forward: ", "not an IP address"},
     {"dns { trust_anchor = \"\" }", ":1: dns.trust_anchor: ", "absolute path"},
     {"dns { timeout = 0 }", ":1: dns.timeout: ", "1 to 60"},
+    {"dns { threads = 17 }", ":1: dns.threads: ", "1 to 16"},
     {"sts { allow_private = maybe }", ":1: sts.allow_private: ", "true or false"},
     {"mapd {\n # listen = {}\n listen = { }\n}", ":3: mapd.listen: ", "at least one socket"},
     {"mapd { listen = {\"/a\"} }", ":1: mapd.listen: ", "neither"},

@@ -18,6 +18,7 @@ from world.tap import Tap
 from world.waiting import wait_for
 
 TLSA = "3 1 1 %064x"
+DNSKEY = 48
 GOOD = ["@ MX 10 mx", "@ MX 20 mx2", "mx A 192.0.2.1", "mx2 AAAA 2001:db8::1", "mx2 20 A 192.0.2.2", "*.wild A 192.0.2.3",
         '_mta-sts TXT "v=STSv1; id=1;"', "_25._tcp.mx TLSA " + TLSA % 1, "alias CNAME mx", "chain 60 CNAME alias",
         "upper CNAME MX.Good.TEST.", "toplain CNAME mx.plain.test.", "dangling CNAME nothing", "loop CNAME loop2",
@@ -129,13 +130,18 @@ class Stage:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def dnskeys(stage, start):
+    """How often the keys of good.test were asked for since START of what the front was asked."""
+    return sum(asked == ("good.test", DNSKEY) for asked in stage.front.asked[start:])
+
+
 def check_end(tap, probe, name):
     status, errors = probe.end()
     tap.ok(status == 0 and not errors, name + ": the probe ends cleanly", "exit %d" % status, errors)
 
 
 def test_rows(tap, stage):
-    for options, name in ([], ""), (["-b"], " (blocking)"):
+    for options, name in ([], ""), (["-b"], " (blocking)"), (["-j", 4], " (4 threads)"):
         probe = stage.probe(*options)
         probe.say(*(question for question, _, _ in ROWS))
         for question, status, more in ROWS:
@@ -227,8 +233,8 @@ def test_abort(tap, stage):
     line = probe.ask("A mx.good.test", r"A mx\.good")
     tap.ok(" ok secure" in line, "the next question is answered", line)
     check_end(tap, probe, "abort")
-    for name in ("under way", "answered"):
-        probe = stage.probe(timeout=60)
+    for name, threads in ("under way", 1), ("answered", 1), ("under way, 3 threads", 3):
+        probe = stage.probe("-j", threads, timeout=60)
         if name == "answered":
             probe.ask("A mx.good.test", r"A mx\.good")
         probe.say(*["A www%d.hole.test" % i for i in range(300)])
@@ -236,6 +242,21 @@ def test_abort(tap, stage):
         probe.say("free")
         probe.expect("freed")
         check_end(tap, probe, "freed with 300 questions (%s)" % name)
+
+
+def test_threads(tap, stage):
+    """What is asked about one domain goes to one context; domains are spread over all of them."""
+    probe, start = stage.probe("-j", 4), len(stage.front.asked)
+    probe.say(*["A n%d.good.test good.test" % i for i in range(200)])
+    probe.expect(r"A n\d+\.good\.test ok secure", 30, count=200)
+    tap.equal(dnskeys(stage, start), 1, "200 questions about one domain, 4 threads: its keys are fetched once")
+    probe.say(*["A n%d.good.test" % i for i in range(200, 400)])
+    probe.expect(r"A n\d+\.good\.test ok secure", 30, count=400)
+    tap.equal(dnskeys(stage, start), 4, "200 about as many domains: every thread works")
+    probe.say(*["abort A n%d.hole.test" % i for i in range(40)])
+    probe.expect("aborted", count=40)
+    tap.ok(probe.matching("aborted")[-1].endswith("pending=0"), "aborted with all of them")
+    check_end(tap, probe, "threads")
 
 
 def test_many(tap, stage):
@@ -303,6 +324,7 @@ def main():
         test_deadline(tap, stage)
         test_recovery(tap, stage)
         test_abort(tap, stage)
+        test_threads(tap, stage)
         test_many(tap, stage)
         test_options(tap, stage)
     stage.remove()
