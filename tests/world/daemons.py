@@ -79,7 +79,8 @@ class Daemons:
         for name in ("tlsmode-mapd", "tlsmode-milter", "tlsmode"):
             built = os.path.join(build_dir(), name)
             if os.path.exists(built):
-                shutil.copy(built, self.space.path("bin", name))
+                shutil.copy(built, self.program(name) + ".new")
+                os.replace(self.program(name) + ".new", self.program(name))  # another one may be running
 
     def program(self, name):
         return self.space.path("bin", name)
