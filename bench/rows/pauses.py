@@ -85,7 +85,7 @@ def measure(bench):
         at = int(time.time() * 1000) + 3000
         for first in range(0, 100000, 20000):
             write("EVAL", TEMPORARY, 0, first, first + 19999, at)
-        wait_for("their end", lambda: counter(daemons, "settings") <= MILLION + 1 - 100000, 60)
+        wait_for("their end", lambda: counter(daemons, "settings") < MILLION - 99000, 60)
 
     def read_again():
         redis.cli("CLIENT", "KILL", "TYPE", "pubsub")

@@ -16,8 +16,4 @@
 /* A context that has answered its first look-up; its caches and ports are one share of CONF's threads. NULL: ERROR is one sentence that names the option or file. */
 struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t size);
 
-/* Deletes COUNT contexts on a thread of its own, then calls DONE(ARG) there. exit(3) waits for such threads. CTX itself
- * is borrowed for the call. */
-void dns_contexts_delete(struct ub_ctx *const *ctx, size_t count, void (*done)(void *arg), void *arg);
-
 #endif

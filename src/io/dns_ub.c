@@ -2,7 +2,7 @@
  * dns_ub.c - DNS questions and their validated answers. Not the making of a context (dns_context.c), nor what a
  * result means (dns_answer.c).
  *
- * A query's life: asked -> a thread of libunbound works on it -> ub_process() calls on_result() -> its answer is handed
+ * A query's life: asked -> queued (dns_feed.c) -> a thread of libunbound works on it -> ub_process() calls on_result() -> its answer is handed
  * over, and it is freed. Or its deadline comes first: RR_ERROR. Called by mapd/resolve and by the control tool.
  *
  * A context of libunbound has one thread, which validates; several contexts use several cores, and each has caches of
@@ -24,14 +24,15 @@
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/dns_answer.h"
+#include "io/dns_closer.h"
 #include "io/dns_context.h"
+#include "io/dns_feed.h"
 
-#define DNS_CLASS_IN 1
-
-/* One context and the thread in it. */
+/* One context, the thread in it, and the thread that feeds it. */
 struct worker {
 	struct dns *dns;
 	struct ub_ctx *ctx;
+	struct dns_feed *feed;
 	struct event *readable;
 };
 
@@ -39,8 +40,7 @@ struct dns_query {
 	TAILQ_ENTRY(dns_query) link;
 	struct worker *worker;
 	struct event timer; /* the deadline; unused without a base */
-	int id;             /* libunbound's */
-	const char *failed; /* it could not even be asked: why */
+	struct dns_ticket *ticket;
 	dns_answer_fn *fn;
 	void *arg;
 };
@@ -88,16 +88,14 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct dns_query *q = arg;
 	struct dns *d = q->worker->dns;
+	const char *failure;
 	char why[sizeof(d->late)];
 
 	(void)fd;
 	(void)what;
-	if (q->failed != NULL) {
-		fail(q, q->failed);
-		return;
-	}
-	ub_cancel(q->worker->ctx, q->id);
-	memcpy(why, d->late, sizeof(why)); /* FN may free D */
+	failure = dns_feed_failure(q->ticket);
+	snprintf(why, sizeof(why), "%s", failure ? failure : d->late); /* FN may free D */
+	dns_feed_drop(q->ticket);
 	fail(q, why);
 }
 
@@ -128,16 +126,13 @@ static struct worker *worker_for(const struct dns *d, const char *about)
 static struct dns_query *query_new(struct worker *w, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg)
 {
 	struct dns_query *q = xcalloc(1, sizeof(*q));
-	int rc;
 
 	q->worker = w;
 	q->fn = fn;
 	q->arg = arg;
 	TAILQ_INSERT_TAIL(&w->dns->queries, q, link);
 	w->dns->pending++;
-	rc = ub_resolve_async(w->ctx, name, (int)type, DNS_CLASS_IN, q, on_result, &q->id);
-	if (rc != 0)
-		q->failed = ub_strerror(rc);
+	q->ticket = dns_feed_ask(w->feed, name, (int)type, on_result, q);
 	return q;
 }
 
@@ -147,10 +142,7 @@ struct dns_query *dns_ask(struct dns *d, const char *about, const char *name, en
 	struct dns_query *q = query_new(worker_for(d, about), name, type, fn, arg);
 
 	event_assign(&q->timer, d->base, -1, 0, on_deadline, q);
-	if (q->failed != NULL)
-		event_active(&q->timer, EV_TIMEOUT, 1);
-	else
-		event_add(&q->timer, d->common_timeout);
+	event_add(&q->timer, d->common_timeout);
 	return q;
 }
 
@@ -161,8 +153,7 @@ void dns_abort(struct dns_query **query)
 	*query = NULL;
 	if (q == NULL)
 		return;
-	if (q->failed == NULL)
-		ub_cancel(q->worker->ctx, q->id);
+	dns_feed_drop(q->ticket);
 	query_free(q);
 }
 
@@ -179,6 +170,8 @@ static void dns_end(void *arg)
 	struct dns *d = arg;
 	struct dns_query *q;
 
+	for (size_t i = 0; i < d->workers; i++)
+		dns_feed_free(&d->worker[i].feed);
 	while ((q = TAILQ_FIRST(&d->queries)) != NULL) {
 		TAILQ_REMOVE(&d->queries, q, link);
 		free(q);
@@ -187,13 +180,24 @@ static void dns_end(void *arg)
 	free(d);
 }
 
+/* Likewise, while it still does. */
+static void dns_stop(void *arg)
+{
+	struct dns *d = arg;
+
+	for (size_t i = 0; i < d->workers; i++)
+		if (d->worker[i].feed != NULL)
+			dns_feed_stop(d->worker[i].feed);
+}
+
 static void delete_contexts(struct dns *d)
 {
+	const struct dns_ending ending = {dns_stop, dns_end, d};
 	struct ub_ctx *ctx[CONF_DNS_THREADS_MAX];
 
 	for (size_t i = 0; i < d->workers; i++)
 		ctx[i] = d->worker[i].ctx;
-	dns_contexts_delete(ctx, d->workers, dns_end, d);
+	dns_contexts_delete(ctx, d->workers, &ending);
 }
 
 static void process(struct worker *w)
@@ -248,6 +252,11 @@ static bool add_worker(struct dns *d, const struct conf_dns *conf, char *error, 
 	if (w->ctx == NULL)
 		return false;
 	d->workers++;
+	w->feed = dns_feed_new(w->ctx);
+	if (w->feed == NULL) {
+		snprintf(error, size, "no thread can be had for DNS questions");
+		return false;
+	}
 	if (d->base == NULL)
 		return true;
 	w->readable = event_new(d->base, ub_fd(w->ctx), EV_READ | EV_PERSIST, on_readable, w);
@@ -303,7 +312,7 @@ void dns_ask_blocking(struct dns *d, const char *name, enum rr_type type, dns_an
 
 	if (d->base != NULL)
 		event_assign(&q->timer, d->base, -1, 0, on_deadline, q);
-	while (!b.done && q->failed == NULL) {
+	while (!b.done) {
 		int64_t left = end - tick_mono_ms();
 
 		if (left <= 0 || poll(&pfd, 1, (int)left) == 0)

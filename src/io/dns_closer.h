@@ -1,0 +1,24 @@
+/*
+ * dns_closer.h - deletes libunbound contexts on a thread of its own: that takes up to 100 ms of work each.
+ *
+ * For dns_ub.c only.
+ */
+#ifndef TLSMODE_IO_DNS_CLOSER_H
+#define TLSMODE_IO_DNS_CLOSER_H
+
+#include <stddef.h>
+
+#include <unbound.h>
+
+/* What is done on that thread before the contexts are deleted, and after. */
+struct dns_ending {
+	void (*before)(void *arg);
+	void (*after)(void *arg);
+	void *arg;
+};
+
+/* COUNT contexts, at most CONF_DNS_THREADS_MAX. exit(3) waits for such threads. CTX and ENDING are borrowed for the
+ * call. */
+void dns_contexts_delete(struct ub_ctx *const *ctx, size_t count, const struct dns_ending *ending);
+
+#endif
