@@ -7,6 +7,7 @@
 #include "base/refmap.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #define FIRST_BITS 6 /* of the first segment's buckets */
 #define FULL 8       /* entries a bucket on the average, before there is one more */
 #define SPLIT_MAX 256
+#define SECOND_HALF (((uint64_t)1 << (REFMAP_SLOTS - 8) * 8) - 1) /* octets of it that are tags */
 
 _Static_assert(sizeof(struct refmap_bucket) == 64, "a bucket is a cache line");
 
@@ -45,9 +47,15 @@ static struct refmap_bucket *bucket_at(const struct refmap *m, uint64_t bucket)
 /* Buckets beyond the last doubling are split already, those before it not yet. */
 static uint64_t bucket_of(const struct refmap *m, uint32_t hash)
 {
-	uint64_t doubled = ((uint64_t)2 << (63 - __builtin_clzll(m->buckets))) - 1;
+	uint64_t bucket = hash & m->doubled;
 
-	return (hash & doubled) < m->buckets ? hash & doubled : hash & doubled >> 1;
+	return bucket < m->buckets ? bucket : hash & m->doubled >> 1;
+}
+
+static void set_buckets(struct refmap *m, uint64_t buckets)
+{
+	m->buckets = buckets;
+	m->doubled = ((uint64_t)2 << (63 - __builtin_clzll(buckets))) - 1;
 }
 
 static uint8_t tag_of(uint32_t hash)
@@ -73,7 +81,7 @@ void refmap_init(struct refmap *m, refmap_hash_fn *hash_of, const void *arg)
 	m->arg = arg;
 	slab_init(&m->more, 0);
 	segment_new(m, 0);
-	m->buckets = (uint64_t)1 << FIRST_BITS;
+	set_buckets(m, (uint64_t)1 << FIRST_BITS);
 }
 
 void refmap_fini(struct refmap *m)
@@ -107,18 +115,52 @@ static struct refmap_bucket *next_bucket(const struct refmap *m, const struct re
 	return b->more ? slab_at(&m->more, b->more) : NULL;
 }
 
+/* The top bit of every octet of TAGS that is TAG; of some above such a one, too. */
+static uint64_t octets_like(uint64_t tags, uint8_t tag)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+	uint64_t zero = tags ^ ones * tag;
+
+	return (zero - ones) & ~zero & tops;
+}
+
+static uint64_t load_tags(const uint8_t *tag, size_t count)
+{
+	uint64_t tags = 0;
+
+	memcpy(&tags, tag, count);
+	return le64toh(tags);
+}
+
+static void look_at(struct refmap_find *f, const struct refmap_bucket *b)
+{
+	f->bucket = b;
+	if (b == NULL)
+		return;
+	f->match[0] = octets_like(load_tags(b->tag, 8), f->tag);
+	f->match[1] = octets_like(load_tags(b->tag + 8, REFMAP_SLOTS - 8), f->tag) & SECOND_HALF;
+}
+
 slab_ref refmap_next(const struct refmap *m, struct refmap_find *f)
 {
-	for (; f->bucket != NULL; f->bucket = next_bucket(m, f->bucket), f->slot = 0)
-		while (f->slot < REFMAP_SLOTS)
-			if (f->bucket->tag[f->slot++] == f->tag)
-				return f->bucket->ref[f->slot - 1];
+	while (f->bucket != NULL) {
+		for (unsigned half = 0; half < 2; half++)
+			while (f->match[half] != 0) {
+				unsigned slot = half * 8 + (unsigned)__builtin_ctzll(f->match[half]) / 8;
+
+				f->match[half] &= f->match[half] - 1;
+				if (f->bucket->tag[slot] == f->tag)
+					return f->bucket->ref[slot];
+			}
+		look_at(f, next_bucket(m, f->bucket));
+	}
 	return 0;
 }
 
 slab_ref refmap_first(const struct refmap *m, uint32_t hash, struct refmap_find *f)
 {
-	*f = (struct refmap_find){bucket_at(m, bucket_of(m, hash)), 0, tag_of(hash)};
+	f->tag = tag_of(hash);
+	look_at(f, bucket_at(m, bucket_of(m, hash)));
 	return refmap_next(m, f);
 }
 
@@ -176,7 +218,7 @@ static void split(struct refmap *m)
 	assert(count < SPLIT_MAX); /* a keyed hash does not put so many into one bucket */
 	if (m->segment[segment_of(m->buckets)] == NULL)
 		segment_new(m, segment_of(m->buckets));
-	m->buckets++;
+	set_buckets(m, m->buckets + 1);
 	for (size_t i = 0; i < count; i++) {
 		uint32_t hash = m->hash_of(refs[i], m->arg);
 

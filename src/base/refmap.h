@@ -30,7 +30,8 @@ typedef uint32_t refmap_hash_fn(slab_ref ref, const void *arg);
 struct refmap {
 	struct refmap_bucket *segment[REFMAP_SEGMENTS]; /* each as large as all before it */
 	uint64_t buckets;
-	size_t count; /* entries */
+	uint64_t doubled; /* mask: the power of two above buckets, less one */
+	size_t count;     /* entries */
 	struct slab more;
 	refmap_hash_fn *hash_of;
 	const void *arg;
@@ -45,7 +46,7 @@ uint32_t refmap_hash(const struct refmap *m, const void *bytes, size_t len);
 /* Entries that may be what is looked for, one after another: compare the key. 0: no more. */
 struct refmap_find {
 	const struct refmap_bucket *bucket;
-	unsigned slot;
+	uint64_t match[2]; /* slots of it not looked at yet whose tag may be the one, a bit in the octet of each */
 	uint8_t tag;
 };
 slab_ref refmap_first(const struct refmap *m, uint32_t hash, struct refmap_find *f);

@@ -69,7 +69,8 @@ uint64_t siphash13(const uint64_t key[2], const void *bytes, size_t len)
 
 	for (; left >= 8; p += 8, left -= 8)
 		sip_word(&s, load(p));
-	sip_word(&s, (uint64_t)len << 56 | load_rest(p, left));
+	sip_word(&s, (uint64_t)len << 56 |
+			 (len < 8 || left == 0 ? load_rest(p, left) : load(p + left - 8) >> (8 - left) * 8));
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 3; i++)
 		sip_round(&s);

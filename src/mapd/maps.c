@@ -38,7 +38,7 @@ static const struct map_row unknown_row = {"", MAP_UNKNOWN, NULL, NULL, NULL, MO
 static const struct map_row *find_row(const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (strncmp(rows[i].name, name, len) == 0 && rows[i].name[len] == '\0')
+		if (rows[i].name[0] == name[0] && strncmp(rows[i].name, name, len) == 0 && rows[i].name[len] == '\0')
 			return &rows[i];
 	return NULL;
 }

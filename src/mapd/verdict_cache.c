@@ -73,7 +73,9 @@ static struct line *line_at(const struct verdict_cache *c, slab_ref ref)
 
 static unsigned count_lines(unsigned has)
 {
-	return (unsigned)__builtin_popcount(has);
+	static const uint8_t bits[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+
+	return bits[has & 15] + bits[has >> 4];
 }
 
 /* Where LINE stands among those that are there. */
@@ -363,7 +365,7 @@ static slab_ref entry_new(struct verdict_cache *c, uint32_t hash, const char *ke
 	if (ref == 0)
 		return 0;
 	e = entry_at(c, ref);
-	*e = (struct entry){.until_ms = INT64_MIN, .hash = hash, .key_len = (uint16_t)len, .used = true};
+	*e = (struct entry){.until_ms = INT64_MIN, .hash = hash, .key_len = (uint16_t)len};
 	memcpy(entry_key(e), key, len);
 	refmap_insert(&c->map, hash, ref);
 	return ref;

@@ -208,6 +208,33 @@ static void equal_hashes_stand_together(void **state)
 	refmap_fini(&m);
 }
 
+/* Full buckets of the tag 1: what looks like a match beyond the last slot is none. */
+static uint32_t hash_near(slab_ref ref, const void *arg)
+{
+	(void)arg;
+	return 0x01000000u + ref % 3 * 0x02000000u;
+}
+
+static void only_slots_are_found(void **state)
+{
+	struct refmap m = {.count = 0};
+	struct refmap_find f;
+
+	(void)state;
+	refmap_init(&m, hash_near, NULL);
+	for (slab_ref i = 1; i <= 400; i++) {
+		size_t found = 0;
+
+		refmap_insert(&m, hash_near(i, NULL), i);
+		for (slab_ref r = refmap_first(&m, hash_near(i, NULL), &f); r; r = refmap_next(&m, &f)) {
+			assert_in_range(r, 1, i);
+			found += r == i;
+		}
+		assert_int_equal(found, 1);
+	}
+	refmap_fini(&m);
+}
+
 static void a_hand_meets_all(void **state)
 {
 	static unsigned char met[MANY + 1];
@@ -238,6 +265,7 @@ int main(void)
 	    cmocka_unit_test(one_chunk_there_always_is),
 	    cmocka_unit_test(names_are_found_while_it_grows),
 	    cmocka_unit_test(equal_hashes_stand_together),
+	    cmocka_unit_test(only_slots_are_found),
 	    cmocka_unit_test(a_hand_meets_all),
 	};
 
