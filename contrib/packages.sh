@@ -2,7 +2,9 @@
 PACKAGES_BUILD="autoconf automake pkg-config make gcc libc6-dev libmilter-dev libssl-dev libhiredis-dev libunbound-dev nettle-dev
 libevent-dev libcurl4-openssl-dev libconfuse-dev libidn2-dev libjansson-dev libcmocka-dev"
 PACKAGES_WORLD="python3 openssl ca-certificates iproute2 mount knot knot-dnssecutils unbound redis-server redis-tools postfix"
-PACKAGES_CHECK="dns-root-data knot-dnssecutils clang libclang-rt-dev llvm"
+PACKAGES_CHECK="dns-root-data knot-dnssecutils clang libclang-rt-dev llvm valgrind binutils"
+# For bench/plot only.
+PACKAGES_PLOT="gnuplot-nox"
 # Unpacked into a folder, never installed: it would take Postfix's place.
 PACKAGES_SENDMAIL="sendmail-bin sendmail-base sendmail-cf"
 
