@@ -114,7 +114,7 @@ class Bench:
     def turns(self, arms, seconds=None, rounds=None, tool="bench_load", unit="answers"):
         """ARMS: name -> (program, place, options). Each is asked in turn by TOOL, ROUNDS times. name -> [measured...], each
         with cpu_us of the server per UNIT."""
-        seconds = seconds or (0.5 if self.quick else 1.5)
+        seconds = seconds or (0.5 if self.quick else 1)
         rounds = rounds or (5 if self.quick else 7)
         measured = {name: [] for name in arms}
         for _ in range(rounds):
