@@ -8,7 +8,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from nodes import Node  # noqa: E402
+from world.node import Node  # noqa: E402
 from world.tap import main  # noqa: E402
 from world.waiting import wait_for  # noqa: E402
 from world.world import World  # noqa: E402
@@ -207,7 +207,7 @@ def later_wins(tap, w):
 
 def two_nodes(tap, w):
     """Ids change while two nodes ask: both end with the newest, and so does Redis."""
-    b = Node(w, 2).start()
+    b = Node(w.daemons, 2).start()
     try:
         for i in range(2, 6):
             w.sts("older.test", ttl=1, id=str(i), mx=["m%d.older.test" % i])

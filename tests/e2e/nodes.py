@@ -6,76 +6,19 @@ Real tlsmode-mapd twice, with the real adapters: libunbound, libcurl, Redis with
 import itertools
 import json
 import os
-import signal
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from world.daemons import confuse, merged
+from world.node import Node, all_at_once
 from world.policy_host import write_host
-from world.procs import Program
-from world.socketmap import Socketmap
 from world.tap import main
 from world.waiting import wait_for
 from world.world import World
 
 PORTS = itertools.count(3000)
 SECURE = "OK secure match=mx.%s servername=hostname protocols=>=TLSv1.2"
-
-
-class Node:
-    """Another tlsmode-mapd of the same world."""
-
-    def __init__(self, world, number):
-        self.world, self.name = world, "mapd%d" % number
-        folder = os.path.dirname(world.daemons.where.partition(":")[2])
-        self.where = "unix:%s/map%d.sock" % (folder, number)
-        state = os.path.dirname(world.daemons.conf["settings"]["snapshot"])
-        conf = merged(world.daemons.conf, {"mapd": {"listen": [self.where]}, "metrics": {"listen": ""},
-                                           "settings": {"snapshot": "%s/settings%d" % (state, number)}})
-        self.conf = world.space.write(self.name + ".conf", confuse(conf))
-        self.program = None
-
-    def start(self):
-        self.program = Program(self.world.space, self.name, [self.world.daemons.program("tlsmode-mapd"), "-f", "-c", self.conf])
-        wait_for("an answer from " + self.name, lambda: self.program.insist() and self.answers(), 20)
-        return self
-
-    def answers(self):
-        try:
-            return self.ask("status", "all").startswith("OK ")
-        except (OSError, EOFError):
-            return False
-
-    def ask(self, name, key):
-        client = Socketmap(self.where)
-        try:
-            return client.ask(name, key)
-        finally:
-            client.close()
-
-    def kill(self):
-        self.program.send(signal.SIGKILL)
-        self.program.process.wait()
-
-
-def fetches(w, domain):
-    return sum(1 for r in w.policy_host.requests if r["host"] == "mta-sts." + domain)
-
-
-def all_at_once(asks):
-    """Calls every function at the same time; their results."""
-    results = [None] * len(asks)
-
-    def call(i):
-        results[i] = asks[i]()
-    threads = [threading.Thread(target=call, args=(i,)) for i in range(len(asks))]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return results
 
 
 def until(what, probe, want, seconds=5):
@@ -88,21 +31,21 @@ def until(what, probe, want, seconds=5):
 def one_fetch(tap, w, b):
     answers = all_at_once([lambda n=n: n("opportunistic", "shared.test") for n in (w.ask, b.ask) * 25])
     tap.equal(set(answers), {SECURE % "shared.test"}, "fifty askers of a cold domain on two nodes get its policy")
-    tap.equal(fetches(w, "shared.test"), 1, "and it was fetched once")
+    tap.equal(w.fetches("shared.test"), 1, "and it was fetched once")
     tap.equal(w.ask("enforced", "shared.test:587"), SECURE % "shared.test", "a variant of the domain has the same policy")
-    tap.equal(fetches(w, "shared.test"), 1, "without another fetch")
+    tap.equal(w.fetches("shared.test"), 1, "without another fetch")
 
 
 def known_elsewhere(tap, w, b):
     w.ask("opportunistic", "known.test")
     tap.equal(b.ask("opportunistic", "known.test"), SECURE % "known.test", "what one node found, another takes from Redis")
-    tap.equal(fetches(w, "known.test"), 1, "without another fetch")
+    tap.equal(w.fetches("known.test"), 1, "without another fetch")
 
 
 def failure_is_shared(tap, w, b):
     tap.equal(w.ask("opportunistic", "failing.test"), "NOTFOUND ", "a policy that cannot be fetched is no policy")
     tap.equal(b.ask("opportunistic", "failing.test"), "NOTFOUND ", "on the other node neither")
-    tap.equal(fetches(w, "failing.test"), 1, "which does not try again for five minutes")
+    tap.equal(w.fetches("failing.test"), 1, "which does not try again for five minutes")
 
 
 def txt_state(ask, domain):
@@ -139,10 +82,10 @@ def wrong_type(tap, w, b):
 
 
 def holder_dies(tap, w, b):
-    c = Node(w, 3).start()
+    c = Node(w.daemons, 3).start()
     threading.Thread(target=lambda: swallow(lambda: c.ask("opportunistic", "stalled.test")), daemon=True).start()
     wait_for("the lock", lambda: w.redis.cli("EXISTS", "tlsmode:lock:stalled.test") == 1)
-    wait_for("the transfer", lambda: fetches(w, "stalled.test") == 1)
+    wait_for("the transfer", lambda: w.fetches("stalled.test") == 1)
     tap.equal(b.ask("opportunistic", "stalled.test"), "NOTFOUND ", "sts.timeout: while another node fetches there is no policy")
     c.kill()
     serve(w, "stalled.test")
@@ -198,7 +141,7 @@ def test(tap):
         w.sts("forgotten.test", ttl=1)
         serve(w, "stalled.test", send="stall")
         w.start(postfix=False, milter=False, conf={"sts": {"timeout": 2}})
-        b = Node(w, 2).start()
+        b = Node(w.daemons, 2).start()
         try:
             one_fetch(tap, w, b)
             known_elsewhere(tap, w, b)

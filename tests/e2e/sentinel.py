@@ -16,7 +16,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from nodes import Node  # noqa: E402
+from world.node import Node  # noqa: E402
 from world.sentinels import DOWN_MS, SentinelSet  # noqa: E402
 from world.socketmap import Socketmap  # noqa: E402
 from world.tap import main  # noqa: E402
@@ -97,7 +97,7 @@ class Loads:
 class Town:
     def __init__(self, w, store):
         self.w, self.store = w, store
-        self.second = Node(w, 2)
+        self.second = Node(w.daemons, 2)
         self.asks = (w.ask, self.second.ask)
         self.where = (w.daemons.where, self.second.where)
 

@@ -115,6 +115,10 @@ class World:
         host.setdefault("body", policy_text(domain, mode, mx, max_age))
         write_host(self.policies, "mta-sts." + domain, **host)
 
+    def fetches(self, domain):
+        """How often the policy host was asked for DOMAIN's policy."""
+        return sum(r["host"] == "mta-sts." + domain for r in self.policy_host.requests)
+
     def zone_of(self, domain):
         while domain not in self.zones:
             domain = domain.partition(".")[2]
