@@ -159,8 +159,8 @@ int cmd_cache_forget(struct ctl *ctl, int argc, char **args)
 	(void)argc;
 	if (!make_keys(ctl, &keys, args[0]))
 		return EX_DATAERR;
-	sts = forget_policy(ctl, &keys);
-	dane = sts < 0 ? -1 : delete_key(ctl, keys.dane);
+	dane = delete_key(ctl, keys.dane); /* first: nodes are told by the other, and then read both */
+	sts = dane < 0 ? -1 : forget_policy(ctl, &keys);
 	if (sts < 0 || dane < 0)
 		return EX_TEMPFAIL;
 	if (ctl->json)
@@ -188,21 +188,22 @@ static int64_t sts_number(struct ctl *ctl, const struct fact_keys *keys, const c
 	return n;
 }
 
-/* Marks the policy as to be fetched anew; it stays in force meanwhile. False: Redis did not answer. */
-static bool mark_refresh(struct ctl *ctl, const struct fact_keys *keys, int64_t now)
+/* Marks the policy as to be fetched anew (it stays in force meanwhile) and what is known of MX and TLSA as to be found anew.
+ * THERE: there is such a policy. False: Redis did not answer. */
+static bool mark_refresh(struct ctl *ctl, const struct fact_keys *keys, int64_t now, bool *there)
 {
 	char text[32];
 	const char *exists[] = {"EXISTS", keys->sts};
 	const char *mark[] = {"HSET", keys->sts, "refresh", text};
+	const char *expire[] = {"EXPIRE", keys->sts, FORGET_TTL};
 	redisReply *reply = ctl_command(ctl, 2, exists);
-	bool there;
 
 	if (reply == NULL)
 		return false;
-	there = reply->integer > 0;
+	*there = reply->integer > 0;
 	freeReplyObject(reply);
 	snprintf(text, sizeof(text), "%lld", (long long)now);
-	return !there || succeeds(ctl, 4, mark);
+	return succeeds(ctl, 4, mark) && (*there || succeeds(ctl, 3, expire));
 }
 
 /* Waits until a fetch that began after NOW has ended either way, if there is a policy to fetch. */
@@ -227,16 +228,17 @@ int cmd_cache_refresh(struct ctl *ctl, int argc, char **args)
 {
 	struct fact_keys keys;
 	int64_t now = tick_wall_ms() / 1000;
+	bool there;
 	char *text;
 	int status;
 
 	if (!make_keys(ctl, &keys, args[0]))
 		return EX_DATAERR;
-	if (!mark_refresh(ctl, &keys, now) || delete_key(ctl, keys.dane) < 0)
+	if (delete_key(ctl, keys.dane) < 0 || !mark_refresh(ctl, &keys, now, &there))
 		return EX_TEMPFAIL;
 	status = ctl_ask(ctl, "opportunistic", keys.nexthop.key, &text);
 	free(text);
-	if (status < 0 || !await_refresh(ctl, &keys, now))
+	if (status < 0 || (there && !await_refresh(ctl, &keys, now)))
 		return EX_TEMPFAIL;
 	return cmd_cache_show(ctl, argc, args);
 }

@@ -232,7 +232,9 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 			  void *arg)
 {
 	struct mirror *m = xcalloc(1, sizeof(*m));
+	struct redis_events watch = mirror_redis_events;
 
+	watch.facts = events->on_fact != NULL;
 	m->base = base;
 	m->conf = conf;
 	m->ev = *events;
@@ -244,7 +246,7 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 	m->ends_timer = mirror_timer_new(m, on_ends);
 	m->settle_timer = mirror_timer_new(m, on_settle);
 	m->daily_timer = mirror_timer_new(m, on_daily);
-	m->redis = redis_new(base, &conf->redis, &mirror_redis_events, m);
+	m->redis = redis_new(base, &conf->redis, &watch, m);
 	m->reads = key_reads_new(m->redis, &m->complaints, &read_events, m);
 	mirror_snapshot_start(m);
 	mirror_arm_ends(m);

@@ -35,9 +35,9 @@ struct mirror_events {
 	void (*on_setting)(enum setting_kind kind, const char *name, void *arg);
 	/* Any setting may have changed; also a change of mirror_state(). */
 	void (*on_all)(void *arg);
-	/* The fact tlsmode:sts:NAME or tlsmode:dane:NAME (rkeys.h kind) was written by another node or removed; NAME
-	 * NULL: all facts may have been (Redis was flushed or away). An sts fact that we wrote ourselves is announced
-	 * too: Redis counts a script as somebody else. */
+	/* The fact tlsmode:sts:NAME (rkeys.h kind) was written or removed; NAME NULL: all facts may have been (Redis was
+	 * flushed or away). One that we wrote ourselves is announced too: Redis counts a script as somebody else. Facts
+	 * of MX and TLSA are not announced. NULL: Redis is not asked to announce any. */
 	void (*on_fact)(int rkey_kind, const char *name, void *arg);
 	/* Redis is there and all settings are being read: own_keys.h answers from here on, should nothing be known yet. */
 	void (*on_reading)(void *arg);

@@ -75,7 +75,6 @@ static void key_announced(struct mirror *m, const redisReply *key)
 		setting_announced(m, SETTING_EXCEPT, raw, len);
 		break;
 	case RKEY_STS:
-	case RKEY_DANE:
 		fact_announced(m, kind, raw, len);
 		break;
 	case RKEY_ACCEPT:
@@ -108,4 +107,4 @@ static void on_changed(const struct redisReply *const *keys, size_t count, void 
 		key_announced(m, keys[i]);
 }
 
-const struct redis_events mirror_redis_events = {on_up, on_down, on_changed};
+const struct redis_events mirror_redis_events = {.on_up = on_up, .on_down = on_down, .on_changed = on_changed};

@@ -167,6 +167,7 @@ static void on_open(struct redis_link *l, void *arg)
 	if (++r->open < 2)
 		return;
 	r->setup.conf = r->conf;
+	r->setup.facts = r->ev.facts;
 	r->setup.data = r->data;
 	r->setup.push = r->push;
 	r->setup.done = on_setup;

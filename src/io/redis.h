@@ -23,6 +23,7 @@
 struct redis;
 
 struct redis_events {
+	bool facts; /* on_changed also for tlsmode:sts:* */
 	/* Both connections work and tracking is on: read everything anew from here. */
 	void (*on_up)(void *arg);
 	/* They do not. WHY is for people. Also called when the first attempt fails. Commands on their way have got a

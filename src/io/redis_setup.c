@@ -147,13 +147,16 @@ static bool put_probe(const struct redis_setup *s, struct args *a)
 	return true;
 }
 
-/* The locks are not tracked: they change often and concern nobody. */
+/* Redis tells every node of every change of what is tracked, and pays for each. So nothing is tracked that changes often and
+ * concerns few: not the locks, and not the facts of MX and TLSA, which have their own ends and are read when one is asked
+ * for. */
 static bool put_tracking(const struct redis_setup *s, struct args *a)
 {
-	static const enum rkey_kind tracked[] = {RKEY_SENDER, RKEY_RCPT, RKEY_EXCEPT, RKEY_STS, RKEY_DANE, RKEY_ACCEPT};
+	static const enum rkey_kind tracked[] = {RKEY_SENDER, RKEY_RCPT, RKEY_EXCEPT, RKEY_ACCEPT, RKEY_STS};
+	size_t count = sizeof(tracked) / sizeof(tracked[0]) - (s->facts ? 0 : 1);
 
 	PUT(a, "CLIENT", "TRACKING", "ON", "REDIRECT", s->push_id, "BCAST", "NOLOOP");
-	for (size_t i = 0; i < sizeof(tracked) / sizeof(tracked[0]); i++) {
+	for (size_t i = 0; i < count; i++) {
 		PUT(a, "PREFIX", a->text + a->buf.len);
 		rkeys_format(&a->buf, s->conf->prefix, tracked[i], "");
 		sbuf_addc(&a->buf, '\0');

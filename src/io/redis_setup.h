@@ -13,6 +13,7 @@
 
 struct redis_setup {
 	const struct conf_redis *conf;
+	bool facts; /* those of MTA-STS are tracked, too */
 	struct redis_link *data, *push;
 	/* WHY NULL: the pair is ready. */
 	void (*done)(const char *why, void *arg);

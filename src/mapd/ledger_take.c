@@ -110,6 +110,11 @@ static bool has_field(const struct text_field *field, size_t count, const char *
 	return false;
 }
 
+bool ledger_finds_anew(const struct text_field *sts, size_t count)
+{
+	return has_field(sts, count, LEDGER_FORGOTTEN) || has_field(sts, count, "refresh");
+}
+
 /* Takes the hash although F may have its parts already: it is known to have changed. Absent, it says nothing: Redis
  * announces a hash that ended or was evicted just like one that somebody removed, and a valid policy outlives both. */
 static void take_changed_sts(struct ledger *l, struct facts *f, const struct text_field *sts, size_t count, int64_t now)
@@ -158,6 +163,8 @@ void ledger_shared(struct ledger *l, struct job *j, bool served, const struct te
 	}
 	f->sts.refresh = false;
 	take_sts(l, j, sts, sts_count, now);
+	if (j->marks != 0 && ledger_finds_anew(sts, sts_count))
+		forget_hop(f);
 	take_dane_hash(f, dane, dane_count, now);
 	j->marks = 0;
 	j->news = true;

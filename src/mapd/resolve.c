@@ -307,19 +307,35 @@ static void is_stale(struct resolver *r, const struct nexthop *n, unsigned marks
 	r->on_facts(n->key, NULL, r->arg);
 }
 
+/* What is known of MX and TLSA is void at every next hop of the domain: an operator's wish. Their hashes are not announced. */
+static void forget_hops(struct resolver *r, const struct nexthop *n)
+{
+	struct nexthop hops[KNOWN_HOPS_MAX];
+	size_t i, count = known_facts_hops(r->ledger.known, n->domain, hops);
+
+	known_facts_mark(r->ledger.known, n->domain, KNOWN_MARK_DANE);
+	jobs_mark(r->jobs, n->domain, KNOWN_MARK_DANE);
+	for (i = 0; i < count; i++)
+		r->on_facts(hops[i].key, NULL, r->arg);
+}
+
 static void on_reread(const struct nexthop *n, unsigned marks, bool served, const struct text_field *sts,
 		      size_t sts_count, const struct text_field *dane, size_t dane_count, void *arg)
 {
 	struct resolver *r = arg;
+	bool changed;
 
 	if (!served) {
 		known_facts_mark(r->ledger.known, n->domain, marks & KNOWN_MARK_STS);
 		return;
 	}
-	if (!ledger_reread(&r->ledger, n, marks, sts, sts_count, dane, dane_count))
-		return;
-	jobs_mark(r->jobs, n->domain, marks);
-	r->on_facts(n->key, NULL, r->arg);
+	changed = ledger_reread(&r->ledger, n, marks, sts, sts_count, dane, dane_count);
+	if (ledger_finds_anew(sts, sts_count))
+		forget_hops(r, n);
+	else if (changed)
+		r->on_facts(n->key, NULL, r->arg);
+	if (changed)
+		jobs_mark(r->jobs, n->domain, marks);
 }
 
 static void fact_changed(struct resolver *r, const struct nexthop *n, unsigned mark)

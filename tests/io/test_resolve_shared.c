@@ -18,7 +18,6 @@ static void test_cache_forget(void **state)
 	world_hash("sts:a.example", (const char *[]){"forgotten", "1", NULL});
 	world_hash("dane:a.example", NULL);
 	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
-	resolve_fact_changed(room.resolver, RKEY_DANE, "a.example");
 	world_run();
 	assert_int_equal(room.heard.forgotten, 1);
 	assert_string_equal(room.heard.key, "a.example");
@@ -28,6 +27,23 @@ static void test_cache_forget(void **state)
 	assert_int_equal(world_dns_asked("a.example", RR_MX), 2);
 	assert_int_equal(room_counts().policies_dated, 0);
 	assert_null(world_hash_get("sts:a.example", "mode"));
+}
+
+/* tlsmode cache refresh of a domain without a policy; the hash of MX and TLSA is not announced. */
+static void test_cache_refresh_without_policy(void **state)
+{
+	(void)state;
+	room_plain("a.example", 300);
+	room_answer("a.example");
+	assert_true(room_is_known("a.example"));
+	world_hash("dane:a.example", NULL);
+	world_hash("sts:a.example", (const char *[]){"refresh", "1", NULL});
+	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
+	world_run();
+	assert_int_equal(room.heard.forgotten, 1);
+	assert_false(room_is_known("a.example"));
+	room_answer("a.example");
+	assert_int_equal(world_dns_asked("a.example", RR_MX), 2);
 }
 
 static void test_forgotten_while_redis_is_away(void **state)
@@ -207,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    ROOM_TEST(test_cache_forget),
+	    ROOM_TEST(test_cache_refresh_without_policy),
 	    ROOM_TEST(test_forgotten_while_redis_is_away),
 	    ROOM_TEST(test_lost_policies_are_shared_again),
 	    ROOM_TEST(test_newer_policy_of_another_node),
