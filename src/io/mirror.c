@@ -2,7 +2,7 @@
  * mirror.c - the complete copy of the settings in memory: its life, its changes, ends by the clock, the readers
  * (mirror.h).
  *
- * The state follows from four facts: known (filled once), loading, held, and whether Redis is up.
+ * The state follows from these facts: known (filled once), loading or waiting to, held, and whether Redis is up.
  */
 #include "io/mirror.h"
 
@@ -39,7 +39,7 @@ enum mirror_state mirror_state_now(const struct mirror *m)
 		return MIRROR_UNKNOWN;
 	if (m->held)
 		return MIRROR_HELD;
-	return m->loading || !redis_is_up(m->redis) ? MIRROR_STALE : MIRROR_LIVE;
+	return m->loading || m->waiting || !redis_is_up(m->redis) ? MIRROR_STALE : MIRROR_LIVE;
 }
 
 void mirror_publish(struct mirror *m)
@@ -243,6 +243,7 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 	mirror_table_init(&m->table);
 	complaints_init(&m->complaints);
 	mirror_batches_init(m);
+	mirror_turn_init(m);
 	m->ends_timer = mirror_timer_new(m, on_ends);
 	m->settle_timer = mirror_timer_new(m, on_settle);
 	m->daily_timer = mirror_timer_new(m, on_daily);
@@ -263,6 +264,7 @@ void mirror_free(struct mirror **mirror)
 		return;
 	mirror_snapshot_end(m);
 	mirror_load_abort(m);
+	mirror_turn_fini(m);
 	key_reads_free(&m->reads);
 	redis_free(&m->redis);
 	mirror_batches_fini(m);

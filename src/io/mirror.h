@@ -1,7 +1,7 @@
 /*
  * mirror.h - the complete copy of the settings in memory, kept exact by invalidation messages.
  *
- * On connect: SCAN, then HGETALL and PTTL of every settings key, into a new table that is swapped in at the end. On an
+ * On connect (with settings in force: when it is our turn, mirror_turn.c): SCAN, then HGETALL and PTTL of every settings key, into a new table that is swapped in at the end. On an
  * invalidation: that key is read again; a key invalidated while it is being read is read once more. Redis away: the
  * last known settings stay. The snapshot file is read at start, so that neither an absent nor an emptied Redis finds us
  * without. Mass loss past guard_percent: the lost keys stay until the operator's `tlsmode settings accept` (rkeys.h

@@ -128,6 +128,7 @@ static void finish(struct mirror *m)
 		mirror_touch(m);
 		mirror_update_state(m, true);
 	}
+	mirror_turn_leave(m);
 	mirror_log_endless(m);
 	mirror_settle(m);
 }
@@ -205,6 +206,8 @@ void mirror_load_step(struct mirror *m)
 void mirror_load_start(struct mirror *m, const char *why)
 {
 	log_debug("event=settings_loading why=\"%s\"", why);
+	if (m->waiting)
+		mirror_turn_leave(m); /* this cannot wait */
 	mirror_load_abort(m);
 	mirror_table_begin(&m->table);
 	m->loading = true;

@@ -1,6 +1,6 @@
 /*
  * mirror_priv.h - what the files of the mirror share: mirror.c (life, changes, readers), mirror_watch.c (what Redis
- * announces), mirror_load.c (full readings and the guard), mirror_batch.c (losses judged together), mirror_snapshot.c.
+ * announces), mirror_load.c (full readings and the guard), mirror_turn.c (when), mirror_batch.c (losses judged together), mirror_snapshot.c.
  */
 #ifndef TLSMODE_IO_MIRROR_PRIV_H
 #define TLSMODE_IO_MIRROR_PRIV_H
@@ -29,6 +29,11 @@ struct mirror {
 	bool loading, scan_done, scan_asked;
 	char cursor[24];
 	int64_t load_started_ms;
+	/* whose turn it is (mirror_turn.c) */
+	bool waiting;
+	struct fact_lock *turn;
+	struct event *turn_timer;
+	int64_t turn_since_ms, turn_limit_ms;
 	/* the guard */
 	bool held;
 	bool vanished;       /* a mass loss was announced: the next reading may find some of it back already */
@@ -82,6 +87,14 @@ void mirror_load_abort(struct mirror *m);
 void mirror_load_step(struct mirror *m); /* after each key: more to scan, or the end */
 void mirror_ask_accept(struct mirror *m);
 void mirror_check_returned(struct mirror *m); /* held keys may all be back */
+
+/* mirror_turn.c */
+void mirror_turn_wait(struct mirror *m); /* mirror_load_start() when it is our turn; what is in force stays meanwhile */
+void mirror_turn_leave(struct mirror *m); /* a reading is over, or given up, or no longer waited for */
+void mirror_turn_lost(
+    struct mirror *m); /* with the connection; our place, if Redis still has it, is left on the next one */
+void mirror_turn_init(struct mirror *m);
+void mirror_turn_fini(struct mirror *m);
 
 /* mirror_batch.c */
 struct batch *mirror_batch_open(struct mirror *m);

@@ -8,11 +8,20 @@
 #include "core/rkeys.h"
 #include "io/mirror_priv.h"
 
+/* Settings are in force that Redis has confirmed before, and no operator waits for their reading. */
+static bool may_wait(const struct mirror *m)
+{
+	return m->table.known && atomic_load(&m->reloads) > 0 && !m->held && !m->vanished;
+}
+
 static void on_up(void *arg)
 {
 	struct mirror *m = arg;
 
-	mirror_load_start(m, "connected");
+	if (may_wait(m))
+		mirror_turn_wait(m);
+	else
+		mirror_load_start(m, "connected");
 	if (m->ev.on_reading != NULL)
 		m->ev.on_reading(m->arg);
 	if (m->ev.on_fact != NULL)
@@ -27,6 +36,7 @@ static void on_down(const char *why, void *arg)
 	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
 		m->exact_at_ms = tick_wall_ms();
 	mirror_load_abort(m);
+	mirror_turn_lost(m);
 	mirror_update_state(m, false);
 	mirror_settle(m);
 }

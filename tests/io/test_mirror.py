@@ -239,6 +239,84 @@ def absent(w):
     check(len([e for e in p.events if e[0] == "settled"]) == 1, "settled once")
 
 
+PLACES = ["tlsmode:lock:=settings-%d" % i for i in range(4)]
+
+
+def cut_off(p, c, *change):
+    """The connections are lost, and CHANGE is made meanwhile."""
+    n = p.counts()["reconnects"]
+    c.cmd("MULTI")
+    c.cmd("CLIENT", "KILL", "TYPE", "pubsub")
+    c.cmd(*change)
+    c.cmd("EXEC")
+    until(lambda: p.counts()["reconnects"] != n, "a new pair")
+
+
+@tap.test("cut off with many others: reads everything when it is its turn, and hears of changes meanwhile")
+def turns(w):
+    r = w.server()
+    c = r.client()
+    for i in range(20):
+        c.cmd("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced")
+    for place in PLACES:
+        c.cmd("SET", place, "another")
+    p = live(w, r)
+    note("the first reading did not wait")
+    cut_off(p, c, "HSET", "tlsmode:sender:missed.test", "mode", "enforced")
+    p.wait_state("stale")
+    c.cmd("HSET", "tlsmode:sender:s1.test", "mode", "verified")
+    p.wait_mode("s1.test", "verified")
+    c.cmd("DEL", "tlsmode:sender:s2.test")
+    p.wait_mode("s2.test", "opportunistic")
+    check(p.mode("s3.test") == "enforced" and p.mode("missed.test") == "opportunistic", "else the last known are in force")
+    check(p.counts()["reloads"] == "1", "not read yet")
+    c.cmd("DEL", PLACES[2])
+    p.wait_state("live")
+    agree(p, c)
+    check(p.mode("missed.test") == "enforced" and p.counts()["reloads"] == "2", "read")
+    until(lambda: c.cmd("EXISTS", *PLACES) == 3, "it left its place")
+
+
+@tap.test("a connection lost while reading does not keep the place taken")
+def turns_lost(w):
+    r = w.server()
+    c = r.client()
+    c.pipeline([("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced") for i in range(20000)])
+    p = live(w, r)
+    for place in PLACES[1:]:
+        c.cmd("SET", place, "another")
+    cut_off(p, c, "PING")
+    until(lambda: c.cmd("EXISTS", PLACES[0]), "it has its place")
+    cut_off(p, c, "PING")
+    p.wait_state("live", 10)
+    agree(p, c)
+    until(lambda: c.cmd("EXISTS", PLACES[0]) == 0, "and left it", 10)
+
+
+@tap.test("waiting for a turn: a second loss of the connection, a mass loss, the end")
+def turns_end(w):
+    r = w.server()
+    c = r.client()
+    for i in range(20):
+        c.cmd("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced")
+    p = live(w, r)
+    for place in PLACES:
+        c.cmd("SET", place, "another")
+    cut_off(p, c, "PING")
+    cut_off(p, c, "PING")
+    p.wait_state("stale")
+    c.cmd("FLUSHALL")
+    p.wait_state("held")
+    check(p.mode("s1.test") == "enforced", "a mass loss is judged at once")
+    for place in PLACES:
+        c.cmd("SET", place, "another")
+    for i in range(20):
+        c.cmd("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced")
+    p.wait_state("live")
+    cut_off(p, c, "PING")
+    p.wait_state("stale")
+
+
 @tap.test("MTA-STS facts are announced, those of MX and TLSA are not, nor locks")
 def facts(w):
     r = w.server()
