@@ -72,7 +72,9 @@ struct job {
 	bool dane_asked, sts_asked; /* by us, not read somewhere: worth sharing */
 	bool forgot;                /* an operator made us forget the policy */
 	bool share_policy;          /* Redis has lost our policy: share it again */
-	int64_t ends_by;            /* prefetch: what ends by then (wall seconds) counts as ended */
+	enum txt_state shared_txt;  /* as Redis has it, whatever its end; UNKNOWN: not */
+	char shared_id[STS_ID_SIZE];
+	int64_t ends_by; /* prefetch: what ends by then (wall seconds) counts as ended */
 
 	/* job.c's own. */
 	struct backend *backend;

@@ -144,6 +144,19 @@ static bool hop_is_good(const struct job *j)
 	return !j->prefetch || j->answered || !TAILQ_EMPTY(&j->waits) || facts_dane_shareable(&j->facts);
 }
 
+/* Each write of an sts hash is announced to all nodes. So nobody is told of a record that is still as Redis has it, nor of
+ * none where there is no policy: every node looks for itself when its TTL ends, which costs its resolver a question. */
+static bool txt_is_news(const struct job *j)
+{
+	const struct sts_fact *s = &j->facts.sts;
+
+	if (s->txt != TXT_NONE && s->txt != TXT_RECORD)
+		return false;
+	if (!s->have_policy && s->failure == FETCH_OK)
+		return false;
+	return s->txt != j->shared_txt || (s->txt == TXT_RECORD && strcmp(s->txt_id, j->shared_id) != 0);
+}
+
 void ledger_keep(struct ledger *l, struct job *j)
 {
 	const char *domain = j->facts.nexthop.domain;
@@ -155,7 +168,7 @@ void ledger_keep(struct ledger *l, struct job *j)
 	known_facts_mark(l->known, domain, j->stale | j->unread);
 	if (j->stale != 0) /* read first, then speak */
 		return;
-	if (j->sts_asked || j->share_policy)
+	if ((j->sts_asked && txt_is_news(j)) || j->share_policy)
 		share_sts(l, j);
 	if (j->dane_asked)
 		share_dane(l, j);

@@ -4,6 +4,7 @@
  *
  * RFC 8461 s5.1: what a live failure, or a lost hash, may not do to a valid policy.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,14 +101,19 @@ static void take_dane_hash(struct facts *f, const struct text_field *dane, size_
 			 log_quote(quoted, sizeof quoted, reason, strlen(reason)));
 }
 
-static bool has_field(const struct text_field *field, size_t count, const char *name)
+static const struct text_field *find_field(const struct text_field *field, size_t count, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < count; i++)
 		if (field[i].name_len == strlen(name) && memcmp(field[i].name, name, field[i].name_len) == 0)
-			return true;
-	return false;
+			return &field[i];
+	return NULL;
+}
+
+static bool has_field(const struct text_field *field, size_t count, const char *name)
+{
+	return find_field(field, count, name) != NULL;
 }
 
 bool ledger_finds_anew(const struct text_field *sts, size_t count)
@@ -128,12 +134,25 @@ static void take_changed_sts(struct ledger *l, struct facts *f, const struct tex
 	take_sts_hash(f, sts, count, now);
 }
 
+/* What Redis says of the TXT record, whether or not that is past its end. */
+static void note_shared_txt(struct job *j, const struct text_field *sts, size_t count)
+{
+	const struct text_field *txt = find_field(sts, count, "txt"), *id = find_field(sts, count, "txt_id");
+
+	j->shared_txt = TXT_UNKNOWN;
+	if (txt != NULL)
+		j->shared_txt = id != NULL ? TXT_RECORD : TXT_NONE;
+	snprintf(j->shared_id, sizeof j->shared_id, "%.*s", id != NULL ? (int)id->value_len : 0,
+		 id != NULL ? id->value : "");
+}
+
 static void take_sts(struct ledger *l, struct job *j, const struct text_field *sts, size_t count, int64_t now)
 {
 	struct facts *f = &j->facts;
 	int64_t fetched_at = f->sts.fetched_at;
 
 	j->forgot = has_field(sts, count, LEDGER_FORGOTTEN);
+	note_shared_txt(j, sts, count);
 	j->share_policy = count == 0 && facts_policy(f, now) != NULL;
 	if ((j->marks & KNOWN_MARK_STS) || (j->marks != 0 && j->forgot))
 		take_changed_sts(l, f, sts, count, now);

@@ -29,6 +29,30 @@ static void test_cache_forget(void **state)
 	assert_null(world_hash_get("sts:a.example", "mode"));
 }
 
+/* The TXT record is looked at every five minutes on every node. Only what another could not know goes to Redis, which announces it
+ * to all. */
+static void test_looks_are_not_shared(void **state)
+{
+	int i;
+
+	(void)state;
+	room_with_sts("a.example", "1", DAY);
+	world_tlsa("mx.a.example", 300);
+	room_answer("a.example");
+	assert_string_equal(world_hash_get("sts:a.example", "txt_id"), "1");
+	world_hash("sts:a.example",
+		   (const char *[]){"txt", "record", "txt_id", "1", "txt_until", "1", "mark", "1", NULL});
+	for (i = 0; i < 3; i++) {
+		world_pass(301 * 1000);
+		assert_true(room_answer("a.example").enforce);
+	}
+	assert_string_equal(world_hash_get("sts:a.example", "mark"), "1"); /* not written */
+	world_sts_txt("a.example", NULL, 300);
+	world_pass(301 * 1000);
+	assert_true(room_answer("a.example").enforce);
+	assert_string_equal(world_hash_get("sts:a.example", "txt"), "none"); /* news */
+}
+
 /* tlsmode cache refresh of a domain without a policy; the hash of MX and TLSA is not announced. */
 static void test_cache_refresh_without_policy(void **state)
 {
@@ -224,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    ROOM_TEST(test_cache_forget),
 	    ROOM_TEST(test_cache_refresh_without_policy),
+	    ROOM_TEST(test_looks_are_not_shared),
 	    ROOM_TEST(test_forgotten_while_redis_is_away),
 	    ROOM_TEST(test_lost_policies_are_shared_again),
 	    ROOM_TEST(test_newer_policy_of_another_node),
