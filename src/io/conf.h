@@ -46,6 +46,7 @@ struct conf {
 		enum when_unknown when_unknown;
 		char *snapshot; /* "" none */
 		unsigned guard_percent;
+		size_t max_changes;
 	} settings;
 	struct conf_dns {
 		struct conf_list forward; /* "127.0.0.1", "127.0.0.53@5353" */

@@ -126,6 +126,8 @@ const struct conf_option conf_options[] = {
 	    "last good copy, used at start while Redis is away; \"\" for none"),
 	NUMBER("settings", "guard_percent", settings.guard_percent, "50", 1, 100,
 	    "more than this share (of at least 10 settings) gone at once: hold the last known; 100 never holds"),
+	NUMBER("settings", "max_changes", settings.max_changes, "100000", 100, 10000000,
+	    "changes that wait to be read; beyond it all settings are read anew"),
 
 	LIST("dns", "forward", dns.forward, "{}", check_dns_server,
 	    "{\"127.0.0.1\", \"127.0.0.53@5353\"}; empty: resolve from the root ourselves"),

@@ -14,10 +14,15 @@ struct end {
 	size_t place;
 };
 
+static struct end *end_of(struct key *key)
+{
+	return hmap_entry(key, struct end, key);
+}
+
 void ends_init(struct ends *e)
 {
 	*e = (struct ends){.count = 0};
-	key_set_init(&e->keys);
+	KEY_SET_INIT(&e->keys, struct end, key);
 }
 
 static void set_place(struct ends *e, struct end *x, size_t place)
@@ -60,18 +65,16 @@ static void drop(struct ends *e, struct end *x)
 		sift_down(e, last);
 	}
 	key_set_remove(&e->keys, &x->key);
-	free(x);
 }
 
 static void add(struct ends *e, enum setting_kind kind, const char *name, int64_t at_ms)
 {
-	struct end *x = xcalloc(1, sizeof(*x));
+	struct end *x = end_of(key_set_add(&e->keys, kind, name));
 
 	if (e->count == e->size) {
 		e->size = e->size ? e->size * 2 : 64;
 		e->heap = xrealloc(e->heap, e->size * sizeof(e->heap[0]));
 	}
-	key_set_add(&e->keys, &x->key, kind, name);
 	x->at_ms = at_ms;
 	x->place = e->count++;
 	sift_up(e, x);
@@ -81,7 +84,7 @@ bool ends_set(struct ends *e, enum setting_kind kind, const char *name, int64_t 
 {
 	int64_t first = ends_first_ms(e);
 	struct key *k = key_set_find(&e->keys, kind, name);
-	struct end *x = k ? hmap_entry(k, struct end, key) : NULL;
+	struct end *x = k ? end_of(k) : NULL;
 
 	if (x == NULL && at_ms != 0) {
 		add(e, kind, name, at_ms);
@@ -104,7 +107,7 @@ bool ends_take(struct ends *e, int64_t now_ms, enum setting_kind *kind, char nam
 {
 	if (ends_first_ms(e) > now_ms)
 		return false;
-	*kind = e->heap[0]->key.kind;
+	*kind = (enum setting_kind)e->heap[0]->key.kind;
 	snprintf(name, SETTING_NAME_SIZE, "%s", e->heap[0]->key.name);
 	drop(e, e->heap[0]);
 	return true;
@@ -112,8 +115,6 @@ bool ends_take(struct ends *e, int64_t now_ms, enum setting_kind *kind, char nam
 
 void ends_fini(struct ends *e)
 {
-	while (e->count > 0)
-		drop(e, e->heap[e->count - 1]);
 	free(e->heap);
 	key_set_fini(&e->keys);
 }

@@ -25,7 +25,7 @@ struct key_read {
 	TAILQ_ENTRY(key_read) link;
 	struct batch *batch;
 	bool bulk;
-	bool urgent; /* waits in that queue */
+	bool urgent; /* waits in that queue, or came from it */
 	bool in_flight;
 	bool overtaken; /* wanted again since it was sent */
 	bool dead;      /* given up while in flight: its replies are still to come */
@@ -41,6 +41,8 @@ struct key_reads {
 	struct key_set keys;
 	struct read_queue urgent, bulk, flight;
 	size_t waiting, flying, bulk_left;
+	uint64_t wanted, read; /* urgent ones, ever */
+	bool bulk_turn;
 	unsigned long bad;
 	struct setting value; /* of the head of the queue in flight, between its two replies */
 	enum setting_read result;
@@ -49,6 +51,11 @@ struct key_reads {
 
 static void on_hgetall(const redisReply *reply, void *arg);
 static void on_pttl(const redisReply *reply, void *arg);
+
+static struct key_read *read_of(struct key *key)
+{
+	return hmap_entry(key, struct key_read, key);
+}
 
 static void dispatch(struct key_reads *k, struct key_read *r)
 {
@@ -66,10 +73,20 @@ static void dispatch(struct key_reads *k, struct key_read *r)
 	redis_command(k->redis, on_pttl, k, 2, (const char *[]){"PTTL", text}, NULL);
 }
 
+/* Changes go before the rest, but every other turn is the rest's: a full reading comes to its end whatever else is
+ * being written. */
+static struct read_queue *next_queue(struct key_reads *k)
+{
+	k->bulk_turn = !k->bulk_turn;
+	if (TAILQ_EMPTY(&k->urgent) || (k->bulk_turn && !TAILQ_EMPTY(&k->bulk)))
+		return &k->bulk;
+	return &k->urgent;
+}
+
 static void pump(struct key_reads *k)
 {
 	while (k->flying < IN_FLIGHT_MAX && k->waiting > 0) {
-		struct read_queue *q = TAILQ_EMPTY(&k->urgent) ? &k->bulk : &k->urgent;
+		struct read_queue *q = next_queue(k);
 		struct key_read *r = TAILQ_FIRST(q);
 
 		TAILQ_REMOVE(q, r, link);
@@ -84,6 +101,7 @@ static void enqueue(struct key_reads *k, struct key_read *r, bool urgent)
 	r->urgent = urgent;
 	TAILQ_INSERT_TAIL(urgent ? &k->urgent : &k->bulk, r, link);
 	k->waiting++;
+	k->wanted += urgent;
 }
 
 static bool join(struct key_reads *k, struct key_read *r, struct batch *batch)
@@ -101,12 +119,11 @@ static bool join(struct key_reads *k, struct key_read *r, struct batch *batch)
 bool key_reads_want(struct key_reads *k, enum setting_kind kind, const char *name, bool bulk, struct batch *batch)
 {
 	struct key *key = key_set_find(&k->keys, kind, name);
-	struct key_read *r = key ? hmap_entry(key, struct key_read, key) : NULL;
+	struct key_read *r = key ? read_of(key) : NULL;
 	bool joined;
 
 	if (r == NULL) {
-		r = xcalloc(1, sizeof(*r));
-		key_set_add(&k->keys, &r->key, kind, name);
+		r = read_of(key_set_add(&k->keys, kind, name));
 		enqueue(k, r, !bulk);
 	} else if (r->in_flight) {
 		/* a key met twice by SCAN is not a change */
@@ -132,20 +149,26 @@ static struct key_read *land(struct key_reads *k)
 
 	TAILQ_REMOVE(&k->flight, r, link);
 	k->flying--;
+	k->read += r->urgent;
 	return r;
 }
 
 static void end(struct key_reads *k, struct key_read *r)
 {
-	if (!r->dead)
-		key_set_remove(&k->keys, &r->key);
-	free(r);
+	key_set_remove(&k->keys, &r->key);
+}
+
+/* In flight, and nobody waits for what comes. */
+static void die(struct key_reads *k, struct key_read *r)
+{
+	r->dead = true;
+	key_set_hide(&k->keys, &r->key);
 }
 
 static void finish(struct key_reads *k, struct key_read *r)
 {
 	struct batch *batch = r->batch;
-	enum setting_kind kind = r->key.kind;
+	enum setting_kind kind = (enum setting_kind)r->key.kind;
 	bool bulk = r->bulk, again = r->overtaken;
 	char name[SETTING_NAME_SIZE];
 
@@ -192,7 +215,7 @@ static void on_hgetall(const redisReply *reply, void *arg)
 	k->result = SETTING_READ_NONE;
 	if (r->overtaken && r->discarded < DISCARD_MAX)
 		return; /* will be discarded: do not complain about it either */
-	k->result = setting_read(&k->value, r->key.kind, r->key.name, reply, k->complaints, &k->bad);
+	k->result = setting_read(&k->value, (enum setting_kind)r->key.kind, r->key.name, reply, k->complaints, &k->bad);
 	if (k->result == SETTING_READ_FAILED)
 		refused(k, "HGETALL", reply);
 }
@@ -202,11 +225,8 @@ static void on_pttl(const redisReply *reply, void *arg)
 	struct key_reads *k = arg;
 	struct key_read *r = land(k);
 
-	if (reply == NULL && !r->dead) {
-		/* lost: the mirror hears so from redis.c and wants everything anew */
-		r->dead = true;
-		key_set_remove(&k->keys, &r->key);
-	}
+	if (reply == NULL && !r->dead)
+		die(k, r); /* lost: the mirror hears so from redis.c and wants everything anew */
 	if (r->dead) {
 		end(k, r);
 		return;
@@ -245,10 +265,10 @@ void key_reads_abort(struct key_reads *k)
 	k->waiting = k->bulk_left = 0;
 	TAILQ_FOREACH(r, &k->flight, link)
 	{
-		if (!r->dead)
-			key_set_remove(&k->keys, &r->key);
-		r->dead = true;
+		die(k, r);
+		r->urgent = false;
 	}
+	k->read = k->wanted;
 }
 
 struct key_reads *key_reads_new(struct redis *r, struct complaints *complaints, const struct key_reads_events *ev,
@@ -260,7 +280,7 @@ struct key_reads *key_reads_new(struct redis *r, struct complaints *complaints, 
 	k->complaints = complaints;
 	k->ev = *ev;
 	k->arg = arg;
-	key_set_init(&k->keys);
+	KEY_SET_INIT(&k->keys, struct key_read, key);
 	TAILQ_INIT(&k->urgent);
 	TAILQ_INIT(&k->bulk);
 	TAILQ_INIT(&k->flight);
@@ -289,6 +309,26 @@ size_t key_reads_waiting(const struct key_reads *k)
 size_t key_reads_bulk(const struct key_reads *k)
 {
 	return k->bulk_left;
+}
+
+size_t key_reads_changes(const struct key_reads *k)
+{
+	return (size_t)(k->wanted - k->read);
+}
+
+bool key_reads_has(const struct key_reads *k, enum setting_kind kind, const char *name)
+{
+	return key_set_find(&k->keys, kind, name) != NULL;
+}
+
+uint64_t key_reads_mark(const struct key_reads *k)
+{
+	return k->wanted;
+}
+
+bool key_reads_passed(const struct key_reads *k, uint64_t mark)
+{
+	return k->read >= mark;
 }
 
 unsigned long key_reads_bad(const struct key_reads *k)

@@ -39,7 +39,7 @@ enum mirror_state mirror_state_now(const struct mirror *m)
 		return MIRROR_UNKNOWN;
 	if (m->held)
 		return MIRROR_HELD;
-	return m->loading || m->waiting || !redis_is_up(m->redis) ? MIRROR_STALE : MIRROR_LIVE;
+	return mirror_is_rereading(m) || m->waiting || !redis_is_up(m->redis) ? MIRROR_STALE : MIRROR_LIVE;
 }
 
 void mirror_publish(struct mirror *m)
@@ -247,6 +247,7 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 	m->ends_timer = mirror_timer_new(m, on_ends);
 	m->settle_timer = mirror_timer_new(m, on_settle);
 	m->daily_timer = mirror_timer_new(m, on_daily);
+	m->again_timer = mirror_timer_new(m, mirror_load_on_again);
 	m->redis = redis_new(base, &conf->redis, &watch, m);
 	m->reads = key_reads_new(m->redis, &m->complaints, &read_events, m);
 	mirror_snapshot_start(m);
@@ -271,6 +272,7 @@ void mirror_free(struct mirror **mirror)
 	event_free(m->ends_timer);
 	event_free(m->settle_timer);
 	event_free(m->daily_timer);
+	event_free(m->again_timer);
 	mirror_table_fini(&m->table);
 	complaints_fini(&m->complaints);
 	free(m);

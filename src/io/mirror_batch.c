@@ -65,7 +65,6 @@ static void drop_loss(struct mirror *m, struct loss *l)
 	TAILQ_REMOVE(&l->batch->losses, l, link);
 	l->batch->count--;
 	key_set_remove(&m->losses, &l->key);
-	free(l);
 }
 
 void mirror_batch_lose(struct batch *b, enum setting_kind kind, const char *name)
@@ -74,8 +73,7 @@ void mirror_batch_lose(struct batch *b, enum setting_kind kind, const char *name
 
 	if (key_set_find(&b->m->losses, kind, name) != NULL)
 		return;
-	l = xcalloc(1, sizeof(*l));
-	key_set_add(&b->m->losses, &l->key, kind, name);
+	l = hmap_entry(key_set_add(&b->m->losses, kind, name), struct loss, key);
 	l->batch = b;
 	TAILQ_INSERT_TAIL(&b->losses, l, link);
 	b->count++;
@@ -107,7 +105,8 @@ static size_t count_lost(const struct settings *exact, const struct batch *b)
 	size_t lost = 0;
 
 	TAILQ_FOREACH(l, &b->losses, link)
-	if (settings_get(exact, l->key.kind, l->key.name, &s) && (s.ends_at_ms == 0 || s.ends_at_ms > soon))
+	if (settings_get(exact, (enum setting_kind)l->key.kind, l->key.name, &s) &&
+	    (s.ends_at_ms == 0 || s.ends_at_ms > soon))
 		lost++;
 	return lost;
 }
@@ -116,7 +115,7 @@ static bool is_mass_loss(const struct mirror *m, const struct batch *b)
 {
 	const struct settings *exact = m->table.next ? m->table.next : m->table.live;
 
-	return !m->loading &&
+	return !mirror_is_rereading(m) &&
 	       settings_guard_trips(settings_count(exact), count_lost(exact, b), m->conf->settings.guard_percent);
 }
 
@@ -126,11 +125,13 @@ static void apply(struct mirror *m, const struct batch *b)
 
 	TAILQ_FOREACH(l, &b->losses, link)
 	{
+		enum setting_kind kind = (enum setting_kind)l->key.kind;
+
 		/* a full reading judges all that vanished at its end */
-		if (m->loading)
-			mirror_table_remove_next(&m->table, l->key.kind, l->key.name);
+		if (mirror_is_rereading(m))
+			mirror_table_remove_next(&m->table, kind, l->key.name);
 		else
-			mirror_remove(m, l->key.kind, l->key.name);
+			mirror_remove(m, kind, l->key.name);
 	}
 }
 
@@ -194,7 +195,7 @@ void mirror_batches_fini(struct mirror *m)
 
 void mirror_batches_init(struct mirror *m)
 {
-	key_set_init(&m->losses);
+	KEY_SET_INIT(&m->losses, struct loss, key);
 	m->batch_timer = evtimer_new(m->base, on_batch, m);
 	if (m->batch_timer == NULL)
 		abort();

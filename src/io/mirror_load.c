@@ -5,6 +5,10 @@
  * changed meanwhile is read with the rest. At the end the keys in force that Redis no longer has are counted: a few are
  * dropped with the exchange, a mass loss is held. While it is held table.next stays and is kept exact, so that the
  * operator's word is an exchange.
+ *
+ * Changes beyond settings.max_changes are not noted one by one: when no more of them come, or after as long as a reading takes,
+ * everything is read again, beside the changes that did find room. What is missed during that reading makes it be
+ * followed by another; each comes to its end (key_reads.h), so what is in force is never older than one reading.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +22,8 @@
 
 #define SCAN_COUNT "1000"
 #define READ_AHEAD 2000 /* keys waiting to be read: enough to keep Redis busy */
+#define AGAIN_QUIET_MS 250
+#define AGAIN_LATEST_MS 5000 /* however long a reading takes */
 
 static void fail(struct mirror *m, const char *command, const redisReply *reply)
 {
@@ -49,7 +55,7 @@ static void end_hold(struct mirror *m, const char *how)
 
 void mirror_check_returned(struct mirror *m)
 {
-	if (m->held && !m->loading && m->table.next != NULL && mirror_table_gone(&m->table) == 0)
+	if (m->held && !mirror_is_rereading(m) && m->table.next != NULL && mirror_table_gone(&m->table) == 0)
 		end_hold(m, "returned");
 }
 
@@ -77,7 +83,7 @@ static void on_accept(const redisReply *reply, void *arg)
 		return;
 	}
 	take_accept(m, reply);
-	if (!m->held || m->loading || m->table.next == NULL)
+	if (!m->held || mirror_is_rereading(m) || m->table.next == NULL)
 		return;
 	if (is_accepted(m))
 		end_hold(m, "accepted");
@@ -98,6 +104,15 @@ void mirror_ask_accept(struct mirror *m)
 }
 
 /* ---- the end of a reading ---- */
+static void wait_for_quiet(struct mirror *m)
+{
+	int64_t most = m->load_took_ms < AGAIN_LATEST_MS ? m->load_took_ms : AGAIN_LATEST_MS;
+
+	m->again_by_ms = tick_mono_ms() + most;
+	m->misses_seen = m->misses;
+	mirror_timer_ms(m->again_timer, AGAIN_QUIET_MS);
+}
+
 static void hold(struct mirror *m, size_t had, size_t gone)
 {
 	m->held = true;
@@ -115,9 +130,10 @@ static void finish(struct mirror *m)
 	bool mass = m->held || m->vanished ? gone > 0 : lost;
 
 	m->loading = m->vanished = false;
+	m->load_took_ms = tick_mono_ms() - m->load_started_ms;
 	atomic_fetch_add(&m->reloads, 1);
 	log_info("event=settings_loaded count=%zu gone=%zu ms=%lld", settings_count(m->table.next), gone,
-		 (long long)(tick_mono_ms() - m->load_started_ms));
+		 (long long)m->load_took_ms);
 	if (mass && !is_accepted(m)) {
 		hold(m, had, gone);
 	} else if (m->held) {
@@ -131,6 +147,8 @@ static void finish(struct mirror *m)
 	mirror_turn_leave(m);
 	mirror_log_endless(m);
 	mirror_settle(m);
+	if (m->missed)
+		wait_for_quiet(m);
 }
 
 /* ---- scanning ---- */
@@ -188,6 +206,7 @@ static void on_scan(const redisReply *reply, void *arg)
 		take_key(m, reply->element[1]->element[i]);
 	snprintf(m->cursor, sizeof(m->cursor), "%s", reply->element[0]->str);
 	m->scan_done = strcmp(m->cursor, "0") == 0;
+	m->load_mark = key_reads_mark(m->reads);
 	mirror_load_step(m);
 }
 
@@ -198,25 +217,31 @@ void mirror_load_step(struct mirror *m)
 	if (!m->scan_done) {
 		if (key_reads_waiting(m->reads) < READ_AHEAD)
 			scan(m);
-	} else if (key_reads_bulk(m->reads) == 0) {
+	} else if (key_reads_bulk(m->reads) == 0 && key_reads_passed(m->reads, m->load_mark)) {
+		/* a key that was there again after SCAN had passed it is among the changes */
 		finish(m);
 	}
 }
 
-void mirror_load_start(struct mirror *m, const char *why)
+static void begin(struct mirror *m, const char *why)
 {
 	log_debug("event=settings_loading why=\"%s\"", why);
 	if (m->waiting)
 		mirror_turn_leave(m); /* this cannot wait */
-	mirror_load_abort(m);
 	mirror_table_begin(&m->table);
 	m->loading = true;
-	m->scan_done = false;
+	m->missed = m->scan_done = false;
 	snprintf(m->cursor, sizeof(m->cursor), "0");
 	m->load_started_ms = tick_mono_ms();
 	mirror_ask_accept(m);
 	scan(m);
 	mirror_update_state(m, false);
+}
+
+void mirror_load_start(struct mirror *m, const char *why)
+{
+	mirror_load_abort(m);
+	begin(m, why);
 }
 
 /* A reading under way is given up; its replies are not heard. Held keys stay held. */
@@ -226,5 +251,38 @@ void mirror_load_abort(struct mirror *m)
 	key_reads_abort(m->reads);
 	mirror_batches_drop(m);
 	mirror_table_drop(&m->table);
-	m->loading = m->scan_asked = false;
+	evtimer_del(m->again_timer);
+	m->loading = m->scan_asked = m->missed = false;
+}
+
+/* ---- too many changes ---- */
+void mirror_load_on_again(evutil_socket_t fd, short what, void *mirror)
+{
+	struct mirror *m = mirror;
+
+	(void)fd, (void)what;
+	if (!m->missed || m->loading)
+		return;
+	if (m->misses != m->misses_seen && tick_mono_ms() < m->again_by_ms) {
+		m->misses_seen = m->misses;
+		mirror_timer_ms(m->again_timer, AGAIN_QUIET_MS);
+		return;
+	}
+	/* Reads under way go on, and count: each was sent after the last change of its key that was noted. */
+	begin(m, "more changes than settings.max_changes");
+}
+
+void mirror_load_missed(struct mirror *m)
+{
+	m->misses++;
+	if (m->missed)
+		return;
+	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
+		m->exact_at_ms = tick_wall_ms();
+	log_info("event=settings_flood waiting=%zu do=\"all settings are read again when it is over\"",
+		 key_reads_changes(m->reads));
+	m->missed = true;
+	if (!m->loading)
+		wait_for_quiet(m);
+	mirror_update_state(m, false);
 }

@@ -28,12 +28,18 @@ struct mirror {
 	/* full reading (mirror_load.c) */
 	bool loading, scan_done, scan_asked;
 	char cursor[24];
-	int64_t load_started_ms;
+	int64_t load_started_ms, load_took_ms; /* took: the last one */
+	uint64_t load_mark;                    /* of key_reads.h: changes that were waiting when all keys were named */
 	/* whose turn it is (mirror_turn.c) */
 	bool waiting;
 	struct fact_lock *turn;
 	struct event *turn_timer;
 	int64_t turn_since_ms, turn_limit_ms;
+	/* changes that found no room: everything is to be read again (mirror_load.c) */
+	bool missed;
+	unsigned long misses, misses_seen;
+	int64_t again_by_ms;
+	struct event *again_timer;
 	/* the guard */
 	bool held;
 	bool vanished;       /* a mass loss was announced: the next reading may find some of it back already */
@@ -84,6 +90,13 @@ void mirror_touch(struct mirror *m); /* the snapshot is no longer what is in for
 /* mirror_load.c */
 void mirror_load_start(struct mirror *m, const char *why);
 void mirror_load_abort(struct mirror *m);
+void mirror_load_on_again(evutil_socket_t fd, short what, void *mirror);
+void mirror_load_missed(struct mirror *m); /* a change was not noted: all is read again soon */
+/* A full reading is under way or due: it judges what vanished. */
+static inline bool mirror_is_rereading(const struct mirror *m)
+{
+	return m->loading || m->missed;
+}
 void mirror_load_step(struct mirror *m); /* after each key: more to scan, or the end */
 void mirror_ask_accept(struct mirror *m);
 void mirror_check_returned(struct mirror *m); /* held keys may all be back */

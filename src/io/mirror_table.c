@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/xalloc.h"
-
 #define FREE_ASIDE 50000 /* keys; freeing a larger table would be felt in the loop */
 
 static void *free_thread(void *arg)
@@ -43,7 +41,7 @@ void mirror_table_init(struct mirror_table *t)
 	pthread_rwlockattr_destroy(&attr);
 	t->live = settings_new();
 	ends_init(&t->ends);
-	key_set_init(&t->endless);
+	key_set_init(&t->endless, sizeof(struct key), 0);
 }
 
 static void endless_set(struct mirror_table *t, enum setting_kind kind, const char *name, bool on)
@@ -54,10 +52,9 @@ static void endless_set(struct mirror_table *t, enum setting_kind kind, const ch
 		return;
 	k = key_set_find(&t->endless, kind, name);
 	if (on && k == NULL) {
-		key_set_add(&t->endless, xcalloc(1, sizeof(*k)), kind, name);
+		key_set_add(&t->endless, kind, name);
 	} else if (!on && k != NULL) {
 		key_set_remove(&t->endless, k);
-		free(k);
 	}
 }
 
@@ -148,11 +145,12 @@ struct prune {
 static void collect_gone(struct hmap_node *node, void *arg)
 {
 	struct key *k = hmap_entry(node, struct key, node);
+	enum setting_kind kind = (enum setting_kind)k->kind;
 	struct prune *p = arg;
 	struct setting unused;
 
-	if (!settings_get(p->t->live, k->kind, k->name, &unused) && key_set_find(&p->gone, k->kind, k->name) == NULL)
-		key_set_add(&p->gone, xcalloc(1, sizeof(*k)), k->kind, k->name);
+	if (!settings_get(p->t->live, kind, k->name, &unused) && key_set_find(&p->gone, kind, k->name) == NULL)
+		key_set_add(&p->gone, kind, k->name);
 }
 
 static void forget_gone(struct hmap_node *node, void *arg)
@@ -160,10 +158,8 @@ static void forget_gone(struct hmap_node *node, void *arg)
 	struct prune *p = arg;
 	struct key *k = hmap_entry(node, struct key, node);
 
-	ends_set(&p->t->ends, k->kind, k->name, 0);
-	endless_set(p->t, k->kind, k->name, false);
-	free(k->name);
-	free(k);
+	ends_set(&p->t->ends, (enum setting_kind)k->kind, k->name, 0);
+	endless_set(p->t, (enum setting_kind)k->kind, k->name, false);
 }
 
 /* Ends and exceptions of keys that went with the old table. */
@@ -171,7 +167,7 @@ static void prune(struct mirror_table *t)
 {
 	struct prune p = {.t = t};
 
-	key_set_init(&p.gone);
+	key_set_init(&p.gone, sizeof(struct key), 0);
 	hmap_each(&t->ends.keys.map, collect_gone, &p);
 	hmap_each(&t->endless.map, collect_gone, &p);
 	hmap_each(&p.gone.map, forget_gone, &p);
@@ -201,21 +197,11 @@ size_t mirror_table_gone(const struct mirror_table *t)
 	return t->next ? settings_count(t->live) - t->common : 0;
 }
 
-static void free_key(struct hmap_node *node, void *arg)
-{
-	struct key *k = hmap_entry(node, struct key, node);
-
-	(void)arg;
-	free(k->name);
-	free(k);
-}
-
 void mirror_table_fini(struct mirror_table *t)
 {
 	discard(t->next);
 	discard(t->live);
 	ends_fini(&t->ends);
-	hmap_each(&t->endless.map, free_key, NULL);
 	key_set_fini(&t->endless);
 	pthread_rwlock_destroy(&t->lock);
 }

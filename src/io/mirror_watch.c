@@ -41,6 +41,12 @@ static void on_down(const char *why, void *arg)
 	mirror_settle(m);
 }
 
+/* settings.max_changes; a loss waits for the judgement of its batch. */
+static bool is_full(const struct mirror *m)
+{
+	return key_reads_changes(m->reads) + key_set_count(&m->losses) >= m->conf->settings.max_changes;
+}
+
 static void setting_announced(struct mirror *m, enum setting_kind kind, const char *raw, size_t len)
 {
 	char name[SETTING_NAME_SIZE];
@@ -48,6 +54,10 @@ static void setting_announced(struct mirror *m, enum setting_kind kind, const ch
 
 	if (!key_reads_name(m->reads, name, kind, raw, len))
 		return;
+	if (is_full(m) && !key_reads_has(m->reads, kind, name)) {
+		mirror_load_missed(m);
+		return;
+	}
 	b = mirror_batch_open(m);
 	mirror_batch_join(b);
 	if (!key_reads_want(m->reads, kind, name, false, b))

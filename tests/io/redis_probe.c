@@ -2,7 +2,7 @@
  * redis_probe.c - runs mirror, redis and fact_store on an event loop, told what to do by lines on standard input and
  * telling what happens on standard output. Driven by tests/io/redis_world.py; no test by itself.
  *
- *   redis_probe ADDRESS [key=value ...]   snapshot= guard= prefix= user= password= database= tls= tls_ca= tls_name=
+ *   redis_probe ADDRESS [key=value ...]   snapshot= guard= changes= prefix= user= password= database= tls= tls_ca= tls_name=
  * readers= quiet= beat=; master=: ADDRESS is a list of sentinels with commas; blocking=1: only the control tool's
  * connection, tried once
  */
@@ -348,6 +348,7 @@ static void make_conf(int argc, char **argv)
 	conf->redis.master = option(argc, argv, "master", "");
 	set_address(conf, argv[1]);
 	conf->settings.snapshot = option(argc, argv, "snapshot", "");
+	conf->settings.max_changes = (size_t)atoi(option(argc, argv, "changes", "100000"));
 	conf->settings.guard_percent = (unsigned)atoi(option(argc, argv, "guard", "50"));
 }
 

@@ -124,6 +124,7 @@ class Client:
         return reply
 
     def pipeline(self, commands, chunk=2000):
+        replies = []
         for i in range(0, len(commands), chunk):
             part = commands[i:i + chunk]
             self.sock.sendall(b"".join(self.pack(c) for c in part))
@@ -131,6 +132,8 @@ class Client:
                 reply = self.read()
                 if isinstance(reply, RedisError):
                     raise reply
+                replies.append(reply)
+        return replies
 
     def close(self):
         self.file.close()
@@ -310,13 +313,12 @@ class World:
 def expected(client, prefix="tlsmode:"):
     """What a mirror should dump for hashes made of plain valid fields, read from Redis by another road (KEYS)."""
     out = []
-    for key in client.cmd("KEYS", prefix + "*"):
+    keys = [k for k in client.cmd("KEYS", prefix + "*") if k[len(prefix):].partition(":")[0] in ("sender", "rcpt", "except")]
+    replies = client.pipeline([c for k in keys for c in (("HGETALL", k), ("PTTL", k))])
+    order = ("mode", "via", "match", "dane", "sts", "plaintext", "for")
+    for key, flat, ends in zip(keys, replies[::2], replies[1::2]):
         kind, _, name = key[len(prefix):].partition(":")
-        if kind not in ("sender", "rcpt", "except"):
-            continue
-        flat = client.cmd("HGETALL", key)
         fields = dict(zip(flat[::2], flat[1::2]))
-        order = ("mode", "via", "match", "dane", "sts", "plaintext", "for")
-        ends = 1 if client.cmd("PTTL", key) > 0 else 0
+        ends = 1 if ends > 0 else 0
         out.append("%s %s %d 0%s" % (kind, name, ends, "".join(" %s=%s" % (f, fields[f]) for f in order if f in fields)))
     return sorted(out)

@@ -67,6 +67,7 @@ static void check_defaults(const struct conf *c)
 	assert_int_equal(c->settings.when_unknown, UNKNOWN_TEMPFAIL);
 	assert_string_equal(c->settings.snapshot, "/var/lib/tlsmode/settings");
 	assert_int_equal(c->settings.guard_percent, 50);
+	assert_int_equal(c->settings.max_changes, 100000);
 	assert_int_equal(c->dns.forward.count, 0);
 	assert_string_equal(c->dns.root_hints, "");
 	assert_string_equal(c->dns.trust_anchor, "/usr/share/dns/root.key");
@@ -153,7 +154,7 @@ static void test_sample(void **state)
 static const char full[] =
     "user = \"\"\n"
     "redis { address = \"[::1]:6380\" prefix = 'x:' username = u database = 15 }\n"
-    "settings { when_unknown = Enforced snapshot = \"\" guard_percent = 100 }\n"
+    "settings { when_unknown = Enforced snapshot = \"\" guard_percent = 100 max_changes = 100 }\n"
     "dns { forward = {\"127.0.0.1\", # one\n\t\"::1@5353\" /* two */ } timeout = 1 }\n"
     "sts { allow_private = yes timeout = 60 }\n"
     "mapd { listen = {\"unix:/a\", \"inet:[::1]:1\"} listen += {\"inet:127.0.0.1:65535\"} socket_mode = 0600 "
@@ -179,6 +180,7 @@ static void test_full(void **state)
 	assert_int_equal(c->redis.database, 15);
 	assert_int_equal(c->settings.when_unknown, UNKNOWN_ENFORCED);
 	assert_int_equal(c->settings.guard_percent, 100);
+	assert_int_equal(c->settings.max_changes, 100);
 	assert_int_equal(c->dns.forward.count, 2);
 	assert_string_equal(c->dns.forward.item[1], "::1@5353");
 	assert_true(c->sts.allow_private);
