@@ -134,7 +134,7 @@ static void on_read_timer(evutil_socket_t fd, short what, void *arg)
 	struct fact_read *f = arg;
 
 	(void)fd, (void)what;
-	answer(f, f->waiting == 0);
+	answer(f, f->waiting == 0 && !f->lost);
 }
 
 static void ask(struct fact_read *f, int which, enum rkey_kind kind, const char *name)
@@ -152,12 +152,14 @@ struct fact_read *fact_store_read(struct redis *r, struct event_base *base, cons
 {
 	struct fact_read *f = xcalloc(1, sizeof(*f));
 	bool named = nexthop->kind == NEXTHOP_DOMAIN || nexthop->kind == NEXTHOP_HOST;
+	bool busy = named && redis_is_busy(r);
 
 	f->redis = r;
 	f->fn = fn;
 	f->arg = arg;
-	f->timer = timer_ms(base, on_read_timer, f, named ? SLOW_MS : 0);
-	if (named) {
+	f->lost = busy;
+	f->timer = timer_ms(base, on_read_timer, f, named && !busy ? SLOW_MS : 0);
+	if (named && !busy) {
 		ask(f, 0, RKEY_STS, nexthop->domain);
 		ask(f, 1, RKEY_DANE, nexthop->key);
 	}
@@ -234,6 +236,11 @@ static void add_fields(struct words *w, const struct text_fields *fields)
 	}
 }
 
+static bool takes_more(struct redis *r)
+{
+	return redis_is_up(r) && !redis_is_busy(r);
+}
+
 static void say(struct redis *r, const struct words *w)
 {
 	redis_command(r, on_written, r, w->count, w->word, w->len);
@@ -250,7 +257,7 @@ void fact_store_write_sts(struct redis *r, const char *domain, const struct text
 	char key[RKEY_SIZE], ttl[24], now[24];
 	struct words w = {0};
 
-	if (fields->count == 0 || !redis_is_up(r))
+	if (fields->count == 0 || !takes_more(r))
 		return;
 	format_key(key, r, RKEY_STS, domain);
 	format_seconds(ttl, ttl_s < 1 ? 1 : ttl_s);
@@ -275,7 +282,7 @@ void fact_store_write_dane(struct redis *r, const char *nexthop_key, const struc
 	char key[RKEY_SIZE], ttl[24];
 	struct words hset = {0};
 
-	if (fields->count == 0 || !redis_is_up(r))
+	if (fields->count == 0 || !takes_more(r))
 		return;
 	format_key(key, r, RKEY_DANE, nexthop_key);
 	format_seconds(ttl, ttl_s < 1 ? 1 : ttl_s);
@@ -295,6 +302,7 @@ struct fact_lock {
 	fact_lock_fn *fn; /* NULL once answered */
 	void *arg;
 	struct event *timer;
+	bool asked;
 	char key[RKEY_SIZE];
 	char token[TOKEN_SIZE];
 };
@@ -347,11 +355,13 @@ struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, cons
 	l->redis = r;
 	l->fn = fn;
 	l->arg = arg;
-	l->timer = timer_ms(base, on_lock_timer, l, SLOW_MS);
+	l->asked = !redis_is_busy(r);
+	l->timer = timer_ms(base, on_lock_timer, l, l->asked ? SLOW_MS : 0);
 	format_key(l->key, r, RKEY_LOCK, domain);
 	make_token(l->token);
 	snprintf(ms, sizeof(ms), "%u", (ttl_s ? ttl_s : 1) * 1000);
-	redis_command(r, on_lock, l, 6, (const char *[]){"SET", l->key, l->token, "NX", "PX", ms}, NULL);
+	if (l->asked)
+		redis_command(r, on_lock, l, 6, (const char *[]){"SET", l->key, l->token, "NX", "PX", ms}, NULL);
 	return l;
 }
 
@@ -364,7 +374,7 @@ void fact_lock_release(struct fact_lock **lock)
 	if (l == NULL)
 		return;
 	redis_forget(l->redis, l);
-	if (redis_is_up(l->redis))
+	if (l->asked && redis_is_up(l->redis))
 		redis_command(l->redis, on_written, l->redis, 5,
 			      (const char *[]){"EVAL", release_script, "1", l->key, l->token}, NULL);
 	event_free(l->timer);

@@ -1,7 +1,7 @@
 /*
  * fact_store.h - facts shared through Redis: read both hashes of a next hop, write one, take and leave the fetch lock.
  *
- * Redis away is not an error: a read says "nothing", a lock is granted, a write is dropped.
+ * Redis away, or busy (redis_is_busy()), is not an error: a read says "nothing", a lock is granted, a write is dropped.
  */
 #ifndef TLSMODE_IO_FACT_STORE_H
 #define TLSMODE_IO_FACT_STORE_H

@@ -257,6 +257,25 @@ void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, con
 		refuse(fn, arg, r);
 }
 
+void redis_set_busy(struct redis *r, size_t max)
+{
+	r->busy = max;
+}
+
+bool redis_is_busy(struct redis *r)
+{
+	size_t waiting = r->up ? redis_link_waiting(r->data) : r->refused_count;
+	int64_t now = tick_mono_ms();
+
+	if (r->busy == 0 || waiting < r->busy)
+		return false;
+	if (r->busy_noted_ms == 0 || now - r->busy_noted_ms >= NOTE_MS) {
+		r->busy_noted_ms = now;
+		log_warn("event=redis_slow waiting=%zu why=\"facts are not shared until it has answered\"", waiting);
+	}
+	return true;
+}
+
 static void deaf(const redisReply *reply, void *arg)
 {
 	(void)reply, (void)arg;

@@ -64,6 +64,10 @@ void redis_note_error(struct redis *r, const char *context, const redisReply *re
 typedef void redis_reply_fn(const redisReply *reply, void *arg);
 void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
 		   const size_t *argv_len);
+/* More than MAX commands (0: no bound) wait for their replies: Redis does not keep up, and what can be left out should
+ * be. Commands are taken all the same; the bound is for who asks here. */
+void redis_set_busy(struct redis *r, size_t max);
+bool redis_is_busy(struct redis *r);
 /* No callback for ARG any more. */
 void redis_forget(struct redis *r, void *arg);
 

@@ -242,6 +242,11 @@ void redis_link_take(struct redis_link *l, void (*fn)(redis_reply_fn *reply_fn, 
 	}
 }
 
+size_t redis_link_waiting(const struct redis_link *l)
+{
+	return l->count;
+}
+
 bool redis_link_alive(struct redis_link *l, bool ping)
 {
 	static const char *const words[] = {"PING"};

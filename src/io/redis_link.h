@@ -48,6 +48,8 @@ void redis_link_take(struct redis_link *l, void (*fn)(redis_reply_fn *reply_fn, 
 
 #define REDIS_LINK_DEAD_S 2 /* an answer is owed for so long: a hung peer gives no error */
 
+size_t redis_link_waiting(const struct redis_link *l); /* replies that are still to come */
+
 /* The watchdog, called now and then: false when the peer owes us a reply (or the connection) for REDIS_LINK_DEAD_S;
  * asks with PING once nothing was heard for a second, if it may (PING). */
 bool redis_link_alive(struct redis_link *l, bool ping);

@@ -42,6 +42,8 @@ struct redis {
 	char noted[REDIS_WHY_SIZE];
 	int64_t noted_ms;
 	unsigned long reconnects;
+	size_t busy; /* so many commands without a reply are too many; 0: never */
+	int64_t busy_noted_ms;
 };
 
 /* Both connections end, whatever state they are in; the next attempt comes after the pause. */

@@ -225,6 +225,12 @@ static void on_pause(const redisReply *reply, void *arg)
 	printf("reply %s\n", reply == NULL ? "none" : "some");
 }
 
+static void do_busy(char *rest)
+{
+	redis_set_busy(mirror_redis(mirror), (size_t)atoi(rest));
+	printf("= ok\n");
+}
+
 static void do_ping(char *rest)
 {
 	(void)rest;
@@ -238,7 +244,7 @@ static const struct {
 } commands[] = {
     {"dump", do_dump},       {"sender", do_sender}, {"dest", do_dest},   {"counts", do_counts},
     {"reconf", do_reconf},   {"facts", do_facts},   {"write", do_write}, {"lock", do_lock},
-    {"release", do_release}, {"quiet", do_quiet},   {"ping", do_ping},
+    {"release", do_release}, {"quiet", do_quiet},   {"ping", do_ping},   {"busy", do_busy},
 };
 
 static void run_line(char *line)

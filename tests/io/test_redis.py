@@ -209,6 +209,39 @@ def reading(w):
     check(p.wait_event("lock", since=n)[1] == "got=1", "a lock is granted without Redis")
 
 
+@tap.test("a Redis that does not keep up is asked no more than it can have waiting")
+def busy(w):
+    r = w.server()
+    c = r.client()
+    c.cmd("HSET", "tlsmode:sts:a.test", "mode", "enforce")
+    p = live(w, r)
+
+    def event(command, word):
+        n = len(p.events)
+        start = time.monotonic()
+        p.ask(command)
+        return p.wait_event(word, since=n)[1], (time.monotonic() - start) * 1000
+    check(event("facts a.test", "facts")[0] == "served=1", "no bound")
+    p.ask("busy 40")
+    r.signal(signal.SIGSTOP)
+    for i in range(100):
+        p.ask("write dane w%d.test 100 mx insecure until 1" % i)
+    got, ms = event("facts a.test", "facts")
+    check(got == "served=0" and ms < 300, "a read says at once that there is no answer: %s after %.0f ms" % (got, ms))
+    got, ms = event("lock a.test", "lock")
+    check(got == "got=1" and ms < 300, "and a fetch is not kept waiting: %s after %.0f ms" % (got, ms))
+    p.ask("release")
+    r.signal(signal.SIGCONT)
+    until(lambda: event("facts a.test", "facts")[0] == "served=1", "answered again")
+    check(c.cmd("EXISTS", "tlsmode:dane:w0.test") == 1 and c.cmd("EXISTS", "tlsmode:dane:w99.test") == 0, "left out")
+    check(len(c.cmd("KEYS", "tlsmode:dane:w*")) <= 9, "no more than had room")
+    check(c.cmd("EXISTS", "tlsmode:lock:a.test") == 0, "nor a lock that nobody would leave")
+    check(p.log().count("event=redis_slow") == 1, "said once")
+    check(p.counts()["reconnects"] == "1", "the connection stays")
+    p.ask("write dane later.test 100 mx insecure until 1")
+    until(lambda: c.cmd("EXISTS", "tlsmode:dane:later.test"), "and shared again")
+
+
 @tap.test("the lock is taken once, and released by its owner only, also before it was answered")
 def lock(w):
     r = w.server()
