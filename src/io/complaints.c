@@ -51,7 +51,7 @@ bool complaints_news(struct complaints *c, uint64_t key, uint64_t content)
 	bool news = known == NULL || known->content != content;
 
 	if (known == NULL) {
-		if (c->map.count >= COMPLAINTS_MAX)
+		if (c->map.count >= c->max)
 			return true;
 		known = xcalloc(1, sizeof(*known));
 		hmap_insert(&c->map, &known->node, key);

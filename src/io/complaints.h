@@ -1,8 +1,7 @@
 /*
  * complaints.h - which faulty contents were complained about already: once per change, not once per reading.
  *
- * Remembers a hash of the key and one of the content. Bounded: past COMPLAINTS_MAX keys nothing new is remembered, and
- * past COMPLAINTS_LINES lines a minute nothing is said but how much was not. One thread (mirror.c, setting_read.c).
+ * Remembers a hash of the key and one of the content. Bounded: past MAX keys nothing new is remembered, and past COMPLAINTS_LINES lines a minute nothing is said but how much was not. One thread (mirror.c, setting_read.c).
  */
 #ifndef TLSMODE_IO_COMPLAINTS_H
 #define TLSMODE_IO_COMPLAINTS_H
@@ -13,11 +12,11 @@
 
 #include "base/hmap.h"
 
-#define COMPLAINTS_MAX 100000
 #define COMPLAINTS_LINES 200
 
 struct complaints {
 	struct hmap map;
+	size_t max; /* 0 at first: set it */
 	uint64_t key[2];
 	int64_t minute_ms;
 	unsigned lines;

@@ -59,6 +59,7 @@ struct conf {
 		char *ca_file;
 		bool allow_private;
 		unsigned timeout_s;
+		size_t max_fetches;
 	} sts;
 	struct conf_mapd {
 		struct conf_list listen; /* "unix:/path", "inet:127.0.0.1:8461", "inet:[::1]:8461" */
@@ -68,6 +69,8 @@ struct conf {
 		size_t cache_entries;
 		size_t max_clients;
 		size_t max_jobs;
+		size_t max_pipeline;
+		size_t max_output;
 		bool dane;
 		char *min_tls; /* "", "1.2" or "1.3" */
 		bool report_failures;

@@ -237,7 +237,8 @@ static X509_STORE *read_roots(const char *file, char *error, size_t size)
 struct https *https_new(struct event_base *base, const struct conf_sts *conf, char *error, size_t size)
 {
 	X509_STORE *roots = read_roots(conf->ca_file, error, size);
-	struct https_worker *worker = roots == NULL ? NULL : https_worker_new(roots);
+	struct https_worker *worker =
+	    roots == NULL ? NULL : https_worker_new(roots, conf->max_fetches, 2 * conf->max_fetches);
 	struct https *h;
 
 	if (worker == NULL) {

@@ -18,11 +18,9 @@
 #include "core/plan.h"
 #include "io/conf.h"
 
-#define HTTPS_LIMIT_S 60      /* RFC 8461 s3.3 suggests a minute */
-#define HTTPS_MAX_FETCHES 200 /* at once in their first HTTPS_PATIENCE_MS; more wait their turn */
+#define HTTPS_LIMIT_S 60 /* RFC 8461 s3.3 suggests a minute */
 #define HTTPS_PATIENCE_MS                                                                                              \
-	2000               /* what lasts longer makes room and goes on apart: slow hosts do not hold back good ones */
-#define HTTPS_MAX_SLOW 400 /* apart at once; the one that lasted longest ends for one more */
+	2000 /* what lasts longer makes room and goes on apart: slow hosts do not hold back good ones */
 
 struct https;
 struct https_fetch;

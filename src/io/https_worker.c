@@ -1,7 +1,7 @@
 /*
  * https_worker.c - the fetch thread: runs transfers side by side in a curl multi handle.
  *
- * Two lanes: a transfer is young for HTTPS_PATIENCE_MS, then slow. Only young ones count against HTTPS_MAX_FETCHES, so
+ * Two lanes: a transfer is young for HTTPS_PATIENCE_MS, then slow. Only young ones count against sts.max_fetches, so
  * hosts that drip cannot keep good ones from their turn; the slow lane is bounded too, and its oldest ends for one
  * more.
  */
@@ -33,7 +33,7 @@ struct https_worker {
 
 	/* the fetch thread's */
 	struct https_job_list young, slow;
-	size_t young_count, slow_count;
+	size_t young_count, slow_count, max_young, max_slow;
 };
 
 /* --- on the fetch thread --- */
@@ -95,7 +95,7 @@ static void make_room(struct https_worker *w)
 		leave_lane(w, j);
 		enter_lane(w, j, true);
 	}
-	while (w->slow_count > HTTPS_MAX_SLOW) {
+	while (w->slow_count > w->max_slow) {
 		j = TAILQ_FIRST(&w->slow);
 		j->t.refused = "too slow, and many other fetches wait";
 		end_job(w, j, CURLE_ABORTED_BY_CALLBACK);
@@ -107,7 +107,7 @@ static struct https_job *next_to_start(struct https_worker *w)
 {
 	struct https_job *j = NULL;
 
-	if (w->young_count >= HTTPS_MAX_FETCHES)
+	if (w->young_count >= w->max_young)
 		return NULL;
 	pthread_mutex_lock(&w->lock);
 	j = TAILQ_FIRST(&w->start);
@@ -270,7 +270,7 @@ static void global_once(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-struct https_worker *https_worker_new(X509_STORE *roots)
+struct https_worker *https_worker_new(X509_STORE *roots, size_t max_young, size_t max_slow)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct https_worker *w = xcalloc(1, sizeof(*w));
@@ -278,6 +278,8 @@ struct https_worker *https_worker_new(X509_STORE *roots)
 
 	pthread_once(&once, global_once);
 	w->roots = roots;
+	w->max_young = max_young;
+	w->max_slow = max_slow;
 	TAILQ_INIT(&w->start);
 	TAILQ_INIT(&w->drop);
 	TAILQ_INIT(&w->done);

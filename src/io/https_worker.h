@@ -34,8 +34,9 @@ struct https_job {
 
 struct https_worker;
 
-/* ROOTS is taken. NULL: no thread; errno says why. */
-struct https_worker *https_worker_new(X509_STORE *roots);
+/* ROOTS is taken. MAX_YOUNG transfers run at once in their first HTTPS_PATIENCE_MS, more wait their turn; and MAX_SLOW
+ * longer ones, of which the one that lasted longest ends for one more. NULL: no thread; errno says why. */
+struct https_worker *https_worker_new(X509_STORE *roots, size_t max_young, size_t max_slow);
 /* Ends the thread and what it runs; jobs that were not taken back are the caller's again. */
 void https_worker_free(struct https_worker **w);
 

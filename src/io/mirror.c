@@ -242,6 +242,7 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 	m->clock_offset_ms = tick_wall_ms() - tick_mono_ms();
 	mirror_table_init(&m->table);
 	complaints_init(&m->complaints);
+	m->complaints.max = conf->settings.max_changes;
 	mirror_batches_init(m);
 	mirror_turn_init(m);
 	m->ends_timer = mirror_timer_new(m, on_ends);
@@ -281,6 +282,7 @@ void mirror_free(struct mirror **mirror)
 void mirror_reconf(struct mirror *m, const struct conf *conf)
 {
 	m->conf = conf;
+	m->complaints.max = conf->settings.max_changes;
 	mirror_snapshot_reconf(m);
 	redis_reconf(m->redis, &conf->redis);
 }

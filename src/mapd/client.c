@@ -35,6 +35,18 @@ struct ask {
 
 /* ---- the end of a connection ---- */
 
+static void add_unsent(struct client *c, size_t len)
+{
+	c->unsent += len;
+	c->server->counts.unsent += len;
+}
+
+static void take_unsent(struct client *c, size_t len)
+{
+	c->unsent -= len;
+	c->server->counts.unsent -= len;
+}
+
 static void ask_free(struct client *c, struct ask *a)
 {
 	STAILQ_REMOVE_HEAD(&c->asks, next);
@@ -67,6 +79,7 @@ void client_close(struct client *c)
 	event_del(&c->write_event);
 	close(c->fd);
 	set_stalled(c, 0);
+	take_unsent(c, c->unsent);
 	if (c->is_ready)
 		TAILQ_REMOVE(&s->ready, c, ready);
 	TAILQ_REMOVE(&s->all, c, all);
@@ -111,6 +124,7 @@ void client_answer(struct client *c, const char *reply, size_t len)
 {
 	struct ask *a;
 
+	add_unsent(c, len);
 	if (STAILQ_EMPTY(&c->asks)) {
 		output_add(c, reply, len);
 		return;
@@ -140,6 +154,7 @@ void ask_answer(struct ask *a, const char *reply, size_t len)
 	struct client *c = a->client;
 
 	assert(!a->reply);
+	add_unsent(c, len);
 	a->reply = xmemdup(reply, len);
 	a->len = len;
 	if (a != STAILQ_FIRST(&c->asks) || c->is_ready)
@@ -172,6 +187,7 @@ static bool output_send(struct client *c)
 		if (n < 0)
 			return errno == EAGAIN || errno == EWOULDBLOCK;
 		c->out_sent += (size_t)n;
+		take_unsent(c, (size_t)n);
 	}
 	c->out_sent = c->out_len = 0;
 	if (c->out_size > OUTPUT_KEPT) {
@@ -186,7 +202,10 @@ static bool output_send(struct client *c)
 
 bool client_held(const struct client *c)
 {
-	return c->ask_count >= c->server->limits.max_asks || c->out_len - c->out_sent >= c->server->limits.max_output;
+	const struct server *s = c->server;
+
+	return c->ask_count >= s->limits.max_asks || c->unsent >= s->limits.max_output ||
+	       (c->unsent > 0 && s->counts.unsent >= s->limits.max_unsent);
 }
 
 void client_log_dropped(struct client *c, const char *reason, int64_t now_ms)

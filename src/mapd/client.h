@@ -31,6 +31,7 @@ struct client {
 	size_t out_len, out_sent, out_size;
 	STAILQ_HEAD(, ask) asks;
 	size_t ask_count;
+	size_t unsent;         /* octets of answers: in out, and behind a request that waits */
 	int64_t stalled_at_ms; /* 0: nothing is half done */
 	unsigned long requests;
 	bool reads, writes; /* its events are added */

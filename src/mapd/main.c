@@ -123,7 +123,7 @@ static void open_sockets(struct mapd *m)
 {
 	char error[1024];
 
-	proc_files(m->conf->mapd.max_clients + MAPD_SPARE_FILES);
+	reload_limits(m);
 	m->listeners = listeners_new(take_connection, m);
 	if (!listeners_prepare(m->listeners, &m->conf->mapd, error, sizeof(error)))
 		die(m, EX_OSERR, error);
@@ -137,16 +137,15 @@ static void open_sockets(struct mapd *m)
 static void start_parts(struct mapd *m)
 {
 	const struct mirror_events events = {on_setting, on_all, on_fact, on_reading, on_settled};
-	struct server_limits limits = server_default_limits;
 	struct resolver_env env;
 	char error[1024];
 
-	limits.max_clients = m->conf->mapd.max_clients;
-	m->server = server_new(m->base, &limits, maps_request, m);
+	m->server = server_new(m->base, &server_default_limits, maps_request, m);
 	server_set_ahead(m->server, maps_ahead);
 	m->cache = verdict_cache_new(m->conf->mapd.cache_entries);
-	m->refusals = refusal_memory_new(MAPD_REFUSAL_HOSTS);
+	m->refusals = refusal_memory_new(1);
 	m->mirror = mirror_new(m->base, m->conf, &events, m);
+	reload_limits(m);
 	m->dns_since = m->https_since = time(NULL);
 	m->dns = dns_new(m->base, &m->conf->dns, error, sizeof(error));
 	if (!m->dns)

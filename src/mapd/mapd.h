@@ -19,9 +19,6 @@
 #include "mapd/reply.h"
 #include "mapd/resolve.h"
 
-#define MAPD_REFUSAL_HOSTS 200000 /* MX hosts whose strict answers are remembered */
-#define MAPD_SPARE_FILES 1200     /* descriptors beside those of clients: Redis, DNS, HTTPS, metrics */
-
 struct mapd {
 	struct event_base *base;
 	const char *conf_file; /* as given; read again on SIGHUP */

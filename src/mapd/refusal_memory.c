@@ -13,6 +13,7 @@
 /* Served lines are noted again every VERDICT_TOUCH_MS only, so an answer may be that much later than its note. */
 #define OTHERS_LATELY_MS (REFUSAL_LATELY_MS + VERDICT_TOUCH_MS)
 #define NEVER (INT64_MIN / 2)
+#define FORGOTTEN_AT_ONCE 64 /* for one new host: a much smaller bound is reached little by little */
 
 struct host {
 	struct hmap_node node;
@@ -34,9 +35,14 @@ struct refusal_memory *refusal_memory_new(size_t max_hosts)
 	struct refusal_memory *m = xcalloc(1, sizeof(*m));
 
 	hmap_init(&m->map, 0);
-	m->max_hosts = max_hosts ? max_hosts : 1;
 	m->forgotten_ms = NEVER;
+	refusal_memory_resize(m, max_hosts);
 	return m;
+}
+
+void refusal_memory_resize(struct refusal_memory *m, size_t max_hosts)
+{
+	m->max_hosts = max_hosts ? max_hosts : 1;
 }
 
 static void list_remove(struct refusal_memory *m, struct host *h)
@@ -84,7 +90,7 @@ static struct host *find(const struct refusal_memory *m, uint64_t hash, const ch
 
 static void make_room(struct refusal_memory *m, int64_t now_ms)
 {
-	while (m->map.count >= m->max_hosts) {
+	for (int i = 0; i < FORGOTTEN_AT_ONCE && m->map.count >= m->max_hosts; i++) {
 		if (now_ms - m->oldest->last_ms[MODE_OPPORTUNISTIC] < OTHERS_LATELY_MS)
 			m->forgotten_ms = now_ms;
 		host_free(m, m->oldest);

@@ -19,6 +19,8 @@
 struct refusal_memory;
 struct refusal_memory *refusal_memory_new(size_t max_hosts);
 void refusal_memory_free(struct refusal_memory **m);
+/* A smaller bound takes effect as hosts are noted. */
+void refusal_memory_resize(struct refusal_memory *m, size_t max_hosts);
 
 /* A strict map has answered for a next hop that HOST (canonical) serves. ALONE: the sender's mode, when nothing else
  * asked for TLS; else opportunistic. */

@@ -12,8 +12,16 @@
 #include "mapd/http.h"
 #include "mapd/listeners.h"
 #include "mapd/mapd.h"
+#include "mapd/refusal_memory.h"
 #include "mapd/server.h"
 #include "mapd/verdict_cache.h"
+
+#define FETCH_FILES 6     /* for each of sts.max_fetches: three transfers with two address families */
+#define OTHER_FILES 2400  /* libunbound's, Redis, metrics, listeners */
+#define CLIENT_SHARE 256  /* of mapd.max_output for one connection */
+#define REFUSAL_SHARE 5   /* answers in the cache for each MX host that is remembered */
+#define REDIS_EACH 10     /* commands for each job: Redis does not keep up when more of them wait */
+#define REDIS_OTHERS 4000 /* the mirror's */
 
 /* What a new configuration needs before it can be taken. */
 struct parts {
@@ -31,6 +39,30 @@ struct conf *reload_conf(const struct mapd *m, char *error, size_t size)
 void reload_log(const struct mapd *m, const struct conf *conf)
 {
 	log_open("tlsmode-mapd", conf->log.target, m->verbose ? LOG_LVL_DEBUG : conf->log.level);
+}
+
+static void limit_server(struct mapd *m)
+{
+	struct server_limits limits = server_default_limits;
+
+	limits.max_clients = m->conf->mapd.max_clients;
+	limits.max_asks = m->conf->mapd.max_pipeline;
+	limits.max_unsent = m->conf->mapd.max_output << 20;
+	limits.max_output = limits.max_unsent / CLIENT_SHARE;
+	server_set_limits(m->server, &limits);
+}
+
+void reload_limits(struct mapd *m)
+{
+	const struct conf *conf = m->conf;
+
+	proc_files(conf->mapd.max_clients + FETCH_FILES * conf->sts.max_fetches + OTHER_FILES);
+	if (!m->server)
+		return; /* sockets are opened first */
+	limit_server(m);
+	verdict_cache_resize(m->cache, conf->mapd.cache_entries);
+	refusal_memory_resize(m->refusals, conf->mapd.cache_entries / REFUSAL_SHARE + 1);
+	redis_set_busy(mirror_redis(m->mirror), REDIS_EACH * conf->mapd.max_jobs + REDIS_OTHERS);
 }
 
 static bool changed_since(const char *file, time_t when)
@@ -52,7 +84,8 @@ static bool same_dns(const struct mapd *m, const struct conf_dns *a, const struc
 static bool same_sts(const struct mapd *m, const struct conf_sts *a, const struct conf_sts *b)
 {
 	return strcmp(a->ca_file, b->ca_file) == 0 && a->allow_private == b->allow_private &&
-	       a->timeout_s == b->timeout_s && !changed_since(b->ca_file, m->https_since);
+	       a->timeout_s == b->timeout_s && a->max_fetches == b->max_fetches &&
+	       !changed_since(b->ca_file, m->https_since);
 }
 
 static void parts_drop(struct mapd *m, struct parts *p)
@@ -124,9 +157,7 @@ static void take(struct mapd *m, const struct parts *p)
 	m->dns = p->dns;
 	m->https = p->https;
 	mirror_reconf(m->mirror, m->conf);
-	proc_files(m->conf->mapd.max_clients + MAPD_SPARE_FILES);
-	server_set_max_clients(m->server, m->conf->mapd.max_clients);
-	verdict_cache_resize(m->cache, m->conf->mapd.cache_entries);
+	reload_limits(m);
 	verdict_cache_drop_all(m->cache);
 	conf_free(&old);
 }

@@ -18,6 +18,9 @@ void reload(struct mapd *m);
 /* The configuration of M's file as this process can use it; NULL: ERROR (conf_load()). */
 struct conf *reload_conf(const struct mapd *m, char *error, size_t size);
 
+/* The bounds of all tables and queues by m->conf, at the start, too; of those that are there. */
+void reload_limits(struct mapd *m);
+
 /* Starts logging as CONF says (-v and -f in M count too). */
 void reload_log(const struct mapd *m, const struct conf *conf);
 

@@ -23,6 +23,7 @@ struct rereads {
 	reread_fn *fn;
 	void *arg;
 	struct hmap table;
+	size_t max;
 };
 
 static uint64_t hash_of(const struct rereads *r, const struct nexthop *n)
@@ -63,6 +64,11 @@ struct rereads *rereads_new(struct event_base *base, struct redis *redis, reread
 	return r;
 }
 
+void rereads_resize(struct rereads *r, size_t max)
+{
+	r->max = max;
+}
+
 static void drop_node(struct hmap_node *node, void *arg)
 {
 	struct reread *one = hmap_entry(node, struct reread, node);
@@ -88,7 +94,7 @@ bool reread_start(struct rereads *r, const struct nexthop *nexthop, unsigned mar
 
 	if (one != NULL) {
 		fact_read_abort(&one->read);
-	} else if (r->table.count < REREADS_MAX) {
+	} else if (r->table.count < r->max) {
 		one = xcalloc(1, sizeof *one);
 		one->all = r;
 		one->nexthop = *nexthop;

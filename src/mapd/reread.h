@@ -13,14 +13,14 @@
 
 #include "io/fact_store.h"
 
-#define REREADS_MAX 500 /* on their way at once */
-
 /* MARKS: all that reread_start() was given. Otherwise as fact_read_fn. */
 typedef void reread_fn(const struct nexthop *nexthop, unsigned marks, bool served, const struct text_field *sts,
 		       size_t sts_count, const struct text_field *dane, size_t dane_count, void *arg);
 
 struct rereads;
+/* None is started before rereads_resize(). */
 struct rereads *rereads_new(struct event_base *base, struct redis *redis, reread_fn *fn, void *arg);
+void rereads_resize(struct rereads *r, size_t max); /* on their way at once */
 void rereads_free(struct rereads **r);
 
 /* False: too many are on their way. */

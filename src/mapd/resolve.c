@@ -23,6 +23,7 @@
 #include "mapd/refresh.h"
 #include "mapd/reread.h"
 
+#define REREAD_SHARE 4        /* of max_jobs: facts that changed and are read again at once */
 #define PREFETCH_TOGETHER_S 5 /* what ends so soon after the first is looked at with it */
 
 struct resolve_wait {
@@ -369,6 +370,7 @@ void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 static void take_limits(struct resolver *r, const struct conf *conf)
 {
 	r->max_jobs = conf->mapd.max_jobs;
+	rereads_resize(r->rereads, r->max_jobs / REREAD_SHARE + 1);
 	r->owner.dns_timeout_s = conf->dns.timeout_s;
 	r->owner.sts_timeout_s = conf->sts.timeout_s;
 	r->owner.deadline_s = conf->mapd.deadline_s;

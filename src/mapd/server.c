@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "mapd/client.h"
 
-const struct server_limits server_default_limits = {10000, 64, 256 * 1024, 100000};
+const struct server_limits server_default_limits = {10000, 64, 256 * 1024, 64 * 1024 * 1024, 100000};
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
@@ -73,9 +73,9 @@ void server_set_ahead(struct server *s, server_ahead_fn *fn)
 	s->ahead = fn;
 }
 
-void server_set_max_clients(struct server *s, size_t max_clients)
+void server_set_limits(struct server *s, const struct server_limits *limits)
 {
-	s->limits.max_clients = max_clients;
+	s->limits = *limits;
 }
 
 void server_counts(const struct server *s, struct server_counts *out)

@@ -29,10 +29,11 @@ struct ask; /* a request that is not answered yet */
 struct server_limits {
 	size_t max_clients;
 	size_t max_asks;   /* unanswered requests of one client; beyond them it is not read */
-	size_t max_output; /* octets of answers that a client does not take; beyond them it is not read */
+	size_t max_output; /* octets of answers not sent yet, of one client; beyond them it is not read */
+	size_t max_unsent; /* the same of all clients; beyond them none is read that has any */
 	int64_t stall_ms;
 };
-extern const struct server_limits server_default_limits; /* 10000, 64, 256 KiB, 100 s */
+extern const struct server_limits server_default_limits; /* 10000, 64, 256 KiB, 64 MiB, 100 s */
 
 /* One request. PAYLOAD is borrowed for the call. NOW_MS is the wall clock at the start of the loop's turn. */
 typedef void server_request_fn(struct client *c, const char *payload, size_t len, int64_t now_ms, void *arg);
@@ -46,7 +47,8 @@ struct server *server_new(struct event_base *base, const struct server_limits *l
 /* FN (with the ARG of server_new()) is told of requests that came together. */
 void server_set_ahead(struct server *s, server_ahead_fn *fn);
 void server_free(struct server **s); /* closes all at once */
-void server_set_max_clients(struct server *s, size_t max_clients);
+/* Holds for what comes from now on; nothing is closed for it. */
+void server_set_limits(struct server *s, const struct server_limits *limits);
 
 /* Takes a connected socket (closes it at once when there are max_clients). */
 void server_add(struct server *s, int fd);
@@ -69,6 +71,7 @@ void client_reject(struct client *c, const char *reason);
 
 struct server_counts {
 	size_t clients, waiting; /* now: connections, unanswered requests */
+	size_t unsent;           /* now: octets of answers */
 	unsigned long accepted, refused, malformed, stalled;
 };
 void server_counts(const struct server *s, struct server_counts *out);

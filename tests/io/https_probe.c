@@ -181,7 +181,7 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 int main(int argc, char **argv)
 {
 	char nothing[] = "";
-	struct conf_sts conf = {.ca_file = nothing, .timeout_s = 5};
+	struct conf_sts conf = {.ca_file = nothing, .timeout_s = 5, .max_fetches = 200};
 	unsigned limit_s = HTTPS_LIMIT_S;
 	uint16_t port = 443;
 	char error[512];

@@ -76,6 +76,7 @@ static void check_defaults(const struct conf *c)
 	assert_string_equal(c->sts.ca_file, "/etc/ssl/certs/ca-certificates.crt");
 	assert_false(c->sts.allow_private);
 	assert_int_equal(c->sts.timeout_s, 5);
+	assert_int_equal(c->sts.max_fetches, 200);
 	assert_int_equal(c->mapd.listen.count, 1);
 	assert_string_equal(c->mapd.listen.item[0], "unix:/var/spool/postfix/tlsmode/map.sock");
 	assert_int_equal(c->mapd.socket_mode, 0660);
@@ -84,6 +85,8 @@ static void check_defaults(const struct conf *c)
 	assert_int_equal(c->mapd.cache_entries, 1000000);
 	assert_int_equal(c->mapd.max_clients, 10000);
 	assert_int_equal(c->mapd.max_jobs, 2000);
+	assert_int_equal(c->mapd.max_pipeline, 64);
+	assert_int_equal(c->mapd.max_output, 64);
 	assert_true(c->mapd.dane);
 	assert_string_equal(c->mapd.min_tls, "1.2");
 	assert_false(c->mapd.report_failures);

@@ -169,6 +169,58 @@ static void answers_that_are_not_taken_are_not_heaped_up(void **state)
 	close(fd);
 }
 
+static void answers_behind_one_that_waits_count_too(void **state)
+{
+	int fd = room_connect();
+
+	(void)state;
+	room_put(fd, "7:later a,");
+	for (int i = 0; i < 50; i++)
+		room_put(fd, "3:big,");
+	room_turn();
+	assert_int_equal(room.handled, 1 + server_default_limits.max_output / sizeof(room.big) + 1);
+	room_answer(0);
+	assert_int_equal(strlen(room_take(fd)) > 0, 1);
+	close(fd);
+}
+
+static void all_together_have_a_bound_and_nobody_starves(void **state)
+{
+	static char sink[65536];
+	struct server_limits limits = server_default_limits;
+	struct server_counts counts;
+	int fd[8], fresh;
+	size_t got = 0;
+	ssize_t n;
+
+	(void)state;
+	limits.max_unsent = 4 * sizeof(room.big);
+	server_set_limits(room.server, &limits);
+	for (size_t i = 0; i < COUNT_OF(fd); i++) {
+		fd[i] = room_connect();
+		room_put(fd[i], "7:later a,3:big,3:big,3:big,3:big,");
+		room_turn();
+	}
+	server_counts(room.server, &counts);
+	assert_in_range(counts.unsent, limits.max_unsent, 4 * sizeof(room.big) + COUNT_OF(fd) * sizeof(room.big));
+	fresh = room_connect();
+	room_put(fresh, "5:now a,");
+	assert_string_equal(room_take(fresh), "1:a,");
+	for (size_t i = 0; i < COUNT_OF(fd); i++)
+		room_answer(i);
+	for (int i = 0; i < 10000 && got < COUNT_OF(fd) * (4 * sizeof(room.big) + 4); i++) {
+		room_turn();
+		while ((n = recv(fd[(size_t)i % COUNT_OF(fd)], sink, sizeof(sink), 0)) > 0)
+			got += (size_t)n;
+	}
+	assert_int_equal(got, COUNT_OF(fd) * (4 * sizeof(room.big) + 4));
+	server_counts(room.server, &counts);
+	assert_int_equal(counts.unsent, 0);
+	for (size_t i = 0; i < COUNT_OF(fd); i++)
+		close(fd[i]);
+	close(fresh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +231,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_client_that_waits_holds_back_nobody, room_begin, room_end),
 	    cmocka_unit_test_setup_teardown(too_many_unanswered_are_not_read, room_begin, room_end),
 	    cmocka_unit_test_setup_teardown(answers_that_are_not_taken_are_not_heaped_up, room_begin, room_end),
+	    cmocka_unit_test_setup_teardown(answers_behind_one_that_waits_count_too, room_begin, room_end),
+	    cmocka_unit_test_setup_teardown(all_together_have_a_bound_and_nobody_starves, room_begin, room_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
