@@ -1,134 +1,112 @@
 /*
- * http.c - see http.h.
+ * http.c - see http.h: the listener and the pages. What a connection does is in http_client.c.
  */
 #include "mapd/http.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
-
-#include <event2/buffer.h>
-#include <event2/http.h>
-#include <event2/listener.h>
 
 #include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/listen.h"
+#include "mapd/http_client.h"
 #include "mapd/mapd.h"
 #include "mapd/status.h"
 
-#define TIMEOUT_S 10
-#define HEADERS_MAX 8192
+#define ACCEPTS_PER_TURN 16
 #define PAUSE_MS 200 /* without a free descriptor */
 
 struct http {
-	struct http *next;
 	struct mapd *mapd;
 	char *listen;
 	int fd;
-	struct evhttp *evhttp;
-	struct evconnlistener *listener; /* evhttp's */
-	struct event *pause;
+	struct event *readable, *pause;
+	struct http_clients *clients; /* NULL: not serving yet */
 	struct ratelimit lines;
 };
 
-static void answer(struct evhttp_request *request, int code, const char *type, struct evbuffer *body)
+/* ---- pages ---- */
+
+static void show_metrics(struct mapd *m, struct http_answer *out)
 {
-	evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type);
-	evhttp_send_reply(request, code, NULL, body);
-	evbuffer_free(body);
-}
-
-static void answer_text(struct evhttp_request *request, int code, const char *text)
-{
-	struct evbuffer *body = evbuffer_new();
-
-	evbuffer_add_printf(body, "%s\n", text);
-	answer(request, code, "text/plain; charset=utf-8", body);
-}
-
-static void on_metrics(struct evhttp_request *request, void *arg)
-{
-	struct mapd *m = arg;
-	struct evbuffer *body = evbuffer_new();
-
 	metrics_gather(m);
-	metrics_format(&m->metrics, body);
-	answer(request, HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", body);
+	metrics_format(&m->metrics, out->body);
+	out->type = "text/plain; version=0.0.4; charset=utf-8";
 }
 
-static void on_healthz(struct evhttp_request *request, void *arg)
+static void show_health(struct mapd *m, struct http_answer *out)
 {
-	(void)arg;
-	answer_text(request, HTTP_OK, "ok");
+	(void)m;
+	evbuffer_add_printf(out->body, "ok\n");
 }
 
-static void on_readyz(struct evhttp_request *request, void *arg)
+static void show_ready(struct mapd *m, struct http_answer *out)
 {
-	const char *reason = status_not_ready(arg);
+	const char *reason = status_not_ready(m);
 
-	answer_text(request, reason ? HTTP_SERVUNAVAIL : HTTP_OK, reason ? reason : "ready");
+	out->code = reason ? 503 : 200;
+	evbuffer_add_printf(out->body, "%s\n", reason ? reason : "ready");
 }
 
-static void on_other(struct evhttp_request *request, void *arg)
+static const struct {
+	const char *path;
+	void (*show)(struct mapd *m, struct http_answer *out);
+} pages[] = {{"/metrics", show_metrics}, {"/healthz", show_health}, {"/readyz", show_ready}};
+
+static void show_page(const char *path, struct http_answer *out, void *arg)
 {
-	(void)arg;
-	answer_text(request, HTTP_NOTFOUND, "there are /metrics, /healthz and /readyz");
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (strcmp(pages[i].path, path) == 0) {
+			pages[i].show(arg, out);
+			return;
+		}
+	out->code = 404;
+	evbuffer_add_printf(out->body, "there are /metrics, /healthz and /readyz\n");
 }
 
 /* ---- the listener ---- */
-
-static struct http *all; /* that listen: libevent hands an argument of its own to on_accept_failed() */
-
-static struct http **place_of(const struct evconnlistener *listener)
-{
-	struct http **at = &all;
-
-	while (*at && (*at)->listener != listener)
-		at = &(*at)->next;
-	return at;
-}
-
-/* The queue cannot be emptied without descriptors: libevent would turn without end, with a line each time. */
-static void on_accept_failed(struct evconnlistener *listener, void *arg)
-{
-	static const struct timeval pause = {0, PAUSE_MS * 1000};
-	unsigned long suppressed;
-	struct http *h = *place_of(listener);
-	int error = errno;
-
-	(void)arg;
-	if (ratelimit_ok(&h->lines, tick_mono_ms(), &suppressed))
-		log_error("event=accept_failed listener=%s reason=\"%s\" suppressed=%lu", h->listen, strerror(error),
-			  suppressed);
-	evconnlistener_disable(listener);
-	event_add(h->pause, &pause);
-}
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct http *h = arg;
 
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(h->listener);
+	(void)fd, (void)what;
+	event_add(h->readable, NULL);
 }
 
-static void listen_with(struct http *h, struct event_base *base)
+/* The queue cannot be emptied without descriptors: the loop would turn without end. */
+static void take_pause(struct http *h, int error)
 {
-	struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(h->evhttp, h->fd);
+	static const struct timeval pause = {0, PAUSE_MS * 1000};
+	unsigned long suppressed;
 
-	h->pause = evtimer_new(base, on_pause_over, h);
-	if (!bound || !h->pause)
-		abort();
-	h->fd = -1; /* evhttp's */
-	h->listener = evhttp_bound_socket_get_listener(bound);
-	evconnlistener_set_error_cb(h->listener, on_accept_failed);
-	h->next = all;
-	all = h;
+	if (ratelimit_ok(&h->lines, tick_mono_ms(), &suppressed))
+		log_error("event=accept_failed listener=%s reason=\"%s\" suppressed=%lu", h->listen, strerror(error),
+			  suppressed);
+	event_del(h->readable);
+	event_add(h->pause, &pause);
+}
+
+static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
+{
+	struct http *h = arg;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			http_clients_add(h->clients, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			take_pause(h, errno);
+		return;
+	}
 }
 
 struct http *http_new(struct mapd *m, const char *listen, char *error, size_t size)
@@ -151,18 +129,11 @@ struct http *http_new(struct mapd *m, const char *listen, char *error, size_t si
 
 void http_serve(struct http *h, struct event_base *base)
 {
-	h->evhttp = evhttp_new(base);
-	if (!h->evhttp)
+	h->clients = http_clients_new(base, show_page, h->mapd);
+	h->readable = event_new(base, h->fd, EV_READ | EV_PERSIST, on_connection, h);
+	h->pause = evtimer_new(base, on_pause_over, h);
+	if (!h->readable || !h->pause || event_add(h->readable, NULL) != 0)
 		abort();
-	evhttp_set_timeout(h->evhttp, TIMEOUT_S);
-	evhttp_set_max_headers_size(h->evhttp, HEADERS_MAX);
-	evhttp_set_max_body_size(h->evhttp, 0);
-	evhttp_set_allowed_methods(h->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-	evhttp_set_cb(h->evhttp, "/metrics", on_metrics, h->mapd);
-	evhttp_set_cb(h->evhttp, "/healthz", on_healthz, h->mapd);
-	evhttp_set_cb(h->evhttp, "/readyz", on_readyz, h->mapd);
-	evhttp_set_gencb(h->evhttp, on_other, NULL);
-	listen_with(h, base);
 }
 
 const char *http_listen(const struct http *h)
@@ -174,14 +145,12 @@ void http_free(struct http **h)
 {
 	if (!*h)
 		return;
-	if ((*h)->listener)
-		*place_of((*h)->listener) = (*h)->next;
+	if ((*h)->readable)
+		event_free((*h)->readable);
 	if ((*h)->pause)
 		event_free((*h)->pause);
-	if ((*h)->evhttp)
-		evhttp_free((*h)->evhttp);
-	if ((*h)->fd >= 0)
-		close((*h)->fd);
+	http_clients_free(&(*h)->clients);
+	close((*h)->fd);
 	free((*h)->listen);
 	free(*h);
 	*h = NULL;

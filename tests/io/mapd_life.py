@@ -360,6 +360,51 @@ def metrics(tap):
         tap.equal(room.stop(), 0, "a clean end")
 
 
+def metrics_wire(tap):
+    rows = ((b"GET /healthz HTTP/1.0\r\n\r\n", b" 200 OK", b"ok\n"),
+            (b"GET /healthz?x=1 HTTP/1.1\nHost: a\n\n", b" 200 OK", b"ok\n"),
+            (b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n", b" 200 OK", b""),
+            (b"POST /healthz HTTP/1.1\r\nContent-Length: 0\r\n\r\n", b" 405 ", b"Method Not Allowed\n"),
+            (b"GET /metrics HTTP/2.0\r\n\r\n", b" 400 ", b"Bad Request\n"),
+            (b"GET\r\n\r\n", b" 400 ", b"Bad Request\n"),
+            (b"\r\n\r\n", b" 400 ", b"Bad Request\n"),
+            (b"GET /\0 HTTP/1.1\r\n\r\n", b" 400 ", b"Bad Request\n"),
+            (b"GET / HTTP/1.1\r\nX: " + 8200 * b"x", b" 431 ", b"Request Header Fields Too Large\n"))
+    with Room() as room:
+        room.start()
+        room.live()
+
+        def connect():
+            return socket.create_connection(("127.0.0.1", room.metrics_port), 20)
+
+        def answer(s):
+            got = b""
+            try:
+                while piece := s.recv(65536):
+                    got += piece
+            except ConnectionResetError:
+                pass
+            return got
+        for sent, status, body in rows:
+            with connect() as s:
+                s.sendall(sent[:9])
+                time.sleep(0.01)
+                s.sendall(sent[9:8192])
+                head, _, rest = answer(s).partition(b"\r\n\r\n")
+                tap.ok(head.startswith(b"HTTP/1.1" + status) and rest == body, "%r is answered %s" % (sent[:40], status.decode()), (head, rest))
+        begun = time.monotonic()
+        silent = [connect() for _ in range(300)]
+        silent[-1].sendall(b"GET /")
+        tap.equal(room.http("/healthz"), (200, "ok\n"), "300 connections that say nothing keep nobody from it")
+        files = len(os.listdir("/proc/%d/fd" % room.mapd.pid))
+        tap.ok(files < 150, "nor are their descriptors kept", files)
+        tap.equal(answer(silent[-1]), b"", "a request that is not finished is cut")
+        tap.ok(8 < time.monotonic() - begun < 15, "after ten seconds", time.monotonic() - begun)
+        for s in silent:
+            s.close()
+        tap.equal(room.stop(), 0, "a clean end")
+
+
 def test(tap):
     failing_starts(tap)
     background(tap)
@@ -370,6 +415,7 @@ def test(tap):
     few_descriptors(tap)
     more_clients(tap)
     stop_under_load(tap)
+    metrics_wire(tap)
     metrics(tap)
 
 
