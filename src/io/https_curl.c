@@ -13,13 +13,14 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "base/hmap.h"
 #include "base/xalloc.h"
 #include "io/https_worker.h"
 
 /* One transfer and all who wait for it. */
 struct job {
 	struct https_job work; /* first: the worker hands out a pointer to it */
-	TAILQ_ENTRY(job) link; /* in https.jobs */
+	struct hmap_node node; /* in https.jobs, by host */
 	TAILQ_HEAD(, https_fetch) waiters;
 	bool closed; /* dropped, or being delivered: nobody joins any more */
 };
@@ -38,12 +39,17 @@ struct https {
 	bool allow_private;
 	uint16_t port;
 	unsigned limit_s;
-	TAILQ_HEAD(, job) jobs;
+	struct hmap jobs;
 	size_t pending;
 	bool delivering, closing; /* a result's receiver may free us */
 };
 
 /* --- jobs --- */
+
+static uint64_t hash_of(const struct https *h, const char *host)
+{
+	return hmap_hash(&h->jobs, host, strlen(host));
+}
 
 static struct job *job_new(struct https *h, const char *host)
 {
@@ -54,7 +60,7 @@ static struct job *job_new(struct https *h, const char *host)
 	t->target.port = h->port;
 	t->limit_s = h->limit_s;
 	TAILQ_INIT(&j->waiters);
-	TAILQ_INSERT_TAIL(&h->jobs, j, link);
+	hmap_insert(&h->jobs, &j->node, hash_of(h, host));
 	return j;
 }
 
@@ -66,18 +72,21 @@ static void job_free(struct https *h, struct job *j)
 		TAILQ_REMOVE(&j->waiters, f, link);
 		free(f);
 	}
-	TAILQ_REMOVE(&h->jobs, j, link);
+	hmap_remove(&h->jobs, &j->node);
 	free(j->work.t.body);
 	free(j);
 }
 
 static struct job *job_of(struct https *h, const char *host)
 {
-	struct job *j;
+	struct hmap_node *n;
 
-	TAILQ_FOREACH(j, &h->jobs, link)
-	if (!j->closed && strcmp(j->work.t.target.host, host) == 0)
-		return j;
+	for (n = hmap_first(&h->jobs, hash_of(h, host)); n != NULL; n = hmap_next(n)) {
+		struct job *j = hmap_entry(n, struct job, node);
+
+		if (!j->closed && strcmp(j->work.t.target.host, host) == 0)
+			return j;
+	}
 	return NULL;
 }
 
@@ -136,12 +145,15 @@ static void deliver(struct https *h, struct job *j)
 	job_free(h, j);
 }
 
+static void free_node(struct hmap_node *node, void *arg)
+{
+	job_free(arg, hmap_entry(node, struct job, node));
+}
+
 static void destroy(struct https *h)
 {
-	struct job *j;
-
-	while ((j = TAILQ_FIRST(&h->jobs)) != NULL)
-		job_free(h, j);
+	hmap_each(&h->jobs, free_node, h);
+	hmap_fini(&h->jobs);
 	free(h);
 }
 
@@ -251,7 +263,7 @@ struct https *https_new(struct event_base *base, const struct conf_sts *conf, ch
 	h->allow_private = conf->allow_private;
 	h->port = 443;
 	h->limit_s = HTTPS_LIMIT_S;
-	TAILQ_INIT(&h->jobs);
+	hmap_init(&h->jobs, 0);
 	h->readable = event_new(base, https_worker_fd(worker), EV_READ | EV_PERSIST, on_readable, h);
 	event_add(h->readable, NULL);
 	return h;
