@@ -98,29 +98,23 @@ void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, u
 
 /* ---- what is logged and counted ---- */
 
-static uint64_t name_hash(const char *name, uint64_t kind)
-{
-	const uint64_t key[2] = {kind, 0};
-
-	return siphash13(key, name, strlen(name));
-}
-
 static void log_exceptions(struct mapd *m, const struct nexthop *nexthop, const struct verdict *v,
 			   const struct dest_setting *dest, enum mode mode)
 {
 	static const char *const name[] = {"dane", "sts", "plaintext"};
 	char key[NEXTHOP_SIZE * 4], dest_key[SETTING_NAME_SIZE * 4];
+	unsigned long unsaid;
 
 	for (int i = 0; i < 3; i++) {
 		if (!(v->reasons & 1u << (REASON_EXCEPT_DANE + i)))
 			continue;
 		m->metrics.value[METRIC_EXCEPT_DANE_USED + i]++;
-		if (!ratelimit_name_ok(&m->exception_lines, name_hash(nexthop->key, (uint64_t)i), tick_mono_ms()))
+		if (!ratelimit_name_ok(&m->exception_lines, nexthop->key, (unsigned)i, tick_mono_ms(), &unsaid))
 			continue;
-		log_info("event=exception_used exception=%s nexthop=%s setting=%s mode=%s answer=%s", name[i],
-			 log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
+		log_info("event=exception_used exception=%s nexthop=%s setting=%s mode=%s answer=%s unsaid=%lu",
+			 name[i], log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
 			 log_quote(dest_key, sizeof(dest_key), dest->except_key, strlen(dest->except_key)),
-			 names_name(mode_names, (int)mode), names_name(level_names, (int)v->level));
+			 names_name(mode_names, (int)mode), names_name(level_names, (int)v->level), unsaid);
 	}
 }
 
@@ -128,13 +122,14 @@ static void log_temp(struct mapd *m, const struct nexthop *nexthop, enum mode mo
 {
 	char key[NEXTHOP_SIZE * 4], reason[400];
 	const char *text = m->reply.payload + strlen("TEMP ");
+	unsigned long unsaid;
 
 	m->metrics.value[METRIC_VERDICTS_TEMP]++;
-	if (!ratelimit_name_ok(&m->temp_lines, name_hash(nexthop->key, (uint64_t)mode), tick_mono_ms()))
+	if (!ratelimit_name_ok(&m->temp_lines, nexthop->key, (unsigned)mode, tick_mono_ms(), &unsaid))
 		return;
-	log_warn("event=verdict_temp nexthop=%s mode=%s reason=%s",
+	log_warn("event=verdict_temp nexthop=%s mode=%s reason=%s unsaid=%lu",
 		 log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)), names_name(mode_names, (int)mode),
-		 log_quote(reason, sizeof(reason), text, strlen(text)));
+		 log_quote(reason, sizeof(reason), text, strlen(text)), unsaid);
 }
 
 static void log_verdict(const struct nexthop *nexthop, const struct verdict *v, enum mode mode, int64_t until_ms,

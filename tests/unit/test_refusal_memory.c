@@ -139,13 +139,32 @@ static void lines_are_limited_and_counted(void **state)
 static void a_name_has_a_line_a_minute(void **state)
 {
 	static struct ratelimit_names r;
+	unsigned long unsaid;
 
 	(void)state;
-	assert_true(ratelimit_name_ok(&r, 0, NOW));
-	assert_false(ratelimit_name_ok(&r, 0, NOW + RATELIMIT_NAME_MS - 1));
-	assert_true(ratelimit_name_ok(&r, 1, NOW));
-	assert_true(ratelimit_name_ok(&r, 0, NOW + RATELIMIT_NAME_MS));
-	assert_false(ratelimit_name_ok(&r, 0, NOW + RATELIMIT_NAME_MS + 1));
+	assert_true(ratelimit_name_ok(&r, "a", 0, NOW, &unsaid));
+	assert_false(ratelimit_name_ok(&r, "a", 0, NOW + RATELIMIT_NAME_MS - 1, &unsaid));
+	assert_true(ratelimit_name_ok(&r, "a", 1, NOW, &unsaid));
+	assert_true(ratelimit_name_ok(&r, "b", 0, NOW, &unsaid));
+	assert_true(ratelimit_name_ok(&r, "a", 0, NOW + RATELIMIT_NAME_MS, &unsaid));
+	assert_false(ratelimit_name_ok(&r, "a", 0, NOW + RATELIMIT_NAME_MS + 1, &unsaid));
+}
+
+static void a_flood_of_names_is_no_flood_of_lines(void **state)
+{
+	static struct ratelimit_names r;
+	unsigned long unsaid;
+	unsigned said = 0;
+	char name[24];
+
+	(void)state;
+	for (int i = 0; i < RATELIMIT_NAMES_LINES + 500; i++) {
+		snprintf(name, sizeof(name), "d%d", i);
+		said += ratelimit_name_ok(&r, name, 0, NOW, &unsaid);
+	}
+	assert_int_equal(said, RATELIMIT_NAMES_LINES);
+	assert_true(ratelimit_name_ok(&r, name, 0, NOW + RATELIMIT_WINDOW_MS, &unsaid));
+	assert_int_equal(unsaid, 500);
 }
 
 int main(void)
@@ -159,6 +178,7 @@ int main(void)
 	    cmocka_unit_test(the_least_lately_noted_goes),
 	    cmocka_unit_test(lines_are_limited_and_counted),
 	    cmocka_unit_test(a_name_has_a_line_a_minute),
+	    cmocka_unit_test(a_flood_of_names_is_no_flood_of_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
