@@ -87,6 +87,7 @@ struct conf {
 		bool return_headers;
 		enum conf_action on_mismatch, on_escape, tls_required_no;
 		struct conf_list local_transports, strict_transports;
+		size_t max_sessions;
 	} milter;
 	char *metrics_listen; /* "inet:127.0.0.1:9461" or "" */
 	struct conf_log {

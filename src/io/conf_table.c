@@ -199,6 +199,8 @@ const struct conf_option conf_options[] = {
 	    "transports that keep every mode, beside those of mapd and via; {\"*\"} ends the watch (Sendmail)"),
 	CHOICE("milter", "tls_required_no", milter.tls_required_no, "\"accept\"", accept_reject_names,
 	    "message with \"TLS-Required: No\" from a strict sender"),
+	NUMBER("milter", "max_sessions", milter.max_sessions, "10000", 1, 1000000,
+	    "connections of MTAs at once; beyond it the milter is not there for them"),
 
 	STRING("metrics", "listen", metrics_listen, "\"inet:127.0.0.1:9461\"", check_listen_or_none,
 	    "/metrics (Prometheus text), /healthz, /readyz; \"\" for none"),

@@ -26,6 +26,8 @@
 /* Below the MTA's own Received field, above all that came with the message. */
 #define TAG_POSITION 1
 
+#define FULL_SAID_MS 60000
+
 #define STEPS_UNWANTED (SMFIP_NOCONNECT | SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOBODY | SMFIP_NOUNKNOWN)
 #define STEPS_WITHOUT_REPLY (SMFIP_NR_MAIL | SMFIP_NR_HDR)
 
@@ -39,6 +41,8 @@ static pthread_rwlock_t policy_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct message_policy policy_now;
 static struct mirror *settings_mirror;
 static atomic_size_t in_flight;
+static atomic_size_t sessions, max_sessions;
+static _Atomic int64_t full_said_ms;
 static atomic_bool no_chgfrom_said;
 
 void callbacks_configure(const struct conf *conf)
@@ -49,6 +53,7 @@ void callbacks_configure(const struct conf *conf)
 	pthread_rwlock_wrlock(&policy_lock);
 	policy_now = fresh;
 	pthread_rwlock_unlock(&policy_lock);
+	atomic_store(&max_sessions, conf->milter.max_sessions);
 }
 
 void callbacks_use(struct mirror *m)
@@ -73,6 +78,7 @@ static struct session *session_of(SMFICTX *ctx)
 
 	if (s == NULL) {
 		s = xcalloc(1, sizeof(*s));
+		atomic_fetch_add(&sessions, 1);
 		smfi_setpriv(ctx, s);
 	}
 	return s;
@@ -116,6 +122,20 @@ static void want_recipients(SMFICTX *ctx, unsigned long steps, unsigned long *wa
 	session_of(ctx)->answers_rcpt = (*want_steps & SMFIP_NR_RCPT) == 0;
 }
 
+/* milter.max_sessions: the MTA then does what it does without a milter (milter_default_action = tempfail). */
+static bool is_full(void)
+{
+	int64_t now = tick_mono_ms(), said = atomic_load(&full_said_ms);
+
+	if (atomic_load(&sessions) < atomic_load(&max_sessions))
+		return false;
+	report_full();
+	if ((said == 0 || now - said >= FULL_SAID_MS) && atomic_compare_exchange_strong(&full_said_ms, &said, now))
+		log_warn("event=session_refused sessions=%zu reason=\"milter.max_sessions reached\"",
+			 atomic_load(&sessions));
+	return true;
+}
+
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps, unsigned long unused2,
 			     unsigned long unused3, unsigned long *want_actions, unsigned long *want_steps,
 			     unsigned long *want2, unsigned long *want3)
@@ -130,6 +150,8 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 		    "event=negotiation status=failed reason=\"the MTA does not let us add and remove header fields\"");
 		return SMFIS_REJECT;
 	}
+	if (is_full())
+		return SMFIS_REJECT;
 	*want_actions = needed | (actions & (SMFIF_CHGFROM | SMFIF_SETSYMLIST));
 	*want_steps = steps & (STEPS_UNWANTED | STEPS_WITHOUT_REPLY);
 	want_recipients(ctx, steps, want_steps);
@@ -209,8 +231,10 @@ static sfsistat on_close(SMFICTX *ctx)
 	struct session *s = smfi_getpriv(ctx);
 
 	end_message(s);
-	if (s != NULL)
+	if (s != NULL) {
 		message_fini(&s->message);
+		atomic_fetch_sub(&sessions, 1);
+	}
 	free(s);
 	smfi_setpriv(ctx, NULL);
 	return SMFIS_CONTINUE;

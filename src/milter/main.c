@@ -30,6 +30,7 @@
 #define DRAIN_QUIET_MS 200   /* the reply to the last end of message must have left */
 #define DRAIN_TICK_MS 20
 #define COUNTERS_EVERY_S 3600
+#define OTHER_FILES 2000 /* descriptors beside those of sessions; some of them for those that are to be refused */
 
 struct options {
 	const char *file;
@@ -182,6 +183,7 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 	warn_restart(milter.conf, now);
 	open_log(now);
 	callbacks_configure(now);
+	proc_files(now->milter.max_sessions + OTHER_FILES);
 	mirror_reconf(milter.mirror, now);
 	conf_free(&milter.conf);
 	milter.conf = now;
@@ -285,7 +287,7 @@ static void open_and_drop(void)
 		die(EX_SOFTWARE, "libmilter does not take us: another version than it was built with?");
 	if (!server_open(&first->milter, error, sizeof(error)))
 		die(EX_OSERR, error);
-	proc_files(65536);
+	proc_files(first->milter.max_sessions + OTHER_FILES);
 	if (!proc_drop(first->user, first->milter.socket_group, error, sizeof(error)))
 		die(EX_OSERR, error);
 	conf_free(&first);

@@ -23,18 +23,20 @@ enum counter {
 	COUNT_ESCAPES,
 	COUNT_ESCAPES_REFUSED,
 	COUNT_UNTOLD,
+	COUNT_SESSIONS_REFUSED,
 	COUNTERS
 };
 static const char *const counter_names[COUNTERS] = {
-    [COUNT_MESSAGES] = "messages",               /* that came to their end */
-    [COUNT_ENFORCED] = "enforced",               /* of them */
-    [COUNT_VERIFIED] = "verified",               /* of them */
-    [COUNT_REFUSED] = "refused",                 /* of them, for now or for good */
-    [COUNT_FORGED] = "forged",                   /* fields removed */
-    [COUNT_MISMATCHES] = "mismatches",           /* messages stricter than their route */
-    [COUNT_ESCAPES] = "escapes",                 /* recipients whose transport does not keep the mode */
-    [COUNT_ESCAPES_REFUSED] = "escapes_refused", /* of them, alone or with their message */
-    [COUNT_UNTOLD] = "untold",                   /* recipients of strict mail whose transport was not told */
+    [COUNT_MESSAGES] = "messages",                 /* that came to their end */
+    [COUNT_ENFORCED] = "enforced",                 /* of them */
+    [COUNT_VERIFIED] = "verified",                 /* of them */
+    [COUNT_REFUSED] = "refused",                   /* of them, for now or for good */
+    [COUNT_FORGED] = "forged",                     /* fields removed */
+    [COUNT_MISMATCHES] = "mismatches",             /* messages stricter than their route */
+    [COUNT_ESCAPES] = "escapes",                   /* recipients whose transport does not keep the mode */
+    [COUNT_ESCAPES_REFUSED] = "escapes_refused",   /* of them, alone or with their message */
+    [COUNT_UNTOLD] = "untold",                     /* recipients of strict mail whose transport was not told */
+    [COUNT_SESSIONS_REFUSED] = "sessions_refused", /* beyond milter.max_sessions */
 };
 static atomic_ulong counters[COUNTERS];
 static atomic_ulong told; /* sum of the counters in the last line */
@@ -43,6 +45,11 @@ static void count(enum counter c, unsigned more)
 {
 	if (more > 0)
 		atomic_fetch_add_explicit(&counters[c], more, memory_order_relaxed);
+}
+
+void report_full(void)
+{
+	count(COUNT_SESSIONS_REFUSED, 1);
 }
 
 void report_counters(void)

@@ -19,6 +19,9 @@ void report_recipient(const char *id, const struct message *m, const char *rcpt,
 /* A message has come to its end. */
 void report_message(const char *id, const struct message *m, const struct message_verdict *v);
 
+/* A session was refused: there are too many. */
+void report_full(void);
+
 /* One line with what was counted since the start, unless nothing was since the last one. */
 void report_counters(void);
 

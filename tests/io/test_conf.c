@@ -105,6 +105,7 @@ static void check_defaults(const struct conf *c)
 	assert_string_equal(c->milter.local_transports.item[0], "local");
 	assert_int_equal(c->milter.strict_transports.count, 0);
 	assert_int_equal(c->milter.tls_required_no, ACTION_ACCEPT);
+	assert_int_equal(c->milter.max_sessions, 10000);
 	assert_string_equal(c->metrics_listen, "inet:127.0.0.1:9461");
 	assert_int_equal(c->log.target, LOG_TO_SYSLOG);
 	assert_int_equal(c->log.level, LOG_LVL_INFO);

@@ -45,6 +45,35 @@ def negotiation(w, m):
     m.reload(milter="")
 
 
+@test("beyond max_sessions the MTA finds no milter; sessions that are open go on")
+def full(w, m):
+    m.reload(milter="max_sessions = 3")
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(session(m)) for _ in range(3)]
+        refused = 0
+        for _ in range(5):
+            try:
+                stack.enter_context(session(m))
+            except (Closed, ConnectionError):
+                refused += 1
+        same(refused, 5)
+        same(m.log().count("event=session_refused"), 1)
+        for s in opened:
+            same(s.message("<a@enf.test>"), (b"c", b""))
+            same(s.tags(), ["enforced; domain=enf.test; by=envelope"])
+        opened[0].quit()
+        opened[0].close()
+
+        def there_again():
+            try:
+                with session(m) as s:
+                    return s.message("<a@enf.test>") == (b"c", b"")
+            except (Closed, ConnectionError):
+                return False
+        wait_for("a session", there_again)
+    m.reload(milter="")
+
+
 @test("each mode and its identity, in the one header")
 def modes(w, m):
     rows = [("<a@enf.test>", "enforced; domain=enf.test; by=envelope"), ("<a@ver.test>", "verified; domain=ver.test; by=envelope"),
