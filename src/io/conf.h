@@ -54,6 +54,7 @@ struct conf {
 		char *trust_anchor;
 		unsigned timeout_s;
 		unsigned threads; /* 1 to CONF_DNS_THREADS_MAX */
+		size_t cache_mb;
 	} dns;
 	struct conf_sts {
 		char *ca_file;

@@ -138,6 +138,7 @@ const struct conf_option conf_options[] = {
 	NUMBER("dns", "timeout", dns.timeout_s, "6", 1, 60, "seconds, all DNS work of one answer"),
 	NUMBER("dns", "threads", dns.threads, "1", 1, CONF_DNS_THREADS_MAX,
 	    "that fetch and validate, each on a core of its own; more than 1 where hundreds of domains a second are cold"),
+	NUMBER("dns", "cache", dns.cache_mb, "128", 4, 100000, "MB of records and keys that libunbound keeps"),
 
 	FILENAME("sts", "ca_file", sts.ca_file, "\"/etc/ssl/certs/ca-certificates.crt\"", check_file, CONF_USE_STS,
 	    "Debian's package ca-certificates has it", "certificates that policy hosts are checked against"),

@@ -43,15 +43,24 @@ static const struct option {
     {"qname-minimisation:", "yes"},
 };
 
-/* libunbound's own sizes are for one user: 4 MB of caches and 16 ports, which a few dead servers keep busy. These are
- * for all contexts together. */
-static const struct size_option {
+/* libunbound's own numbers are for one user: 16 ports, which a few dead servers keep busy. These are for all contexts
+ * together. */
+static const struct share_option {
 	const char *name;
-	unsigned size;
-} sizes[] = {
-    {"msg-cache-size:", 32 << 20}, {"rrset-cache-size:", 64 << 20},  {"key-cache-size:", 16 << 20},
-    {"neg-cache-size:", 4 << 20},  {"infra-cache-numhosts:", 50000}, {"num-queries-per-thread:", 8192},
-    {"outgoing-range:", 2048},     {"outgoing-num-tcp:", 128},
+	unsigned share;
+} numbers[] = {
+    {"infra-cache-numhosts:", 50000},
+    {"num-queries-per-thread:", 8192},
+    {"outgoing-range:", 2048},
+    {"outgoing-num-tcp:", 128},
+};
+
+/* The shares of dns.cache, in 32nds. */
+static const struct share_option caches[] = {
+    {"msg-cache-size:", 8},
+    {"rrset-cache-size:", 16},
+    {"key-cache-size:", 6},
+    {"neg-cache-size:", 2},
 };
 
 /* libunbound counts a forwarder's timeouts for all names together. At a timeout of 12 s (or the maximum set, if lower)
@@ -103,16 +112,26 @@ static int set_options(struct ub_ctx *ctx, const struct option *table, size_t co
 	return 0;
 }
 
-static int set_sizes(struct ub_ctx *ctx, unsigned shares, char *error, size_t size)
+/* TABLE's shares, each of so many octets or whatever the option counts. */
+static int set_shares(struct ub_ctx *ctx, const struct share_option *table, size_t count, size_t each, size_t contexts,
+		      char *error, size_t size)
 {
-	char value[16];
+	char value[32];
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		snprintf(value, sizeof(value), "%u", sizes[i].size / shares);
-		if (set_option(ctx, sizes[i].name, value, error, size) < 0)
+	for (size_t i = 0; i < count; i++) {
+		snprintf(value, sizeof(value), "%zu", table[i].share * each / contexts);
+		if (set_option(ctx, table[i].name, value, error, size) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int set_sizes(struct ub_ctx *ctx, const struct conf_dns *conf, char *error, size_t size)
+{
+	if (set_shares(ctx, numbers, sizeof(numbers) / sizeof(numbers[0]), 1, conf->threads, error, size) < 0)
+		return -1;
+	return set_shares(ctx, caches, sizeof(caches) / sizeof(caches[0]), (conf->cache_mb << 20) / 32, conf->threads,
+			  error, size);
 }
 
 static bool is_port(const char *text)
@@ -281,7 +300,7 @@ static void start_failed(int rc, const struct conf_dns *conf, char *logged, char
 static int configure(struct ub_ctx *ctx, const struct conf_dns *conf, char *error, size_t size)
 {
 	if (set_options(ctx, options, sizeof(options) / sizeof(options[0]), error, size) < 0 ||
-	    set_sizes(ctx, conf->threads, error, size) < 0)
+	    set_sizes(ctx, conf, error, size) < 0)
 		return -1;
 	if (set_forwarders(ctx, &conf->forward, error, size) < 0 ||
 	    set_root_hints(ctx, conf->root_hints, error, size) < 0)

@@ -77,8 +77,8 @@ static bool same_dns(const struct mapd *m, const struct conf_dns *a, const struc
 {
 	return conf_list_same(&a->forward, &b->forward) && strcmp(a->root_hints, b->root_hints) == 0 &&
 	       strcmp(a->trust_anchor, b->trust_anchor) == 0 && a->timeout_s == b->timeout_s &&
-	       a->threads == b->threads && !changed_since(b->trust_anchor, m->dns_since) &&
-	       !changed_since(b->root_hints, m->dns_since);
+	       a->threads == b->threads && a->cache_mb == b->cache_mb &&
+	       !changed_since(b->trust_anchor, m->dns_since) && !changed_since(b->root_hints, m->dns_since);
 }
 
 static bool same_sts(const struct mapd *m, const struct conf_sts *a, const struct conf_sts *b)

@@ -205,7 +205,8 @@ static void options(struct conf_dns *conf, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	char nothing[] = "";
-	struct conf_dns conf = {.root_hints = nothing, .trust_anchor = nothing, .timeout_s = 6, .threads = 1};
+	struct conf_dns conf = {
+	    .root_hints = nothing, .trust_anchor = nothing, .timeout_s = 6, .threads = 1, .cache_mb = 16};
 	char error[512];
 
 	options(&conf, argc, argv);

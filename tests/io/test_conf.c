@@ -73,6 +73,7 @@ static void check_defaults(const struct conf *c)
 	assert_string_equal(c->dns.trust_anchor, "/usr/share/dns/root.key");
 	assert_int_equal(c->dns.timeout_s, 6);
 	assert_int_equal(c->dns.threads, 1);
+	assert_int_equal(c->dns.cache_mb, 128);
 	assert_string_equal(c->sts.ca_file, "/etc/ssl/certs/ca-certificates.crt");
 	assert_false(c->sts.allow_private);
 	assert_int_equal(c->sts.timeout_s, 5);
