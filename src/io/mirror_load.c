@@ -6,9 +6,11 @@
  * dropped with the exchange, a mass loss is held. While it is held table.next stays and is kept exact, so that the
  * operator's word is an exchange.
  *
- * Changes beyond settings.max_changes are not noted one by one: when no more of them come, or after as long as a reading takes,
- * everything is read again, beside the changes that did find room. What is missed during that reading makes it be
- * followed by another; each comes to its end (key_reads.h), so what is in force is never older than one reading.
+ * Changes beyond settings.max_changes are not noted one by one: when no more of them come, or after as long as a
+ * reading takes, everything is read again, beside the changes that did find room. What is missed during that reading
+ * makes it be followed by another; each comes to its end (key_reads.h), so what is in force is never older than one
+ * reading. Only what vanished waits for a reading without misses, PUT_OFF_MAX of them at most: a key that SCAN met
+ * between its deletion and its return may be among those missed, and would be out of force until the next reading.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@
 #define SCAN_COUNT "1000"
 #define READ_AHEAD 2000 /* keys waiting to be read: enough to keep Redis busy */
 #define AGAIN_QUIET_MS 250
+#define PUT_OFF_MAX 5
 #define AGAIN_LATEST_MS 5000 /* however long a reading takes */
 
 static void fail(struct mirror *m, const char *command, const redisReply *reply)
@@ -123,17 +126,29 @@ static void hold(struct mirror *m, size_t had, size_t gone)
 	mirror_update_state(m, true);
 }
 
+static bool is_put_off(struct mirror *m)
+{
+	return m->missed && m->table.known && ++m->put_off <= PUT_OFF_MAX;
+}
+
 static void finish(struct mirror *m)
 {
 	size_t had = settings_count(m->table.live), gone = mirror_table_gone(&m->table);
 	bool lost = settings_guard_trips(had, gone, m->conf->settings.guard_percent);
 	bool mass = m->held || m->vanished ? gone > 0 : lost;
 
-	m->loading = m->vanished = false;
+	m->loading = false;
 	m->load_took_ms = tick_mono_ms() - m->load_started_ms;
 	atomic_fetch_add(&m->reloads, 1);
 	log_info("event=settings_loaded count=%zu gone=%zu ms=%lld", settings_count(m->table.next), gone,
 		 (long long)m->load_took_ms);
+	if (is_put_off(m)) {
+		mirror_settle(m);
+		wait_for_quiet(m);
+		return;
+	}
+	m->vanished = false;
+	m->put_off = 0;
 	if (mass && !is_accepted(m)) {
 		hold(m, had, gone);
 	} else if (m->held) {
@@ -253,6 +268,7 @@ void mirror_load_abort(struct mirror *m)
 	mirror_table_drop(&m->table);
 	evtimer_del(m->again_timer);
 	m->loading = m->scan_asked = m->missed = false;
+	m->put_off = 0;
 }
 
 /* ---- too many changes ---- */

@@ -38,6 +38,7 @@ struct mirror {
 	/* changes that found no room: everything is to be read again (mirror_load.c) */
 	bool missed;
 	unsigned long misses, misses_seen;
+	unsigned put_off; /* readings since the last judgement */
 	int64_t again_by_ms;
 	struct event *again_timer;
 	/* the guard */
