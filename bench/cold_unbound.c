@@ -178,7 +178,7 @@ static void read_options(int argc, char **argv)
 	static char nothing[] = "";
 	static char *forwarder;
 
-	b.conf = (struct conf_dns){.root_hints = nothing, .trust_anchor = nothing, .timeout_s = 6};
+	b.conf = (struct conf_dns){.root_hints = nothing, .trust_anchor = nothing, .timeout_s = 6, .cache_mb = 128};
 	for (int c; (c = getopt(argc, argv, "f:a:c:k:o:j:")) != -1;) {
 		switch (c) {
 		case 'f':
