@@ -18,8 +18,8 @@
 #include "core/netstring.h"
 #include "core/sockmap.h"
 
-#define TOGETHER 16      /* requests looked at before the first of them is handled */
-#define READS_PER_TURN 4 /* then others have their turn */
+#define SERVER_TOGETHER 16 /* requests looked at before the first of them is handled */
+#define READS_PER_TURN 4   /* then others have their turn */
 #define OUTPUT_FIRST 512
 #define OUTPUT_KEPT 16384 /* a larger output buffer is given back when it is empty */
 
@@ -80,6 +80,7 @@ void client_close(struct client *c)
 	close(c->fd);
 	set_stalled(c, 0);
 	take_unsent(c, c->unsent);
+	gather_forget(s, c);
 	if (c->is_ready)
 		TAILQ_REMOVE(&s->ready, c, ready);
 	TAILQ_REMOVE(&s->all, c, all);
@@ -225,13 +226,13 @@ void client_reject(struct client *c, const char *reason)
 	c->rejected = true;
 }
 
-/* The whole requests at the start of BUF, at most TOGETHER; how many. *STATUS is of what stands behind the last one. */
+/* The whole requests at the start of BUF, at most SERVER_TOGETHER; how many. *STATUS is of what stands behind the last one. */
 static size_t next_requests(struct netstring *out, const char *buf, size_t len, enum netstring_status *status)
 {
 	size_t count = 0, used = 0;
 
 	*status = NETSTRING_MORE;
-	while (count < TOGETHER && used < len &&
+	while (count < SERVER_TOGETHER && used < len &&
 	       (*status = netstring_next(&out[count], buf + used, len - used, SOCKMAP_REQUEST_MAX)) == NETSTRING_OK)
 		used += out[count++].used;
 	return count;
@@ -241,7 +242,7 @@ static size_t next_requests(struct netstring *out, const char *buf, size_t len, 
 static size_t handle_some(struct client *c, const struct netstring *request, size_t count, int64_t now_ms)
 {
 	struct server *s = c->server;
-	bool together = count > 1 && s->ahead;
+	bool together = count > 1 && s->together;
 	size_t used = 0;
 
 	if (together)
@@ -260,14 +261,14 @@ static size_t handle_some(struct client *c, const struct netstring *request, siz
  * with. */
 static size_t handle_requests(struct client *c, const char *buf, size_t len, int64_t now_ms)
 {
-	struct netstring request[TOGETHER + 1];
+	struct netstring request[SERVER_TOGETHER + 1];
 	enum netstring_status status;
 	size_t used = 0, count;
 
 	do {
 		count = next_requests(request, buf + used, len - used, &status);
 		used += handle_some(c, request, count, now_ms);
-	} while (count == TOGETHER && !client_held(c) && !c->rejected);
+	} while (count == SERVER_TOGETHER && !client_held(c) && !c->rejected);
 	if (status == NETSTRING_BAD && !client_held(c) && !c->rejected)
 		client_reject(c, request[count].reason);
 	return c->rejected ? len : used;
@@ -302,25 +303,37 @@ static void input_advance(struct client *c, size_t used)
 		memmove(c->in, c->in + used, c->in_len);
 }
 
+/* What recv(2) returned, nothing or an error, is the last of a connection. */
+static bool is_end(ssize_t n)
+{
+	return n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+/* Octets that have just arrived, with those kept before them. */
+static void take_octets(struct client *c, const char *bytes, size_t len, int64_t now_ms)
+{
+	size_t used = handle_requests(c, bytes, len, now_ms);
+
+	if (used)
+		set_stalled(c, 0);
+	input_keep(c, bytes + used, len - used);
+}
+
 /* One read and its requests. False: there is nothing more to be read now (or never: then ending is set). */
 static bool client_read(struct client *c, int64_t now_ms)
 {
 	struct server *s = c->server;
-	size_t len = c->in_len, used;
+	size_t len = c->in_len;
 	ssize_t n;
 
 	if (len > 0)
 		memcpy(s->in, c->in, len);
 	n = recv(c->fd, s->in + len, sizeof(s->in) - len, 0);
 	if (n <= 0) {
-		if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-			c->ending = true;
+		c->ending = c->ending || is_end(n);
 		return false;
 	}
-	used = handle_requests(c, s->in, len + (size_t)n, now_ms);
-	if (used)
-		set_stalled(c, 0);
-	input_keep(c, s->in + used, len + (size_t)n - used);
+	take_octets(c, s->in, len + (size_t)n, now_ms);
 	return len + (size_t)n == sizeof(s->in) && !c->ending && !client_held(c);
 }
 
@@ -381,11 +394,38 @@ void client_read_turn(struct client *c)
 	client_turn(c, now_ms);
 }
 
+void client_take(struct client *c, const char *bytes, size_t len, int64_t now_ms)
+{
+	take_octets(c, bytes, len, now_ms);
+	client_turn(c, now_ms);
+}
+
+/* Reads for later in this turn of the loop. False: this connection is to be handled at once. */
+static bool client_gather(struct client *c)
+{
+	char *room = c->in_len == 0 && !c->gathered ? gather_room(c->server) : NULL;
+	ssize_t n;
+
+	if (!room)
+		return false;
+	n = recv(c->fd, room, GATHER_READ, 0);
+	if (n > 0 && n < GATHER_READ) {
+		gather_add(c->server, c, (size_t)n);
+	} else if (n > 0) {
+		client_take(c, room, (size_t)n, tick_wall_ms()); /* the loop comes back for the rest */
+	} else {
+		c->ending = c->ending || is_end(n);
+		client_turn(c, tick_wall_ms());
+	}
+	return true;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	client_read_turn(arg);
+	if (!client_gather(arg))
+		client_read_turn(arg);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)

@@ -13,6 +13,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "mapd/gather.h"
 #include "mapd/ratelimit.h"
 #include "mapd/server.h"
 
@@ -38,6 +39,7 @@ struct client {
 	bool ending;        /* nothing more is read; closed after the last answer */
 	bool rejected;      /* what came after the last request is not looked at */
 	bool is_ready;      /* stands in server->ready */
+	size_t gathered;    /* its slot in server->gather, plus one; 0: none */
 };
 
 struct server {
@@ -50,6 +52,9 @@ struct server {
 	struct client_list stalled; /* longest first */
 	struct client_list ready;   /* with answers that came outside their own turn */
 	struct event *ready_event, *sweep_event;
+	struct gather gather;
+	unsigned reads; /* of all connections, for gather.c */
+	bool together;  /* naming requests ahead helps at present */
 	void (*drained)(void *arg);
 	void *drained_arg;
 	struct server_counts counts;
@@ -62,6 +67,8 @@ void client_close(struct client *c);
 
 /* Reads what has arrived and answers it. C may be gone after it, as after client_turn(). */
 void client_read_turn(struct client *c);
+/* LEN octets have arrived (C keeps none from before). C may be gone after it. */
+void client_take(struct client *c, const char *bytes, size_t len, int64_t now_ms);
 /* Takes a connection as far as it goes: answers that came, requests that were held back, octets that can be sent. */
 void client_turn(struct client *c, int64_t now_ms);
 

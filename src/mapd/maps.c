@@ -74,7 +74,7 @@ static void answer_unknown(struct mapd *m, const struct map_query *q, const char
 	map_answer(m, q, SOCKMAP_TEMP, "unknown map name");
 }
 
-void maps_ahead(const struct netstring *requests, size_t count, void *arg)
+bool maps_ahead(const struct netstring *requests, size_t count, void *arg)
 {
 	struct verdict_key keys[VERDICT_AHEAD];
 	struct mapd *m = arg;
@@ -90,7 +90,7 @@ void maps_ahead(const struct netstring *requests, size_t count, void *arg)
 		if (row && row->handle == map_policy)
 			keys[named++] = (struct verdict_key){request.key, request.key_len};
 	}
-	verdict_cache_ahead(m->cache, keys, named);
+	return verdict_cache_ahead(m->cache, keys, named);
 }
 
 void maps_request(struct client *client, const char *payload, size_t len, int64_t now_ms, void *arg)

@@ -46,7 +46,7 @@ struct map_row {
 void maps_request(struct client *client, const char *payload, size_t len, int64_t now_ms, void *arg);
 
 /* A server_ahead_fn. */
-void maps_ahead(const struct netstring *requests, size_t count, void *arg);
+bool maps_ahead(const struct netstring *requests, size_t count, void *arg);
 
 /* Sends M->reply. */
 void map_reply(struct mapd *m, const struct map_query *q);

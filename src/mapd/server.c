@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "mapd/client.h"
 
-const struct server_limits server_default_limits = {10000, 64, 256 * 1024, 64 * 1024 * 1024, 100000};
+const struct server_limits server_default_limits = {10000, 64, 256 * 1024, 64 * 1024 * 1024, 100000, 40};
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
@@ -62,6 +62,7 @@ struct server *server_new(struct event_base *base, const struct server_limits *l
 	TAILQ_INIT(&s->stalled);
 	TAILQ_INIT(&s->ready);
 	s->ready_event = event_new(base, -1, 0, on_ready, s);
+	gather_init(s);
 	s->sweep_event = event_new(base, -1, EV_PERSIST, on_sweep, s);
 	if (!s->ready_event || !s->sweep_event || event_add(s->sweep_event, &every) != 0)
 		abort();
@@ -91,6 +92,7 @@ void server_free(struct server **s)
 		return;
 	while ((c = TAILQ_FIRST(&(*s)->all)))
 		client_close(c);
+	gather_fini(*s);
 	event_free((*s)->ready_event);
 	event_free((*s)->sweep_event);
 	free(*s);
@@ -116,6 +118,7 @@ void server_drain(struct server *s, void (*fn)(void *arg), void *arg)
 {
 	struct client *c, *next;
 
+	gather_flush(s);
 	s->drained = fn;
 	s->drained_arg = arg;
 	for (c = TAILQ_FIRST(&s->all); c; c = next) {

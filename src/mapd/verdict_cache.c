@@ -1,9 +1,8 @@
 /*
  * verdict_cache.c - see verdict_cache.h.
  *
- * An entry with one line, or the three of one form, and a usual key is one cache line. Lines that many domains share
- * ("OK encrypt ...", "NOTFOUND ") exist once: a small direct-mapped table of the latest ones finds them. Eviction is a
- * clock's hand over the table's buckets: a hit only sets a flag in the entry it has read anyway.
+ * An entry with one line, or the three of one form, and a usual key is one cache line. Eviction is a clock's hand over
+ * the table's buckets: a hit only sets a flag in the entry it has read anyway. Not here: the lines (verdict_store.c).
  */
 #include "mapd/verdict_cache.h"
 
@@ -12,22 +11,14 @@
 #include <string.h>
 
 #include "base/refmap.h"
-#include "base/slab.h"
 #include "base/xalloc.h"
+#include "mapd/verdict_store.h"
 
-#define SHARED_LINES 64       /* a power of two */
-#define SHARED_LINE_MAX 128   /* octets: longer lines name a domain's own hosts */
 #define SECOND_CHANCES 128    /* entries looked at for one eviction */
 #define EVICTIONS_AT_ONCE 256 /* for one line put: a much smaller bound is reached little by little */
 #define BYTES_PER_ENTRY 1024
 #define BUCKET_MAX 64
 #define AHEAD_MIN 16384 /* entries: fewer are in the processor's cache anyway */
-
-struct line {
-	uint32_t owners; /* entries, and the table of shared lines */
-	uint32_t len;
-	char text[];
-};
 
 struct entry {
 	int64_t until_ms;
@@ -50,25 +41,18 @@ struct ahead {
 
 struct verdict_cache {
 	struct refmap map;
-	struct slab slab; /* entries and lines */
+	struct verdict_store store; /* entries and lines */
 	uint64_t hand;
 	size_t max_entries;
-	size_t bytes;
 	unsigned long evicted;
 	uint32_t generation;
-	slab_ref shared[SHARED_LINES];
 	struct ahead ahead[VERDICT_AHEAD];
 	unsigned ahead_count, ahead_next;
 };
 
 static struct entry *entry_at(const struct verdict_cache *c, slab_ref ref)
 {
-	return slab_at(&c->slab, ref);
-}
-
-static struct line *line_at(const struct verdict_cache *c, slab_ref ref)
-{
-	return slab_at(&c->slab, ref);
+	return slab_at(&c->store.slab, ref);
 }
 
 static unsigned count_lines(unsigned has)
@@ -109,7 +93,7 @@ struct verdict_cache *verdict_cache_new(size_t max_entries)
 	struct verdict_cache *c = xcalloc(1, sizeof(*c));
 
 	refmap_init(&c->map, hash_of, c);
-	slab_init(&c->slab, 0);
+	verdict_store_init(&c->store);
 	verdict_cache_resize(c, max_entries);
 	return c;
 }
@@ -119,7 +103,7 @@ void verdict_cache_free(struct verdict_cache **c)
 	if (!*c)
 		return;
 	refmap_fini(&(*c)->map);
-	slab_fini(&(*c)->slab);
+	verdict_store_fini(&(*c)->store);
 	free(*c);
 	*c = NULL;
 }
@@ -128,77 +112,7 @@ void verdict_cache_resize(struct verdict_cache *c, size_t max_entries)
 {
 	c->max_entries = max_entries ? max_entries : 1;
 	/* sizes that come and go leave holes: the rest of the bound is for those */
-	slab_set_max(&c->slab, bytes_max(c->max_entries) + bytes_max(c->max_entries) / 4);
-}
-
-/* ---- blocks ---- */
-
-static slab_ref block_new(struct verdict_cache *c, size_t size)
-{
-	slab_ref ref = slab_alloc(&c->slab, size);
-
-	if (ref)
-		c->bytes += slab_size(size);
-	return ref;
-}
-
-static void block_free(struct verdict_cache *c, slab_ref ref, size_t size)
-{
-	c->bytes -= slab_size(size);
-	slab_free(&c->slab, ref);
-}
-
-/* ---- lines ---- */
-
-static void line_drop(struct verdict_cache *c, slab_ref *ref)
-{
-	struct line *l;
-
-	if (*ref == 0)
-		return;
-	l = line_at(c, *ref);
-	if (--l->owners == 0)
-		block_free(c, *ref, sizeof(*l) + l->len);
-	*ref = 0;
-}
-
-/* 0: no room. */
-static slab_ref line_new(struct verdict_cache *c, const char *text, size_t len)
-{
-	slab_ref ref = block_new(c, sizeof(struct line) + len);
-	struct line *l;
-
-	if (ref == 0)
-		return 0;
-	l = line_at(c, ref);
-	l->owners = 1;
-	l->len = (uint32_t)len;
-	memcpy(l->text, text, len);
-	return ref;
-}
-
-static bool line_is(const struct verdict_cache *c, slab_ref ref, const char *text, size_t len)
-{
-	const struct line *l = ref ? line_at(c, ref) : NULL;
-
-	return l != NULL && l->len == len && memcmp(l->text, text, len) == 0;
-}
-
-/* A line with TEXT of which the caller is an owner; 0: no room. */
-static slab_ref line_get(struct verdict_cache *c, const char *text, size_t len)
-{
-	slab_ref *slot;
-
-	if (len > SHARED_LINE_MAX)
-		return line_new(c, text, len);
-	slot = &c->shared[refmap_hash(&c->map, text, len) & (SHARED_LINES - 1)];
-	if (!line_is(c, *slot, text, len)) {
-		line_drop(c, slot);
-		*slot = line_new(c, text, len);
-	}
-	if (*slot)
-		line_at(c, *slot)->owners++;
-	return *slot;
+	slab_set_max(&c->store.slab, bytes_max(c->max_entries) + bytes_max(c->max_entries) / 4);
 }
 
 /* ---- entries ---- */
@@ -206,7 +120,7 @@ static slab_ref line_get(struct verdict_cache *c, const char *text, size_t len)
 static void entry_clear(struct verdict_cache *c, struct entry *e)
 {
 	for (unsigned i = 0; i < count_lines(e->has); i++)
-		line_drop(c, &e->line[i]);
+		verdict_text_drop(&c->store, &e->line[i]);
 }
 
 static void entry_free(struct verdict_cache *c, slab_ref ref)
@@ -215,12 +129,12 @@ static void entry_free(struct verdict_cache *c, slab_ref ref)
 
 	refmap_remove(&c->map, e->hash, ref);
 	entry_clear(c, e);
-	block_free(c, ref, entry_size(count_lines(e->has), e->key_len));
+	verdict_block_free(&c->store, ref, entry_size(count_lines(e->has), e->key_len));
 }
 
 static bool over_bound(const struct verdict_cache *c)
 {
-	return c->map.count > c->max_entries || c->bytes > bytes_max(c->max_entries);
+	return c->map.count > c->max_entries || c->store.bytes > bytes_max(c->max_entries);
 }
 
 /* Moves the hand until WANTED entries have gone, but not KEEP: those not hit since it last came by, or after some
@@ -303,12 +217,15 @@ static unsigned take_due(struct entry *e, enum mode mode, int64_t now_ms)
 	return due;
 }
 
-void verdict_cache_ahead(struct verdict_cache *c, const struct verdict_key *keys, size_t count)
+bool verdict_cache_ahead(struct verdict_cache *c, const struct verdict_key *keys, size_t count)
 {
 	struct refmap_find f;
 
 	c->ahead_next = 0;
-	c->ahead_count = c->map.count < AHEAD_MIN ? 0 : (unsigned)count;
+	c->ahead_count = 0;
+	if (c->map.count < AHEAD_MIN)
+		return false;
+	c->ahead_count = (unsigned)count;
 	for (unsigned i = 0; i < c->ahead_count; i++) {
 		c->ahead[i] = (struct ahead){keys[i].key, hash_domain(c, keys[i].key, keys[i].len)};
 		refmap_prefetch(&c->map, c->ahead[i].hash);
@@ -319,6 +236,7 @@ void verdict_cache_ahead(struct verdict_cache *c, const struct verdict_key *keys
 		if (ref)
 			__builtin_prefetch(entry_at(c, ref));
 	}
+	return true;
 }
 
 /* The hash of KEY's domain, which may be known from verdict_cache_ahead(). */
@@ -337,7 +255,7 @@ bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, uns
 		       struct verdict_hit *out)
 {
 	slab_ref ref = find(c, hash_asked(c, key, len), key, len);
-	const struct line *l;
+	const struct verdict_text *l;
 	struct entry *e;
 
 	if (ref == 0)
@@ -349,7 +267,7 @@ bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, uns
 	if (now_ms >= e->until_ms || now_ms < e->until_ms - e->life_ms)
 		return false;
 	e->used = true;
-	l = line_at(c, e->line[place_of(e, line)]);
+	l = verdict_text_at(&c->store, e->line[place_of(e, line)]);
 	out->text = l->text;
 	out->len = l->len;
 	out->due = take_due(e, (enum mode)(line / 2), now_ms);
@@ -358,7 +276,7 @@ bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, uns
 
 static slab_ref entry_new(struct verdict_cache *c, uint32_t hash, const char *key, size_t len)
 {
-	slab_ref ref = block_new(c, entry_size(0, len));
+	slab_ref ref = verdict_block_new(&c->store, entry_size(0, len));
 	struct entry *e;
 
 	assert(len > 0 && len <= UINT16_MAX);
@@ -380,7 +298,7 @@ static void entry_renew(struct verdict_cache *c, struct entry *e, int64_t now_ms
 	entry_clear(c, e);
 	e->has = 0;
 	memmove(entry_key(e), key, e->key_len);
-	c->bytes -= slab_size(old) - slab_size(entry_size(0, e->key_len));
+	c->store.bytes -= slab_size(old) - slab_size(entry_size(0, e->key_len));
 	e->life_ms = (uint32_t)(until_ms - now_ms);
 	e->until_ms = until_ms;
 	e->prefetched = false;
@@ -392,7 +310,7 @@ static slab_ref entry_widen(struct verdict_cache *c, slab_ref ref, unsigned line
 {
 	struct entry *e = entry_at(c, ref), *wide;
 	unsigned lines = count_lines(e->has), place = place_of(e, line);
-	slab_ref wider = block_new(c, entry_size(lines + 1, e->key_len));
+	slab_ref wider = verdict_block_new(&c->store, entry_size(lines + 1, e->key_len));
 
 	if (wider == 0) {
 		entry_free(c, ref);
@@ -404,17 +322,17 @@ static slab_ref entry_widen(struct verdict_cache *c, slab_ref ref, unsigned line
 	wide->line[place] = 0;
 	memcpy(&wide->line[place + 1], &e->line[place], (lines - place) * sizeof(slab_ref) + e->key_len);
 	refmap_replace(&c->map, e->hash, ref, wider);
-	block_free(c, ref, entry_size(lines, e->key_len));
+	verdict_block_free(&c->store, ref, entry_size(lines, e->key_len));
 	return wider;
 }
 
 static void set_line(struct verdict_cache *c, slab_ref ref, unsigned line, const char *text, size_t len, int64_t now_ms)
 {
-	slab_ref made = line_get(c, text, len);
+	slab_ref made = verdict_text_get(&c->store, text, len);
 	struct entry *e = entry_at(c, ref);
 	slab_ref *at = &e->line[place_of(e, line)];
 
-	line_drop(c, at);
+	verdict_text_drop(&c->store, at);
 	if (made == 0) {
 		entry_free(c, ref);
 		return;
@@ -479,6 +397,6 @@ void verdict_cache_drop_all(struct verdict_cache *c)
 void verdict_cache_counts(const struct verdict_cache *c, struct verdict_cache_counts *out)
 {
 	out->entries = c->map.count;
-	out->bytes = c->bytes;
+	out->bytes = c->store.bytes;
 	out->evicted = c->evicted;
 }

@@ -47,13 +47,13 @@ bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, uns
 		       struct verdict_hit *out);
 
 /* KEYS (at most VERDICT_AHEAD) are asked for next: what their look-ups need is fetched from memory for all at once, not
- * one after another. They are borrowed until the next call. */
+ * one after another. They are borrowed until the next call. False: the cache is so small that this is of no use. */
 #define VERDICT_AHEAD 16
 struct verdict_key {
 	const char *key;
 	size_t len;
 };
-void verdict_cache_ahead(struct verdict_cache *c, const struct verdict_key *keys, size_t count);
+bool verdict_cache_ahead(struct verdict_cache *c, const struct verdict_key *keys, size_t count);
 
 /* Copies TEXT in as LINE of KEY (canonical, not empty), valid until UNTIL_MS. All lines of an entry are of the same
  * facts: another end than the entry's means other facts, and its old lines go. An end that is not after NOW_MS is not

@@ -71,6 +71,25 @@ int room_begin(void **state)
 	return 0;
 }
 
+static bool on_ahead(const struct netstring *requests, size_t count, void *arg)
+{
+	(void)arg;
+	for (size_t i = 0; i < count; i++)
+		assert_true(requests[i].len == 0 || requests[i].payload[requests[i].len] == ',');
+	return true;
+}
+
+int room_begin_gathering(void **state)
+{
+	struct server_limits limits = server_default_limits;
+
+	(void)state;
+	limits.gather_clients = 1;
+	room_begin_with(limits);
+	server_set_ahead(room.server, on_ahead);
+	return 0;
+}
+
 int room_end(void **state)
 {
 	(void)state;

@@ -29,6 +29,13 @@ struct server_room {
 extern struct server_room room;
 
 int room_begin(void **state);
+int room_begin_gathering(void **state); /* what has come is read first and handled together (mapd/gather.h) */
+/* Both ways. */
+#define ROOM_TESTS(fn)                                                                                                 \
+	cmocka_unit_test_setup_teardown(fn, room_begin, room_end),                                                     \
+	{                                                                                                              \
+#fn "_gathered", fn, room_begin_gathering, room_end, NULL                                              \
+	}
 void room_begin_with(struct server_limits limits);
 int room_end(void **state);
 

@@ -224,15 +224,15 @@ static void all_together_have_a_bound_and_nobody_starves(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(requests_on_the_wire, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(a_request_may_come_octet_by_octet, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(answers_keep_their_order, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(a_thousand_requests_in_order, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(a_client_that_waits_holds_back_nobody, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(too_many_unanswered_are_not_read, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(answers_that_are_not_taken_are_not_heaped_up, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(answers_behind_one_that_waits_count_too, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(all_together_have_a_bound_and_nobody_starves, room_begin, room_end),
+	    ROOM_TESTS(requests_on_the_wire),
+	    ROOM_TESTS(a_request_may_come_octet_by_octet),
+	    ROOM_TESTS(answers_keep_their_order),
+	    ROOM_TESTS(a_thousand_requests_in_order),
+	    ROOM_TESTS(a_client_that_waits_holds_back_nobody),
+	    ROOM_TESTS(too_many_unanswered_are_not_read),
+	    ROOM_TESTS(answers_that_are_not_taken_are_not_heaped_up),
+	    ROOM_TESTS(answers_behind_one_that_waits_count_too),
+	    ROOM_TESTS(all_together_have_a_bound_and_nobody_starves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

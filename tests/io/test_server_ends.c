@@ -234,15 +234,15 @@ static void an_empty_server_is_drained_at_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(a_half_closed_client_gets_its_answers, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(a_half_closed_client_that_is_held_back_gets_all, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(a_client_may_go_at_any_time, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(questions_of_a_closed_server_are_abandoned, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(malformed_bytes_end_one_connection_with_one_line, room_begin, room_end),
+	    ROOM_TESTS(a_half_closed_client_gets_its_answers),
+	    ROOM_TESTS(a_half_closed_client_that_is_held_back_gets_all),
+	    ROOM_TESTS(a_client_may_go_at_any_time),
+	    ROOM_TESTS(questions_of_a_closed_server_are_abandoned),
+	    ROOM_TESTS(malformed_bytes_end_one_connection_with_one_line),
 	    cmocka_unit_test_teardown(beyond_max_clients_connections_are_closed, room_end),
-	    cmocka_unit_test_setup_teardown(what_is_left_half_done_times_out, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(a_drained_server_answers_what_has_come, room_begin, room_end),
-	    cmocka_unit_test_setup_teardown(an_empty_server_is_drained_at_once, room_begin, room_end),
+	    ROOM_TESTS(what_is_left_half_done_times_out),
+	    ROOM_TESTS(a_drained_server_answers_what_has_come),
+	    ROOM_TESTS(an_empty_server_is_drained_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
