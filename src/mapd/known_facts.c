@@ -14,6 +14,8 @@
 #include "base/xalloc.h"
 #include "mapd/facts_pack.h"
 
+#define EVICTIONS_AT_ONCE 256 /* for one domain kept */
+
 struct block {
 	uint32_t hash;
 	slab_ref newer, older;
@@ -139,9 +141,10 @@ static bool over_bound(const struct known_facts *k)
 	return k->domains.count > k->max || k->counts.octets / KNOWN_OCTETS_EACH > k->max;
 }
 
+/* Not for long: a much smaller bound is reached little by little. */
 static void keep_bounds(struct known_facts *k)
 {
-	while (over_bound(k) && evict(k))
+	for (int i = 0; i < EVICTIONS_AT_ONCE && over_bound(k) && evict(k); i++)
 		;
 }
 
@@ -180,7 +183,6 @@ void known_facts_free(struct known_facts **k)
 void known_facts_resize(struct known_facts *k, size_t max_domains)
 {
 	set_max(k, max_domains);
-	keep_bounds(k);
 }
 
 static const unsigned char *hop_next(const unsigned char *at, struct hop_head *head)

@@ -22,7 +22,7 @@ struct known_facts;
 /* FN is told of each domain whose policy was still in force when it had to go for want of room. */
 struct known_facts *known_facts_new(size_t max_domains, void (*fn)(const char *domain, void *arg), void *arg);
 void known_facts_free(struct known_facts **k);
-void known_facts_resize(struct known_facts *k, size_t max_domains);
+void known_facts_resize(struct known_facts *k, size_t max_domains); /* takes effect as domains are put */
 
 /* A copy of F is kept, in place of what was known of its next hop and of its domain's MTA-STS. WITH_HOP false: MTA-STS
  * only. A policy that is in force at NOW gives its domain the privilege to stay. */
