@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from world.daemons import Daemons
+from world.daemons import Daemons, merged
 from world.procs import Program
 from world.redisd import Redis
 from world.space import Space, build_dir, free_port
@@ -42,6 +42,7 @@ class Bench:
         self.space = Space("bench")
         self.rows = []
         self.programs = []
+        self.configurations = 0
 
     def chosen(self):
         return QUICK if self.quick else ORDER
@@ -81,7 +82,9 @@ class Bench:
         anchor = self.space.write("anchor.key", ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n")
         nowhere = {"trust_anchor": anchor, "forward": ["127.0.0.1@%d" % free_port("127.0.0.1")], "timeout": 2}
         ca = self.space.write("ca.pem", open("/etc/ssl/certs/ca-certificates.crt").read())
-        return Daemons(self.space, redis, dns or nowhere, ca, {"log": {"level": "warn"}, **(conf or {})})
+        self.configurations += 1  # a snapshot of each's own: no row begins with the settings of another
+        own = {"log": {"level": "warn"}, "settings": {"snapshot": self.space.path("state", "settings%d" % self.configurations)}}
+        return Daemons(self.space, redis, dns or nowhere, ca, merged(own, conf or {}))
 
     def daemons(self, redis, conf=None, dns=None):
         """tlsmode-mapd: (Daemons, place)."""
