@@ -3,6 +3,8 @@
  */
 #include "core/netstring.h"
 
+#include <string.h>
+
 #define DIGITS_MAX 6
 
 static enum netstring_status bad(struct netstring *out, const char *reason)
@@ -17,6 +19,7 @@ enum netstring_status netstring_next(struct netstring *out, const char *buf, siz
 	size_t n = 0;
 	size_t i;
 
+	memset(out, 0, sizeof(*out));
 	for (i = 0; i < len && buf[i] >= '0' && buf[i] <= '9'; i++) {
 		if (i == DIGITS_MAX)
 			return bad(out, "length of too many digits");
@@ -35,7 +38,6 @@ enum netstring_status netstring_next(struct netstring *out, const char *buf, siz
 		return NETSTRING_MORE;
 	if (buf[i + n] != ',')
 		return bad(out, "no comma at the end");
-	out->reason = NULL;
 	out->payload = buf + i;
 	out->len = n;
 	out->used = i + n + 1;

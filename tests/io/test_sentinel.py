@@ -64,6 +64,7 @@ def real(w):
     until(lambda: p.log().count("event=sentinel_up") == 3, "all sentinels are listened to")
     for round, word in ((1, "SENTINEL FAILOVER"), (2, "killed")):
         old = s.master()
+        check(old.cli("WAIT", 1, 10000) == 1, "the replica has all, so that a failover loses nothing")
         began = time.monotonic()
         if round == 1:
             s.failover()
