@@ -19,6 +19,7 @@
 #define RING_MIN 64
 #define IDLE_MS 1000       /* nothing heard for so long: PING */
 #define TLS_READS 32       /* reads per turn: bytes may wait inside the TLS layer, where poll() does not see them */
+#define TURN_WEIGHT 500    /* of replies and their elements, handed out in one turn: about a millisecond of work */
 #define TLS_RETRY_US 10000 /* a TLS write that made no way may wait for a byte to read: look again */
 
 struct waiter {
@@ -34,11 +35,13 @@ struct redis_link {
 	struct ssl_st *session; /* of TLS; c's */
 	struct event *read, *write;
 	struct event *retry; /* a TLS write that made no way */
+	struct event *more;  /* replies that were left for the next turn */
 	struct waiter *ring;
 	size_t size, first, count; /* of the ring; size is a power of two */
 	int64_t heard_ms;
 	int64_t owed_since_ms;
 	bool open, tls, pushes, lost;
+	bool behind; /* some were: nothing is read meanwhile */
 	bool *freed; /* set while a callback runs: tells the caller up the stack that we are gone */
 };
 
@@ -50,6 +53,7 @@ static void lose(struct redis_link *l, const char *why)
 	event_del(l->read);
 	event_del(l->write);
 	event_del(l->retry);
+	event_del(l->more);
 	l->ev.on_lost(l, why, l->arg);
 }
 
@@ -113,13 +117,42 @@ static void deliver(struct redis_link *l, const redisReply *reply)
 		w.fn(reply, w.arg);
 }
 
-/* Hands out every whole reply read so far. False: the link is gone or lost. */
-static bool deliver_all(struct redis_link *l)
+/* How much work a reply may be: its elements, and theirs. */
+static size_t weight_of(const redisReply *reply)
+{
+	size_t weight = 1;
+
+	if (reply->type != REDIS_REPLY_ARRAY)
+		return weight;
+	weight += reply->elements;
+	for (size_t i = 0; i < reply->elements; i++)
+		if (reply->element[i]->type == REDIS_REPLY_ARRAY)
+			weight += reply->element[i]->elements;
+	return weight;
+}
+
+static void leave_the_rest(struct redis_link *l)
+{
+	static const struct timeval next_turn = {0, 0};
+
+	l->behind = true;
+	evtimer_add(l->more, &next_turn);
+}
+
+/* Hands out whole replies read so far, TURN_WEIGHT of them and the rest in the next turn of the loop, so that others have
+ * theirs. False: the link is gone or lost. */
+static bool deliver_some(struct redis_link *l)
 {
 	bool freed = false;
+	size_t weight = 0;
 	void *reply;
 
+	l->behind = false;
 	for (;;) {
+		if (weight >= TURN_WEIGHT) {
+			leave_the_rest(l);
+			return true;
+		}
 		reply = NULL;
 		if (redisReaderGetReply(l->c->reader, &reply) != REDIS_OK) {
 			lose(l, l->c->reader->errstr);
@@ -127,6 +160,7 @@ static bool deliver_all(struct redis_link *l)
 		}
 		if (reply == NULL)
 			return true;
+		weight += weight_of(reply);
 		l->freed = &freed;
 		deliver(l, reply);
 		freeReplyObject(reply);
@@ -144,7 +178,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	size_t before;
 
 	(void)fd, (void)what;
-	for (int i = 0; i < (l->tls ? TLS_READS : 1); i++) {
+	for (int i = 0; i < (l->tls ? TLS_READS : 1) && !l->behind; i++) {
 		before = l->c->reader->len;
 		if (redisBufferRead(l->c) != REDIS_OK) {
 			lose(l, link_error(l));
@@ -155,10 +189,19 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		l->heard_ms = tick_mono_ms();
 		if (l->owed_since_ms != 0)
 			l->owed_since_ms = l->heard_ms;
-		if (!deliver_all(l))
+		if (!deliver_some(l))
 			return;
 	}
-	if (l->tls)
+	if (l->tls && !l->behind)
+		event_active(l->read, EV_READ, 0);
+}
+
+static void on_more(evutil_socket_t fd, short what, void *arg)
+{
+	struct redis_link *l = arg;
+
+	(void)fd, (void)what;
+	if (deliver_some(l) && !l->behind && l->tls)
 		event_active(l->read, EV_READ, 0);
 }
 
@@ -284,7 +327,8 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf_red
 	l->read = event_new(base, l->c->fd, EV_READ | EV_PERSIST, on_readable, l);
 	l->write = event_new(base, l->c->fd, EV_WRITE, on_writable, l);
 	l->retry = evtimer_new(base, on_writable, l);
-	if (l->read == NULL || l->write == NULL || l->retry == NULL)
+	l->more = evtimer_new(base, on_more, l);
+	if (l->read == NULL || l->write == NULL || l->retry == NULL || l->more == NULL)
 		abort();
 	l->heard_ms = l->owed_since_ms = tick_mono_ms();
 	event_add(l->write, NULL);
@@ -311,6 +355,8 @@ void redis_link_free(struct redis_link **link)
 		event_free(l->write);
 	if (l->retry != NULL)
 		event_free(l->retry);
+	if (l->more != NULL)
+		event_free(l->more);
 	if (l->c != NULL)
 		redisFree(l->c);
 	free(l->ring);
