@@ -14,7 +14,7 @@
 #include "base/xalloc.h"
 #include "mapd/facts_pack.h"
 
-#define EVICTIONS_AT_ONCE 256 /* for one domain kept */
+#define EVICTIONS_AT_ONCE 16 /* for one domain kept */
 
 struct block {
 	uint32_t hash;

@@ -14,8 +14,8 @@
 #include "base/xalloc.h"
 #include "mapd/verdict_store.h"
 
-#define SECOND_CHANCES 128    /* entries looked at for one eviction */
-#define EVICTIONS_AT_ONCE 256 /* for one line put: a much smaller bound is reached little by little */
+#define SECOND_CHANCES 128   /* entries looked at for one eviction */
+#define EVICTIONS_AT_ONCE 16 /* for one line put: a much smaller bound is reached little by little */
 #define BYTES_PER_ENTRY 1024
 #define BUCKET_MAX 64
 #define AHEAD_MIN 16384 /* entries: fewer are in the processor's cache anyway */
