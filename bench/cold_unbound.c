@@ -1,5 +1,6 @@
 /*
- * bench_cold_unbound - libunbound alone: validates what tlsmode-mapd asks about cold domains, and prints one line of JSON.
+ * bench_cold_unbound - libunbound alone: validates what tlsmode-mapd asks about cold domains, and prints one line of
+ * JSON.
  *
  *     bench_cold_unbound -f FORWARDER -a TRUST_ANCHOR [-c UNDER_WAY] [-k DOMAINS] [-o FIRST] [-j CONTEXTS] [FORMAT]
  *

@@ -6,8 +6,8 @@
  * The MTA's side of the milter protocol, version 6, as Postfix speaks it: everything is offered, what the milter does
  * not want is not sent, a step without a reply is not waited for, and what needs no reply yet waits in the buffer.
  * FORMAT is the sender's domain and holds one "%" where the number of the key goes, seven digits: KEYS numbers in turn.
- * TRANSPORT is the macro {rcpt_mailer} of the one recipient. Every connection has one message under way; a delay is from
- * its MAIL FROM to the reply to its end.
+ * TRANSPORT is the macro {rcpt_mailer} of the one recipient. Every connection has one message under way; a delay is
+ * from its MAIL FROM to the reply to its end.
  *
  * What was negotiated is printed too, so that two milters can be seen to have asked for the same. Measures and prints;
  * never a test that passes or fails.
@@ -50,7 +50,8 @@ struct agreed {
 	char macros[STAGES][MACROS_SIZE]; /* "" by default */
 };
 
-/* One message as octets, cut where a reply is waited for; the numbers of the sender's domain are written into a copy. */
+/* One message as octets, cut where a reply is waited for; the numbers of the sender's domain are written into a copy.
+ */
 struct script {
 	char bytes[SCRIPT_MAX];
 	size_t len;

@@ -19,7 +19,8 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 void log_open(const char *program, enum log_target target, enum log_level level);
 
 /* From here on lines are written by a thread: who logs does not wait for a disk or for syslogd, unless a quarter of a
- * megabyte waits for them already. Warnings and errors are waited for; exit(3) waits for all. Once, after the last fork. */
+ * megabyte waits for them already. Warnings and errors are waited for; exit(3) waits for all. Once, after the last
+ * fork. */
 void log_background(void);
 
 /* The level in force, so that a caller can skip work for lines nobody sees. */

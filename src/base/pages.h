@@ -11,8 +11,8 @@
 
 #define PAGES_LARGE ((size_t)2 << 20)
 
-/* SIZE octets, zeroed, aligned to PAGES_LARGE when SIZE is a multiple of that; touched as they are used. LARGE: in large
- * pages, so that a look-up in a great table costs one miss and not three. */
+/* SIZE octets, zeroed, aligned to PAGES_LARGE when SIZE is a multiple of that; touched as they are used. LARGE: in
+ * large pages, so that a look-up in a great table costs one miss and not three. */
 void *pages_map(size_t size, bool large);
 void pages_unmap(void *at, size_t size);
 

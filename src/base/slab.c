@@ -3,7 +3,8 @@
  *
  * A page of one size hands out its blocks in order first, then those that came back, through a chain of offsets in the
  * free blocks themselves. Pages with something free stand in a list for their size. A block larger than half a page is
- * a row of whole pages. One empty chunk is kept, so that a block that comes and goes does not take it along. Where the address sanitizer watches, a free block may not be touched.
+ * a row of whole pages. One empty chunk is kept, so that a block that comes and goes does not take it along. Where the
+ * address sanitizer watches, a free block may not be touched.
  */
 #include "base/slab.h"
 

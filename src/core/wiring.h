@@ -35,8 +35,8 @@ const struct route *wiring_route(const struct wiring *w, const char *transport);
  * transport. */
 const char *wiring_split(char name[64], const char *value);
 
-/* nexthop = [ "inet:" ] ( host / "[" host "]" ) [ ":" port ] / "unix:" path: it does not leave this machine. Also for the
- * names of master.cf's inet services. */
+/* nexthop = [ "inet:" ] ( host / "[" host "]" ) [ ":" port ] / "unix:" path: it does not leave this machine. Also for
+ * the names of master.cf's inet services. */
 bool wiring_is_loopback(const char *nexthop);
 
 /* Takes mail from elsewhere: what listens on loopback takes it back from filters and from instances of our own. */

@@ -188,8 +188,8 @@ static int64_t sts_number(struct ctl *ctl, const struct fact_keys *keys, const c
 	return n;
 }
 
-/* Marks the policy as to be fetched anew (it stays in force meanwhile) and what is known of MX and TLSA as to be found anew.
- * THERE: there is such a policy. False: Redis did not answer. */
+/* Marks the policy as to be fetched anew (it stays in force meanwhile) and what is known of MX and TLSA as to be found
+ * anew. THERE: there is such a policy. False: Redis did not answer. */
 static bool mark_refresh(struct ctl *ctl, const struct fact_keys *keys, int64_t now, bool *there)
 {
 	char text[32];

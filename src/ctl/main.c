@@ -197,8 +197,8 @@ static int run(struct ctl *ctl, const struct command *c, int argc, char **args)
 	return code;
 }
 
-/* Takes the options out of ARGV and gathers the words behind its first; their number, or -1 with the exit code in *CODE.
- * Words and options are read in order: "-c" behind "doctor" is Postfix's directory, not our file. */
+/* Takes the options out of ARGV and gathers the words behind its first; their number, or -1 with the exit code in
+ * *CODE. Words and options are read in order: "-c" behind "doctor" is Postfix's directory, not our file. */
 static int take_words(struct ctl *ctl, int argc, char **argv, unsigned *used, int *code)
 {
 	int opt, words = 0;

@@ -20,8 +20,8 @@ struct run_result {
 	size_t err_len;
 };
 
-/* Runs ARGV (found in PATH, /usr/sbin and /sbin) with no input, in the C locale. Waits at most TIMEOUT_S. End the result
- * with run_result_fini(). */
+/* Runs ARGV (found in PATH, /usr/sbin and /sbin) with no input, in the C locale. Waits at most TIMEOUT_S. End the
+ * result with run_result_fini(). */
 void run_program(struct run_result *out, char *const *argv, unsigned timeout_s);
 void run_result_fini(struct run_result *r);
 

@@ -1,7 +1,8 @@
 /*
  * complaints.h - which faulty contents were complained about already: once per change, not once per reading.
  *
- * Remembers a hash of the key and one of the content. Bounded: past MAX keys nothing new is remembered, and past COMPLAINTS_LINES lines a minute nothing is said but how much was not. One thread (mirror.c, setting_read.c).
+ * Remembers a hash of the key and one of the content. Bounded: past MAX keys nothing new is remembered, and past
+ * COMPLAINTS_LINES lines a minute nothing is said but how much was not. One thread (mirror.c, setting_read.c).
  */
 #ifndef TLSMODE_IO_COMPLAINTS_H
 #define TLSMODE_IO_COMPLAINTS_H

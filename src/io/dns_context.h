@@ -13,7 +13,8 @@
 
 #include "io/conf.h"
 
-/* A context that has answered its first look-up; its caches and ports are one share of CONF's threads. NULL: ERROR is one sentence that names the option or file. */
+/* A context that has answered its first look-up; its caches and ports are one share of CONF's threads. NULL: ERROR is
+ * one sentence that names the option or file. */
 struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t size);
 
 #endif

@@ -2,8 +2,9 @@
  * dns_ub.c - DNS questions and their validated answers. Not the making of a context (dns_context.c), nor what a
  * result means (dns_answer.c).
  *
- * A query's life: asked -> queued (dns_feed.c) -> a thread of libunbound works on it -> ub_process() calls on_result() -> its answer is handed
- * over, and it is freed. Or its deadline comes first: RR_ERROR. Called by mapd/resolve and by the control tool.
+ * A query's life: asked -> queued (dns_feed.c) -> a thread of libunbound works on it -> ub_process() calls on_result()
+ * -> its answer is handed over, and it is freed. Or its deadline comes first: RR_ERROR. Called by mapd/resolve and by
+ * the control tool.
  *
  * A context of libunbound has one thread, which validates; several contexts use several cores, and each has caches of
  * its own. So what is asked about one domain goes to one of them: its keys are fetched and validated once.

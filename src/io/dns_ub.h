@@ -20,8 +20,8 @@ struct dns;
 struct dns_query;
 
 /* NULL: ERROR is one sentence (bad anchor, bad forwarder...): options are tried with a first look-up, of a name that
- * needs no server. BASE NULL: for dns_ask_blocking() only, which needs no more than one thread. CONF is needed during the call
- * only. */
+ * needs no server. BASE NULL: for dns_ask_blocking() only, which needs no more than one thread. CONF is needed during
+ * the call only. */
 struct dns *dns_new(struct event_base *base, const struct conf_dns *conf, char *error, size_t size);
 /* Every query on its way is aborted. Takes up to 100 ms of work: it is done on a thread of its own, which exit(3) waits
  * for. May be called from an answer. */

@@ -1,13 +1,13 @@
 /*
  * mirror.h - the complete copy of the settings in memory, kept exact by invalidation messages.
  *
- * On connect (with settings in force: when it is our turn, mirror_turn.c): SCAN, then HGETALL and PTTL of every settings
- * key, into a new table that is swapped in at the end. On an invalidation: that key is read again; a key invalidated
- * while it is being read is read once more. More of them than settings.max_changes: everything is read again, once the
- * flood is over or now and then. Redis away: the
- * last known settings stay. The snapshot file is read at start, so that neither an absent nor an emptied Redis finds us
- * without. Mass loss past guard_percent: the lost keys stay until the operator's `tlsmode settings accept` (rkeys.h
- * RKEY_ACCEPT with a time after our last exact state) or their return.
+ * On connect (with settings in force: when it is our turn, mirror_turn.c): SCAN, then HGETALL and PTTL of every
+ * settings key, into a new table that is swapped in at the end. On an invalidation: that key is read again; a key
+ * invalidated while it is being read is read once more. More of them than settings.max_changes: everything is read
+ * again, once the flood is over or now and then. Redis away: the last known settings stay. The snapshot file is read at
+ * start, so that neither an absent nor an emptied Redis finds us without. Mass loss past guard_percent: the lost keys
+ * stay until the operator's `tlsmode settings accept` (rkeys.h RKEY_ACCEPT with a time after our last exact state) or
+ * their return.
  *
  * One thread runs the loop and changes the table; others (libmilter's) read between mirror_read() and mirror_done().
  */

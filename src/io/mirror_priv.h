@@ -1,6 +1,7 @@
 /*
  * mirror_priv.h - what the files of the mirror share: mirror.c (life, changes, readers), mirror_watch.c (what Redis
- * announces), mirror_load.c (full readings and the guard), mirror_turn.c (when), mirror_batch.c (losses judged together), mirror_snapshot.c.
+ * announces), mirror_load.c (full readings and the guard), mirror_turn.c (when), mirror_batch.c (losses judged
+ * together), mirror_snapshot.c.
  */
 #ifndef TLSMODE_IO_MIRROR_PRIV_H
 #define TLSMODE_IO_MIRROR_PRIV_H

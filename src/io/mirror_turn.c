@@ -1,11 +1,12 @@
 /*
  * mirror_turn.c - whose turn it is to read all settings anew.
  *
- * A failover cuts off every node of a site in the same second. If all of them read everything at once, Redis does nothing
- * else for as long as that takes, and look-ups, locks and announcements wait behind it. So a mirror that has settings in
- * force takes one of a few places in Redis (short locks) before it reads, and waits while all are taken; what is announced
- * meanwhile is in force at once. Who has nothing in force, or reads for the first time, does not wait. The wait is bounded,
- * and a Redis that does not answer, or grants no locks, is as good as a place (fact_store.h).
+ * A failover cuts off every node of a site in the same second. If all of them read everything at once, Redis does
+ * nothing else for as long as that takes, and look-ups, locks and announcements wait behind it. So a mirror that has
+ * settings in force takes one of a few places in Redis (short locks) before it reads, and waits while all are taken;
+ * what is announced meanwhile is in force at once. Who has nothing in force, or reads for the first time, does not
+ * wait. The wait is bounded, and a Redis that does not answer, or grants no locks, is as good as a place
+ * (fact_store.h).
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,8 +13,8 @@
 
 struct own_keys;
 
-/* SETTINGS is the receiver's from now on (settings_free()); NULL: Redis went away or would not say. Once, from the loop;
- * O is over then. */
+/* SETTINGS is the receiver's from now on (settings_free()); NULL: Redis went away or would not say. Once, from the
+ * loop; O is over then. */
 typedef void own_keys_fn(struct settings *settings, void *arg);
 
 /* Begins a reading; the names follow with own_keys_want(), at least one, before the loop goes on. */

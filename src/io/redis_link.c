@@ -139,8 +139,8 @@ static void leave_the_rest(struct redis_link *l)
 	evtimer_add(l->more, &next_turn);
 }
 
-/* Hands out whole replies read so far, TURN_WEIGHT of them and the rest in the next turn of the loop, so that others have
- * theirs. False: the link is gone or lost. */
+/* Hands out whole replies read so far, TURN_WEIGHT of them and the rest in the next turn of the loop, so that others
+ * have theirs. False: the link is gone or lost. */
 static bool deliver_some(struct redis_link *l)
 {
 	bool freed = false;

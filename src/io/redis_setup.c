@@ -147,9 +147,9 @@ static bool put_probe(const struct redis_setup *s, struct args *a)
 	return true;
 }
 
-/* Redis tells every node of every change of what is tracked, and pays for each. So nothing is tracked that changes often and
- * concerns few: not the locks, and not the facts of MX and TLSA, which have their own ends and are read when one is asked
- * for. */
+/* Redis tells every node of every change of what is tracked, and pays for each. So nothing is tracked that changes
+ * often and concerns few: not the locks, and not the facts of MX and TLSA, which have their own ends and are read when
+ * one is asked for. */
 static bool put_tracking(const struct redis_setup *s, struct args *a)
 {
 	static const enum rkey_kind tracked[] = {RKEY_SENDER, RKEY_RCPT, RKEY_EXCEPT, RKEY_ACCEPT, RKEY_STS};

@@ -226,7 +226,8 @@ void client_reject(struct client *c, const char *reason)
 	c->rejected = true;
 }
 
-/* The whole requests at the start of BUF, at most SERVER_TOGETHER; how many. *STATUS is of what stands behind the last one. */
+/* The whole requests at the start of BUF, at most SERVER_TOGETHER; how many. *STATUS is of what stands behind the last
+ * one. */
 static size_t next_requests(struct netstring *out, const char *buf, size_t len, enum netstring_status *status)
 {
 	size_t count = 0, used = 0;

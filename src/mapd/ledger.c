@@ -144,8 +144,9 @@ static bool hop_is_good(const struct job *j)
 	return !j->prefetch || j->answered || !TAILQ_EMPTY(&j->waits) || facts_dane_shareable(&j->facts);
 }
 
-/* Each write of an sts hash is announced to all nodes. So nobody is told of a record that is still as Redis has it, nor of
- * none where there is no policy: every node looks for itself when its TTL ends, which costs its resolver a question. */
+/* Each write of an sts hash is announced to all nodes. So nobody is told of a record that is still as Redis has it, nor
+ * of none where there is no policy: every node looks for itself when its TTL ends, which costs its resolver a question.
+ */
 static bool txt_is_news(const struct job *j)
 {
 	const struct sts_fact *s = &j->facts.sts;

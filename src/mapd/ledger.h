@@ -43,7 +43,8 @@ bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field
 /* JOB's fetch is over: log, count, share. */
 void ledger_policy(struct ledger *l, struct job *j, bool ours);
 void ledger_late(struct ledger *l, const struct job *j, enum job_limit limit);
-/* The sts hash says that an operator wants MX and TLSA to be found anew: together with a policy forgotten or fetched anew. */
+/* The sts hash says that an operator wants MX and TLSA to be found anew: together with a policy forgotten or fetched
+ * anew. */
 bool ledger_finds_anew(const struct text_field *sts, size_t count);
 /* What is kept of NEXTHOP is still of use. */
 bool ledger_alive(struct ledger *l, const struct nexthop *nexthop);

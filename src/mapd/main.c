@@ -2,9 +2,9 @@
  * main.c - tlsmode-mapd: options, the order of the start, signals, and the end.
  *
  * Start: configuration, sockets bound (as root), account dropped, background, then settings, DNS and HTTPS; connections
- * are taken once Redis is there (until all settings are known those of each question are read for it, map_early.c) or is
- * found to be away. Exit codes of sysexits(3): 64 usage, 71 the
- * system, 78 configuration; each with one sentence on standard error.
+ * are taken once Redis is there (until all settings are known those of each question are read for it, map_early.c) or
+ * is found to be away. Exit codes of sysexits(3): 64 usage, 71 the system, 78 configuration; each with one sentence on
+ * standard error.
  */
 #include <getopt.h>
 #include <signal.h>

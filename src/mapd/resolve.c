@@ -308,7 +308,8 @@ static void is_stale(struct resolver *r, const struct nexthop *n, unsigned marks
 	r->on_facts(n->key, NULL, r->arg);
 }
 
-/* What is known of MX and TLSA is void at every next hop of the domain: an operator's wish. Their hashes are not announced. */
+/* What is known of MX and TLSA is void at every next hop of the domain: an operator's wish. Their hashes are not
+ * announced. */
 static void forget_hops(struct resolver *r, const struct nexthop *n)
 {
 	struct nexthop hops[KNOWN_HOPS_MAX];

@@ -68,8 +68,8 @@ void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop);
  * that is missing says nothing about ours (Redis announces one that ended, was evicted or flushed just like one that
  * somebody removed): it stays in force, and is shared again when it is next asked for. An operator's wish to forget is
  * the field "forgotten" in the sts hash (any value; an EXPIRE of a minute will do): daemons honour it everywhere.
- * With it, and with the field "refresh", goes what they know of the domain's MX and TLSA. A dane hash that somebody wrote or removed is not announced:
- * it is read when the own facts have ended. */
+ * With it, and with the field "refresh", goes what they know of the domain's MX and TLSA. A dane hash that somebody
+ * wrote or removed is not announced: it is read when the own facts have ended. */
 void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name);
 
 struct resolver_counts {

@@ -41,8 +41,8 @@ extern const struct server_limits server_default_limits; /* 10000, 64, 256 KiB, 
 /* One request. PAYLOAD is borrowed for the call. NOW_MS is the wall clock at the start of the loop's turn. */
 typedef void server_request_fn(struct client *c, const char *payload, size_t len, int64_t now_ms, void *arg);
 
-/* Whole requests that are handled next, 2 to SERVER_TOGETHER: they may be looked at, not answered. COUNT 0: that is over.
- * False: it is of no use at present. */
+/* Whole requests that are handled next, 2 to SERVER_TOGETHER: they may be looked at, not answered. COUNT 0: that is
+ * over. False: it is of no use at present. */
 #define SERVER_TOGETHER 16
 typedef bool server_ahead_fn(const struct netstring *requests, size_t count, void *arg);
 

@@ -1,8 +1,8 @@
 /*
  * verdict_store.h - the memory of the verdict cache: blocks counted by their octets, and rendered lines.
  *
- * Lines that many domains share ("OK encrypt ...", "NOTFOUND ") exist once: a small direct-mapped table of the latest ones
- * finds them. For verdict_cache.c only. libbase only; one thread.
+ * Lines that many domains share ("OK encrypt ...", "NOTFOUND ") exist once: a small direct-mapped table of the latest
+ * ones finds them. For verdict_cache.c only. libbase only; one thread.
  */
 #ifndef TLSMODE_MAPD_VERDICT_STORE_H
 #define TLSMODE_MAPD_VERDICT_STORE_H
