@@ -3,6 +3,7 @@
 message are logged, counted and, by option, refused; and what becomes of a message whose author or login is stricter than its
 route."""
 import os
+import smtplib
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -162,19 +163,35 @@ def by_sendmail(tap, w):
     tap.ok(" untold=1" in line and " escapes=" in line, "but is counted", line)
 
 
+def one_rcpt(client, sender, rcpt):
+    """The reply to a recipient, and the message given up."""
+    client.mail(sender)
+    code, text = client.rcpt(rcpt)
+    client.rset()
+    return "%d %s" % (code, text.decode())
+
+
+def taken_by_new(rcpts):
+    """What became of a message that an smtpd has taken that does not remember; None while an old one goes on."""
+    s = submit("a@flip.test", rcpts)
+    return s if s.rcpts == ["250 2.1.5 Ok"] else None
+
+
 def flip(tap, w):
     """An smtpd process remembers the transport of a sender and recipient as long as it lives: so long the client comes again."""
     milter(w, on_escape="tempfail")
     run("postconf", "-F", "smtp/inet/process_limit=1")
     w.postfix.reload()
     rcpts = ["flip@tls.test"]
-    tap.equal(submit("a@flip.test", rcpts).rcpts, ["250 2.1.5 Ok"], "opportunistic: taken")
-    w.mode("flip.test", "enforced")
-    wait_for("the mode", lambda: w.ask("transport", "a@flip.test") == "OK smtp-enforced:")
-    tap.equal(submit("a@flip.test", rcpts).rcpts, ["451 4.7.10 " + SENTENCE],
-              "made stricter: 451 while smtpd remembers the old transport")
+    with smtplib.SMTP("127.0.0.1", 25) as client:  # one connection is one process
+        client.ehlo("client.test")
+        tap.equal(one_rcpt(client, "a@flip.test", rcpts[0]), "250 2.1.5 Ok", "opportunistic: taken")
+        w.mode("flip.test", "enforced")
+        wait_for("the mode", lambda: w.ask("transport", "a@flip.test") == "OK smtp-enforced:")
+        tap.equal(one_rcpt(client, "a@flip.test", rcpts[0]), "451 4.7.10 " + SENTENCE,
+                  "made stricter: 451 while smtpd remembers the old transport")
     w.postfix.reload()
-    s = submit("a@flip.test", rcpts)
+    s = wait_for("a new smtpd", lambda: taken_by_new(rcpts))
     tap.equal(s.rcpts, ["250 2.1.5 Ok"], "taken by a new smtpd")
     tap.equal(w.postfix.outcome(s.qid, rcpts[0]).status, "sent", "and delivered")
 

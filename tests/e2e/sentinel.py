@@ -143,7 +143,7 @@ def failover(tap, town, name, what, harm):
     wait_for("load of every kind", lambda: all(load.count > 10 for load in loads.all))
     began = time.monotonic()
     harm(old)
-    wait_for("a new master by a sentinel", lambda: store.master() is not old, 20, 0.005)
+    wait_for("a new master by a sentinel", lambda: store.moved(old), 30, 0.005)
     named = time.monotonic() - began
     new = store.master()
     wait_for("both nodes at the new master", lambda: town.all_at(new), 20, 0.005)

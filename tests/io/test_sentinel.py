@@ -70,6 +70,7 @@ def real(w):
             s.failover()
         else:
             old.stop()
+        until(lambda: s.moved(old), "another master", 30)
         until(lambda: p.counts()["address"] != old.where and p.state() == "live", "the next master")
         took = time.monotonic() - began
         s.settle()

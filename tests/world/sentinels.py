@@ -12,11 +12,13 @@ import socketserver
 import ssl
 import subprocess
 import threading
+import time
 
 from .redisd import Client, RedisError
 from .waiting import wait_for
 
 DOWN_MS = 400
+FAILOVER_MS = 3000
 FAST = {"info-period": "200", "publish-period": "500", "ping-period": "200", "ask-period": "200"}
 
 
@@ -106,13 +108,13 @@ class SentinelSet:
     """The first of SERVERS is the master at the beginning. PASSWORD: of all of them, sentinels too."""
 
     def __init__(self, folder, replicas=1, sentinels=3, quorum=2, name="tlsmode", password=None):
-        self.name, self.replicas = name, replicas
+        self.name, self.replicas, self.ordered = name, replicas, None
         plain = "save \"\"\nappendonly no\nrepl-diskless-sync-delay 0\n" + ("masterauth %s\n" % password if password else "")
         first = Member(folder, "redis1", plain, password=password)
         replica = plain + "replicaof %s %d\n" % (first.address, first.port)
         self.servers = [first] + [Member(folder, "redis%d" % (i + 2), replica, password=password) for i in range(replicas)]
         watch = "sentinel monitor %s %s %d %d\n" % (name, first.address, first.port, quorum)
-        watch += "sentinel down-after-milliseconds %s %d\nsentinel failover-timeout %s 3000\n" % (name, DOWN_MS, name)
+        watch += "sentinel down-after-milliseconds %s %d\nsentinel failover-timeout %s %d\n" % (name, DOWN_MS, name, FAILOVER_MS)
         watch += "sentinel auth-pass %s %s\nsentinel sentinel-pass %s\n" % (name, password, password) if password else ""
         self.sentinels = [Member(folder, "sentinel%d" % (i + 1), watch, True, password) for i in range(sentinels)]
 
@@ -156,8 +158,19 @@ class SentinelSet:
         return next(s for s in self.servers if s.where == told)
 
     def failover(self):
-        """By an operator's word; begun when this returns."""
+        """By an operator's word; begun when this returns. Sentinel may give it up: moved() sees to it."""
         wait_for("a failover begun", self.order_failover, 20, 0.1)
+        self.ordered = time.monotonic()
+
+    def moved(self, old):
+        """Whether another than OLD is the master. An ordered failover that has not come after twice its time was given up (a busy
+        machine): it is ordered again."""
+        if self.master() is not old:
+            self.ordered = None
+            return True
+        if self.ordered and time.monotonic() - self.ordered > 2 * FAILOVER_MS / 1000 and self.order_failover():
+            self.ordered = time.monotonic()
+        return False
 
     def order_failover(self):
         try:
