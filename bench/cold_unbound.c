@@ -142,7 +142,7 @@ static void open_contexts(void)
 	b.conf.threads = (unsigned)b.contexts;
 	for (size_t i = 0; i < b.contexts; i++) {
 		b.ctx[i] = dns_context_new(&b.conf, error, sizeof(error));
-		if (b.ctx[i] == NULL) {
+		if (!b.ctx[i]) {
 			fprintf(stderr, "bench_cold_unbound: %s\n", error);
 			exit(78);
 		}
@@ -207,7 +207,7 @@ static void read_options(int argc, char **argv)
 	}
 	if (optind < argc)
 		b.format = argv[optind];
-	if (optind + 1 < argc || strchr(b.format, '%') == NULL || b.contexts < 1 || b.contexts > CONTEXTS_MAX)
+	if (optind + 1 < argc || !strchr(b.format, '%') || b.contexts < 1 || b.contexts > CONTEXTS_MAX)
 		usage();
 }
 
@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 
 	read_options(argc, argv);
 	domains = calloc(b.under_way + 1, sizeof(*domains));
-	if (domains == NULL)
+	if (!domains)
 		die("calloc");
 	open_contexts();
 	began = seconds_of(CLOCK_MONOTONIC);

@@ -201,10 +201,10 @@ static void put_macros(const struct load *l, struct script *s, const struct step
 		return;
 	at = begin_packet(s, SMFIC_MACRO);
 	put(s, &step->command, 1);
-	for (char *name; (name = strsep(&rest, " ,")) != NULL;) {
+	for (char *name; (name = strsep(&rest, " ,"));) {
 		const char *value = macro_value(l, name);
 
-		if (value != NULL) {
+		if (value) {
 			put_string(s, name);
 			put_string(s, value);
 		}
@@ -224,9 +224,9 @@ static void put_step(const struct load *l, struct script *s, char command, const
 		return;
 	put_macros(l, s, step);
 	at = begin_packet(s, command);
-	if (first != NULL)
+	if (first)
 		put_string(s, first);
-	if (second != NULL)
+	if (second)
 		put_string(s, second);
 	end_packet(s, at);
 	if ((l->agreed.steps & step->no_reply) == 0)
@@ -407,7 +407,7 @@ static bool over(const struct load *l, int64_t now)
 
 static bool is_edit(char command)
 {
-	return strchr("+-2behimq", command) != NULL;
+	return strchr("+-2behimq", command);
 }
 
 static void take_reply(struct load *l, struct client *c, char command)

@@ -14,7 +14,7 @@ void cur_init(struct cur *c, const void *bytes, size_t len)
 
 bool cur_fail(struct cur *c, const char *reason)
 {
-	if (c->error == NULL)
+	if (!c->error)
 		c->error = reason;
 	c->p = c->end;
 	return false;

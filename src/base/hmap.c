@@ -40,7 +40,7 @@ static inline struct hmap_node **bucket(const struct hmap *m, uint64_t hash)
 {
 	size_t old = hash & (m->size[0] - 1);
 
-	if (m->table[1] != NULL && old < m->moved)
+	if (m->table[1] && old < m->moved)
 		return &m->table[1][hash & (m->size[1] - 1)];
 	return &m->table[0][old];
 }
@@ -49,7 +49,7 @@ struct hmap_node *hmap_first(const struct hmap *m, uint64_t hash)
 {
 	struct hmap_node *n;
 
-	for (n = *bucket(m, hash); n != NULL && n->hash != hash; n = n->next)
+	for (n = *bucket(m, hash); n && n->hash != hash; n = n->next)
 		;
 	return n;
 }
@@ -58,17 +58,17 @@ struct hmap_node *hmap_next(const struct hmap_node *node)
 {
 	struct hmap_node *n;
 
-	for (n = node->next; n != NULL && n->hash != node->hash; n = n->next)
+	for (n = node->next; n && n->hash != node->hash; n = n->next)
 		;
 	return n;
 }
 
 static void move_bucket(struct hmap *m)
 {
-	struct hmap_node *n, *next;
+	struct hmap_node *next;
 	struct hmap_node **to;
 
-	for (n = m->table[0][m->moved]; n != NULL; n = next) {
+	for (struct hmap_node *n = m->table[0][m->moved]; n; n = next) {
 		next = n->next;
 		to = &m->table[1][n->hash & (m->size[1] - 1)];
 		n->next = *to;
@@ -92,7 +92,7 @@ static void end_growth(struct hmap *m)
  * pages: the pages are touched only as buckets arrive. */
 static void step(struct hmap *m)
 {
-	if (m->table[1] == NULL) {
+	if (!m->table[1]) {
 		if (m->count < m->size[0])
 			return;
 		m->size[1] = m->size[0] * 2;
@@ -121,22 +121,22 @@ void hmap_remove(struct hmap *m, struct hmap_node *node)
 	struct hmap_node **at = bucket(m, node->hash);
 
 	while (*at != node) {
-		assert(*at != NULL);
+		assert(*at);
 		at = &(*at)->next;
 	}
 	*at = node->next;
 	node->next = NULL;
 	m->count--;
-	if (m->table[1] != NULL)
+	if (m->table[1])
 		step(m);
 }
 
 static void each_in(struct hmap_node **table, size_t size, void (*fn)(struct hmap_node *, void *), void *arg)
 {
-	struct hmap_node *n, *next;
+	struct hmap_node *next;
 
 	for (size_t i = 0; i < size; i++)
-		for (n = table[i]; n != NULL; n = next) {
+		for (struct hmap_node *n = table[i]; n; n = next) {
 			next = n->next;
 			fn(n, arg);
 		}
@@ -144,7 +144,7 @@ static void each_in(struct hmap_node **table, size_t size, void (*fn)(struct hma
 
 void hmap_each(struct hmap *m, void (*fn)(struct hmap_node *node, void *arg), void *arg)
 {
-	while (m->table[1] != NULL) /* one table only, so that a removal in FN moves nothing */
+	while (m->table[1]) /* one table only, so that a removal in FN moves nothing */
 		step(m);
 	each_in(m->table[0], m->size[0], fn, arg);
 }

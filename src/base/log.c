@@ -62,7 +62,7 @@ static const char *second_text(time_t second)
 	static _Thread_local char text[32];
 	struct tm tm;
 
-	if (second != written && gmtime_r(&second, &tm) != NULL) {
+	if (second != written && gmtime_r(&second, &tm)) {
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 		written = second;
 	}
@@ -145,13 +145,13 @@ __attribute__((format(printf, 2, 0))) static void log_line(enum log_level level,
 {
 	char line[LINE_SIZE];
 
-	if (level > log_least && log_captured == NULL)
+	if (level > log_least && !log_captured)
 		return;
 	vsnprintf(line, sizeof(line), fmt, ap);
 	for (char *p = line; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
-	if (log_captured != NULL)
+	if (log_captured)
 		log_captured(level, line);
 	else
 		put_line(level, line);

@@ -8,7 +8,7 @@
 
 const char *names_name(const struct name_code *table, int code)
 {
-	for (; table->name != NULL; table++)
+	for (; table->name; table++)
 		if (table->code == code)
 			return table->name;
 	return NULL;
@@ -16,7 +16,7 @@ const char *names_name(const struct name_code *table, int code)
 
 int names_code(const struct name_code *table, const char *name, size_t len)
 {
-	for (; table->name != NULL; table++)
+	for (; table->name; table++)
 		if (strlen(table->name) == len && strncasecmp(table->name, name, len) == 0)
 			return table->code;
 	return -1;

@@ -87,7 +87,7 @@ void refmap_init(struct refmap *m, refmap_hash_fn *hash_of, const void *arg)
 void refmap_fini(struct refmap *m)
 {
 	for (unsigned i = 0; i < REFMAP_SEGMENTS; i++)
-		if (m->segment[i] != NULL)
+		if (m->segment[i])
 			pages_unmap(m->segment[i], segment_size(i));
 	slab_fini(&m->more);
 	memset(m, 0, sizeof(*m));
@@ -135,7 +135,7 @@ static uint64_t load_tags(const uint8_t *tag, size_t count)
 static void look_at(struct refmap_find *f, const struct refmap_bucket *b)
 {
 	f->bucket = b;
-	if (b == NULL)
+	if (!b)
 		return;
 	f->match[0] = octets_like(load_tags(b->tag, 8), f->tag);
 	f->match[1] = octets_like(load_tags(b->tag + 8, REFMAP_SLOTS - 8), f->tag) & SECOND_HALF;
@@ -143,7 +143,7 @@ static void look_at(struct refmap_find *f, const struct refmap_bucket *b)
 
 slab_ref refmap_next(const struct refmap *m, struct refmap_find *f)
 {
-	while (f->bucket != NULL) {
+	while (f->bucket) {
 		for (unsigned half = 0; half < 2; half++)
 			while (f->match[half] != 0) {
 				unsigned slot = half * 8 + (unsigned)__builtin_ctzll(f->match[half]) / 8;
@@ -192,7 +192,7 @@ static size_t bucket_empty(struct refmap *m, struct refmap_bucket *b, slab_ref *
 	struct refmap_bucket *at = b;
 	size_t count = 0;
 
-	for (; at != NULL; at = next_bucket(m, at))
+	for (; at; at = next_bucket(m, at))
 		for (unsigned i = 0; i < REFMAP_SLOTS; i++)
 			if (at->tag[i] != 0 && count < max) {
 				refs[count++] = at->ref[i];
@@ -216,7 +216,7 @@ static void split(struct refmap *m)
 	size_t count = bucket_empty(m, old, refs, SPLIT_MAX);
 
 	assert(count < SPLIT_MAX); /* a keyed hash does not put so many into one bucket */
-	if (m->segment[segment_of(m->buckets)] == NULL)
+	if (!m->segment[segment_of(m->buckets)])
 		segment_new(m, segment_of(m->buckets));
 	set_buckets(m, m->buckets + 1);
 	for (size_t i = 0; i < count; i++) {
@@ -236,9 +236,7 @@ void refmap_insert(struct refmap *m, uint32_t hash, slab_ref ref)
 
 static struct refmap_bucket *find_ref(struct refmap *m, uint32_t hash, slab_ref ref, unsigned *slot)
 {
-	struct refmap_bucket *b;
-
-	for (b = bucket_at(m, bucket_of(m, hash)); b != NULL; b = next_bucket(m, b))
+	for (struct refmap_bucket *b = bucket_at(m, bucket_of(m, hash)); b; b = next_bucket(m, b))
 		for (*slot = 0; *slot < REFMAP_SLOTS; (*slot)++)
 			if (b->ref[*slot] == ref && b->tag[*slot] != 0)
 				return b;
@@ -265,12 +263,11 @@ void refmap_replace(struct refmap *m, uint32_t hash, slab_ref old, slab_ref ref)
 
 size_t refmap_turn(const struct refmap *m, uint64_t *hand, slab_ref *refs, size_t max, bool *round)
 {
-	const struct refmap_bucket *b;
 	size_t count = 0;
 
 	if (*hand >= m->buckets)
 		*hand = 0;
-	for (b = bucket_at(m, *hand); b != NULL; b = next_bucket(m, b))
+	for (const struct refmap_bucket *b = bucket_at(m, *hand); b; b = next_bucket(m, b))
 		for (unsigned i = 0; i < REFMAP_SLOTS && count < max; i++)
 			if (b->tag[i] != 0)
 				refs[count++] = b->ref[i];

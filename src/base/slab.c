@@ -63,7 +63,7 @@ static void chunk_free(struct slab *s, uint32_t n)
 void slab_fini(struct slab *s)
 {
 	for (uint32_t n = 1; n < s->chunks; n++)
-		if (s->chunk[n] != NULL)
+		if (s->chunk[n])
 			chunk_free(s, n);
 	free(s->chunk);
 	free(s->taken);
@@ -119,7 +119,7 @@ static uint32_t pages_take(struct slab *s, uint32_t count)
 	while (s->first_free < s->chunks && s->taken[s->first_free] == UINT32_MAX)
 		s->first_free++;
 	for (n = s->first_free; n < s->chunks; n++) {
-		if (s->chunk[n] == NULL)
+		if (!s->chunk[n])
 			unmapped = n;
 		else if ((at = free_row(s->taken[n], count)) < CHUNK_PAGES)
 			break;

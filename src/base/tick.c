@@ -17,7 +17,7 @@ static int64_t read_clock(clockid_t id)
 {
 	struct timespec ts;
 
-	if (replacement != NULL)
+	if (replacement)
 		return replacement();
 	clock_gettime(id, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;

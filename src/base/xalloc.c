@@ -19,7 +19,7 @@ void xalloc_failed(size_t size)
 
 static void *checked(void *p, size_t size)
 {
-	if (p == NULL)
+	if (!p)
 		xalloc_failed(size);
 	return p;
 }

@@ -48,12 +48,12 @@ static const char *shown_name(const struct facts *f)
 static void format_temp(struct sbuf *out, const struct verdict *v, const struct facts *f)
 {
 	/* the last one told is the nearest cause: MATCH_EMPTY stands beside what led there */
-	size_t i = sizeof temp_reasons / sizeof temp_reasons[0];
+	size_t i = sizeof(temp_reasons) / sizeof(temp_reasons[0]);
 	const char *text = "no TLS policy can be given";
 	bool literal = f->nexthop.kind == NEXTHOP_LITERAL;
 
 	while (i-- > 0) {
-		if ((v->reasons & 1u << i) != 0 && temp_reasons[i] != NULL) {
+		if ((v->reasons & 1u << i) != 0 && temp_reasons[i]) {
 			text = i == REASON_NO_MATCH_FOR_LITERAL && !literal ? NO_NAME : temp_reasons[i];
 			break;
 		}
@@ -71,7 +71,7 @@ static bool postfix_hostname(const char *name)
 
 	if (len == 0 || name[0] == '-' || name[len - 1] == '-' || domain_is_numeric(name))
 		return false;
-	return strstr(name, "-.") == NULL && strstr(name, ".-") == NULL;
+	return !strstr(name, "-.") && !strstr(name, ".-");
 }
 
 static void add_policy_strings(struct sbuf *out, const struct sts_policy *p)
@@ -80,7 +80,7 @@ static void add_policy_strings(struct sbuf *out, const struct sts_policy *p)
 
 	sbuf_add(out, " { policy_string = version: STSv1 }");
 	sbuf_addf(out, " { policy_string = mode: %s }", names_name(sts_mode_names, (int)p->mode));
-	while ((mx = sts_policy_mx(p, mx)) != NULL)
+	while ((mx = sts_policy_mx(p, mx)))
 		sbuf_addf(out, " { policy_string = mx: %s }", mx);
 	sbuf_addf(out, " { policy_string = max_age: %u }", p->max_age);
 }
@@ -91,7 +91,7 @@ static void add_tlsrpt(struct sbuf *out, const struct facts *f, const struct sts
 	const char *mx = NULL;
 
 	sbuf_addf(out, " policy_type=sts policy_domain=%s", f->nexthop.domain);
-	while ((mx = sts_policy_mx(p, mx)) != NULL)
+	while ((mx = sts_policy_mx(p, mx)))
 		sbuf_addf(out, " mx_host_pattern=%s", mx);
 	add_policy_strings(out, p);
 }
@@ -116,7 +116,7 @@ static void add_tlsrpt_fitting(struct sbuf *out, const struct facts *f, const st
 static void add_level(struct sbuf *out, enum level level, const struct answer_options *o)
 {
 	sbuf_add(out, forms[level].attributes);
-	if (forms[level].min_tls && o->min_tls != NULL && o->min_tls[0] != '\0')
+	if (forms[level].min_tls && o->min_tls && o->min_tls[0] != '\0')
 		sbuf_addf(out, " protocols=>=TLSv%s", o->min_tls);
 }
 
@@ -137,13 +137,13 @@ static enum sockmap_status format_secure(struct sbuf *out, struct verdict *v, co
 
 	sbuf_add(out, "secure match=");
 	/* the policy may have ended since the verdict: nothing is known to match then */
-	if ((v->use_policy && policy == NULL) || !match_names_add(out, policy, v->use_match ? dest->match : NULL)) {
+	if ((v->use_policy && !policy) || !match_names_add(out, policy, v->use_match ? dest->match : NULL)) {
 		out->len = start;
 		out->buf[start] = '\0';
 		return match_empty(out, v, f);
 	}
 	add_level(out, LEVEL_SECURE, o);
-	if (o->tlsrpt && policy != NULL)
+	if (o->tlsrpt && policy)
 		add_tlsrpt_fitting(out, f, policy);
 	return SOCKMAP_OK;
 }
@@ -156,7 +156,7 @@ static bool reports_failure(const struct facts *f, int64_t now, const struct des
 
 	if (!o->tlsrpt || !o->report_failures || dest->sts_ignore || !postfix_hostname(f->nexthop.domain))
 		return false;
-	return s->txt == TXT_RECORD && facts_policy(f, now) == NULL && s->failure != FETCH_OK &&
+	return s->txt == TXT_RECORD && !facts_policy(f, now) && s->failure != FETCH_OK &&
 	       strcmp(s->fail_id, s->txt_id) == 0;
 }
 
@@ -193,7 +193,7 @@ enum sockmap_status answer_sts(struct sbuf *out, const struct facts *f, int64_t 
 	struct verdict v = {.level = LEVEL_SECURE, .use_policy = true, .use_match = dest->has_match};
 	struct answer_options plain = {.min_tls = ""};
 
-	if (policy == NULL || policy->mode != STS_ENFORCE || dest->sts_ignore)
+	if (!policy || policy->mode != STS_ENFORCE || dest->sts_ignore)
 		return SOCKMAP_NOTFOUND;
 	return format_secure(out, &v, f, now, dest, &plain);
 }

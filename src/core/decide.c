@@ -324,14 +324,13 @@ static void summarize_host(const struct host_fact *h, struct decide_facts *out)
 void decide_summary(const struct facts *f, int64_t now, struct decide_facts *out)
 {
 	const struct sts_policy *policy = facts_policy(f, now);
-	size_t i;
 
 	*out = (struct decide_facts){.mx = mx_column(f)};
 	out->literal = f->nexthop.kind != NEXTHOP_DOMAIN && f->nexthop.kind != NEXTHOP_HOST;
-	out->sts_enforce = policy != NULL && policy->mode == STS_ENFORCE;
+	out->sts_enforce = policy && policy->mode == STS_ENFORCE;
 	if (out->mx != COL_SECURE && out->mx != COL_INSECURE)
 		return;
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		summarize_host(&f->host[i], out);
 	/* hosts nobody looked at: Postfix may use them, so not all count as usable */
 	if (f->mx_truncated)

@@ -67,7 +67,7 @@ static char *value_new(const struct doctor_facts *f, const struct postconf_servi
 static void add_socket(struct doctor_facts *f, const char *endpoint, bool milter, const struct postconf_service *user,
 		       const char *parameter)
 {
-	bool chrooted = user != NULL && postconf_chrooted(f->postfix, user);
+	bool chrooted = user && postconf_chrooted(f->postfix, user);
 	struct doctor_socket *s;
 
 	for (size_t i = 0; i < f->sockets; i++) {
@@ -82,7 +82,7 @@ static void add_socket(struct doctor_facts *f, const char *endpoint, bool milter
 	s = &f->socket[f->sockets++];
 	memset(s, 0, sizeof(*s));
 	snprintf(s->endpoint, sizeof(s->endpoint), "%s", endpoint);
-	snprintf(s->user, sizeof(s->user), "%s", user != NULL ? user->name : "?");
+	snprintf(s->user, sizeof(s->user), "%s", user ? user->name : "?");
 	snprintf(s->parameter, sizeof(s->parameter), "%s", parameter);
 	s->milter = milter;
 	s->chrooted = chrooted;
@@ -154,7 +154,7 @@ static void ask_milters(struct doctor_facts *f, const struct postconf_service *u
 
 	while (lookup_list_next(&rest, &word, &len)) {
 		inner = word + (*word == '{');
-		if (!lookup_list_take(&inner, endpoint, sizeof(endpoint)) || strchr(endpoint, ':') == NULL)
+		if (!lookup_list_take(&inner, endpoint, sizeof(endpoint)) || !strchr(endpoint, ':'))
 			continue;
 		endpoint[strcspn(endpoint, "} \t")] = '\0';
 		add_socket(f, endpoint, true, user, parameter);
@@ -258,7 +258,7 @@ void doctor_ask(struct doctor_facts *f)
 	wiring_find(w, f);
 	ask_rewrite(f);
 	for (size_t i = 0; i < w->routes; i++)
-		if (w->route[i].service != NULL && strcmp(w->route[i].service->command, "smtp") == 0)
+		if (w->route[i].service && strcmp(w->route[i].service->command, "smtp") == 0)
 			ask_client(f, w->route[i].service);
 	for (size_t i = 0; i < postconf_service_count(f->postfix); i++) {
 		const struct postconf_service *s = postconf_service_at(f->postfix, i);

@@ -56,7 +56,7 @@ static void proxy_leaves(struct doctor *d, const struct postconf_service *s, con
 	doctor_value(d, s, parameter, value, sizeof(value));
 	if (strncmp(at, "inet:", 5) == 0)
 		at += 5;
-	if (strchr(at, ':') == NULL || *at == ':' || wiring_is_loopback(at))
+	if (!strchr(at, ':') || *at == ':' || wiring_is_loopback(at))
 		return;
 	doctor_where(d, s, parameter, where, sizeof(where));
 	doctor_mend_where(d, doctor_find(d, where, "It is \"%s\": in the clear to another machine.", value), s,
@@ -77,8 +77,8 @@ static bool loses_sender(const struct doctor *d, const char *value)
 
 	wiring_split(name, value);
 	s = postconf_service(d->f->postfix, name, "unix");
-	return s != NULL && strcmp(s->command, "pipe") == 0 && strstr(s->args, "${sender}") == NULL &&
-	       strstr(s->args, "$sender") == NULL && strstr(s->args, "$(sender)") == NULL;
+	return s && strcmp(s->command, "pipe") == 0 && !strstr(s->args, "${sender}") && !strstr(s->args, "$sender") &&
+	       !strstr(s->args, "$(sender)");
 }
 
 static void filter_forgets(struct doctor *d, const struct postconf_service *s, const char *value)
@@ -105,7 +105,7 @@ static const char *filter_target(const char *value)
 /* The tag decides: that is routing by the header, as contrib/postfix-header-routing does it. */
 static bool is_by_tag(const struct doctor *d, const struct doctor_table *t, const struct doctor_entry *e)
 {
-	return strcmp(t->parameter, "milter_header_checks") == 0 && strcasestr(e->key, d->f->conf.header) != NULL;
+	return strcmp(t->parameter, "milter_header_checks") == 0 && strcasestr(e->key, d->f->conf.header);
 }
 
 /* There are recipients at home: local ones, or those of hosted domains. */
@@ -130,8 +130,7 @@ void doctor_check_filter_home(struct doctor *d)
 		for (size_t j = 0; j < t->entries; j++) {
 			const char *target = filter_target(t->entry[j].value);
 
-			if (target == NULL || !is_by_tag(d, t, &t->entry[j]) ||
-			    wiring_is_loopback(wiring_split(name, target)))
+			if (!target || !is_by_tag(d, t, &t->entry[j]) || wiring_is_loopback(wiring_split(name, target)))
 				continue;
 			snprintf(where, sizeof(where), "%s %.130s", t->parameter, t->table.whole);
 			doctor_mend_line(
@@ -151,7 +150,7 @@ static void each_filter_action(struct doctor *d, void (*fn)(struct doctor *d, co
 		for (size_t j = 0; j < t->entries; j++) {
 			const char *target = filter_target(t->entry[j].value);
 
-			if (target != NULL)
+			if (target)
 				fn(d, t, &t->entry[j], target);
 		}
 	}
@@ -164,7 +163,7 @@ static enum mode mode_taken(const struct doctor *d, const struct doctor_table *t
 	bool named = false;
 
 	for (int m = 0; is_by_tag(d, t, e) && m < MODE_COUNT; m++)
-		if (strcasestr(e->key, names_name(mode_names, m)) != NULL) {
+		if (strcasestr(e->key, names_name(mode_names, m))) {
 			mode = (enum mode)m;
 			named = true;
 		}

@@ -83,7 +83,7 @@ void doctor_mend_postconf(struct doctor *d, struct doctor_finding *finding, cons
 
 	sbuf_init(&b, line, sizeof(line));
 	sbuf_add(&b, "postconf ");
-	if (d->f->config_dir != NULL) {
+	if (d->f->config_dir) {
 		sbuf_add(&b, "-c ");
 		quote(&b, d->f->config_dir);
 		sbuf_addc(&b, ' ');
@@ -112,7 +112,7 @@ static char *without_space(const char *value)
 
 	sbuf_init(&b, out, strlen(value) + 1);
 	while (lookup_list_next(&value, &word, &len)) {
-		if (memchr(word, ' ', len) != NULL || memchr(word, '\t', len) != NULL) {
+		if (memchr(word, ' ', len) || memchr(word, '\t', len)) {
 			free(out);
 			return NULL;
 		}
@@ -128,9 +128,9 @@ void doctor_mend_service(struct doctor *d, struct doctor_finding *finding, const
 			 const char *parameter, const char *value)
 {
 	char *packed = without_space(value);
-	char *word = xasprintf("%s/%s/%s=%s", s->name, s->type, parameter, packed != NULL ? packed : value);
+	char *word = xasprintf("%s/%s/%s=%s", s->name, s->type, parameter, packed ? packed : value);
 
-	if (packed != NULL)
+	if (packed)
 		doctor_mend_postconf(d, finding, "-P", word);
 	else
 		doctor_mend_line(finding, "write in master.cf at the service %s:  -o { %s = %s }", s->name, parameter,
@@ -178,14 +178,14 @@ bool doctor_at_least(const struct doctor *d, unsigned minor, unsigned patch)
 
 bool doctor_is_smtp(const struct postconf_service *s)
 {
-	return s != NULL && strcmp(s->command, "smtp") == 0;
+	return s && strcmp(s->command, "smtp") == 0;
 }
 
 bool doctor_chrooted(const struct doctor *d, const struct lookup_table *t, const struct postconf_service *s)
 {
 	if (t->proxied)
 		s = postconf_service(d->f->postfix, "proxymap", "unix");
-	return s != NULL && postconf_chrooted(d->f->postfix, s);
+	return s && postconf_chrooted(d->f->postfix, s);
 }
 
 static const struct doctor_socket *socket_of(const struct doctor *d, const char *endpoint)
@@ -206,9 +206,9 @@ bool doctor_is_ours(const struct doctor *d, const struct lookup_table *t, bool c
 		if (wiring_same_socket(d->f, t->endpoint, chrooted, d->f->conf.map_listen[i]))
 			return true;
 	s = socket_of(d, t->endpoint);
-	if (s != NULL && (s->state == SOCKET_ANSWERS || s->state == SOCKET_STRANGER))
+	if (s && (s->state == SOCKET_ANSWERS || s->state == SOCKET_STRANGER))
 		return s->state == SOCKET_ANSWERS;
-	return wiring_map(t->map) != NULL;
+	return wiring_map(t->map);
 }
 
 /* The endpoint as Postfix writes it: relative to the queue directory where the socket is below it. */

@@ -59,11 +59,11 @@ static char *list_with(const struct list *l, const char *wanted, const char *old
 	size_t len;
 
 	sbuf_init(&b, out, 2 * LIST_SIZE);
-	if (old == NULL)
+	if (!old)
 		sbuf_add(&b, wanted);
 	while (lookup_list_next(&rest, &word, &len)) {
 		sbuf_add(&b, b.len > 0 ? ", " : "");
-		if (old != NULL && strlen(old) == len && memcmp(old, word, len) == 0)
+		if (old && strlen(old) == len && memcmp(old, word, len) == 0)
 			sbuf_add(&b, wanted);
 		else
 			sbuf_addn(&b, word, len);
@@ -194,7 +194,7 @@ static void policy_mode(struct doctor *d, const struct route *r, const struct li
 	char found[600];
 	struct doctor_finding *finding;
 
-	if (!has_ours(l) || l->map == NULL || l->map->use != MAP_USE_POLICY || l->map->mode == r->mode)
+	if (!has_ours(l) || !l->map || l->map->use != MAP_USE_POLICY || l->map->mode == r->mode)
 		return;
 	/* an instance that is strict as a whole makes all its services so */
 	if (l->map->mode > r->mode && is_strict(r) && wiring_is_inner(d->f))
@@ -214,7 +214,7 @@ void doctor_check_policy_mode(struct doctor *d)
 /* ---- names of maps ---- */
 static bool fits(const struct list *l, enum map_use use)
 {
-	return !has_ours(l) || (l->map != NULL && l->map->use == use);
+	return !has_ours(l) || (l->map && l->map->use == use);
 }
 
 static void policy_name(struct doctor *d, const struct route *r, const struct list *l)
@@ -268,7 +268,7 @@ static void reporting(struct doctor *d, const struct route *r, const struct list
 	char found[400], table[400], map[64];
 	char *value;
 
-	if (!has_ours(l) || l->map == NULL || l->map->use != MAP_USE_POLICY || l->map->tlsrpt == wanted)
+	if (!has_ours(l) || !l->map || l->map->use != MAP_USE_POLICY || l->map->tlsrpt == wanted)
 		return;
 	snprintf(found, sizeof(found), "The service %s asks the map \"%s\", and this is Postfix 3.%u.%u.", r->name,
 		 l->map->name, d->f->version.minor, d->f->version.patch);
@@ -368,7 +368,7 @@ static void proxied(struct doctor *d, const struct route *r, const struct list *
 	allowed = xmalloc(POSTCONF_VALUE_SIZE);
 	doctor_value(d, NULL, "proxy_read_maps", allowed, POSTCONF_VALUE_SIZE);
 	if (!is_listed(allowed, l->ours.whole)) {
-		char *value = xasprintf("%s, %s", raw != NULL ? raw : "", l->ours.whole);
+		char *value = xasprintf("%s, %s", raw ? raw : "", l->ours.whole);
 
 		doctor_where(d, r->service, l->parameter, where, sizeof(where));
 		doctor_mend_main(d, doctor_find(d, where, "proxy_read_maps does not name %s.", l->ours.whole),

@@ -15,7 +15,7 @@ static void pack(char *part)
 	char *to = part;
 
 	for (; *part != '\0'; part++)
-		if (strchr("{} \t", *part) == NULL)
+		if (!strchr("{} \t", *part))
 			*to++ = *part;
 	*to = '\0';
 }
@@ -195,8 +195,8 @@ static bool strips(const struct doctor *d, const char *list)
 
 		lookup_table_parse(&t, word, len);
 		table = doctor_table_of(d, &t);
-		for (size_t i = 0; table != NULL && i < table->entries; i++)
-			if (strcasestr(table->entry[i].key, d->f->conf.header) != NULL &&
+		for (size_t i = 0; table && i < table->entries; i++)
+			if (strcasestr(table->entry[i].key, d->f->conf.header) &&
 			    strncasecmp(table->entry[i].value, "IGNORE", 6) == 0)
 				return true;
 	}

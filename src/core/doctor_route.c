@@ -75,7 +75,7 @@ static bool filter_routes(const struct doctor *d)
 				continue;
 			wiring_split(name, t->entry[j].value + 6 + strspn(t->entry[j].value + 6, " \t"));
 			r = wiring_route(&d->wiring, name);
-			if (r != NULL && r->mode != MODE_OPPORTUNISTIC)
+			if (r && r->mode != MODE_OPPORTUNISTIC)
 				return true;
 		}
 	}
@@ -111,7 +111,7 @@ static bool is_harmless(const struct doctor *d, const struct lookup_table *t)
 {
 	const struct doctor_table *table = doctor_table_of(d, t);
 
-	if (table == NULL || table->state != TABLE_LISTED)
+	if (!table || table->state != TABLE_LISTED)
 		return false;
 	for (size_t i = 0; i < table->entries; i++)
 		if (wiring_leaves(&d->wiring, d->f, table->entry[i].value))
@@ -216,7 +216,7 @@ static bool names_transport(const struct doctor *d, const char *value)
 	char name[64];
 	const char *nexthop = wiring_split(name, value);
 
-	return value[0] != '[' && nexthop[0] != '\0' && postconf_service(d->f->postfix, name, "unix") != NULL;
+	return value[0] != '[' && nexthop[0] != '\0' && postconf_service(d->f->postfix, name, "unix");
 }
 
 void doctor_check_relayhost(struct doctor *d)

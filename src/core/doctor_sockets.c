@@ -17,7 +17,7 @@ static bool is_absolute(const struct doctor_socket *s)
 {
 	const char *path = strchr(s->endpoint, ':');
 
-	return path != NULL && path[1] == '/';
+	return path && path[1] == '/';
 }
 
 static bool is_unseen(const struct doctor_socket *s)
@@ -30,7 +30,7 @@ static char *replaced(const char *text, const char *old, const char *new)
 {
 	const char *at = strstr(text, old);
 
-	if (at == NULL)
+	if (!at)
 		return NULL;
 	return xasprintf("%.*s%s%s", (int)(at - text), text, new, at + strlen(old));
 }
@@ -62,11 +62,11 @@ static void mend_endpoint(struct doctor *d, struct doctor_finding *finding, cons
 			  const char *parameter, const char *old, const char *new)
 {
 	const char *raw = postconf_raw(d->f->postfix, s, parameter);
-	char *value = raw != NULL ? replaced(raw, old, new) : NULL;
-	char *line = xasprintf("%s=%s", parameter, value != NULL ? value : "");
+	char *value = raw ? replaced(raw, old, new) : NULL;
+	char *line = xasprintf("%s=%s", parameter, value ? value : "");
 
 	/* services without a value of their own share main.cf's line */
-	if (value != NULL && (postconf_overrides(d->f->postfix, s, parameter) || strstr(finding->mend, line) == NULL))
+	if (value && (postconf_overrides(d->f->postfix, s, parameter) || !strstr(finding->mend, line)))
 		doctor_mend_where(d, finding, s, parameter, value);
 	free(line);
 	free(value);
@@ -109,7 +109,7 @@ static void full_path(struct doctor *d, const struct doctor_socket *s, char *out
 	const char *path = strchr(s->endpoint, ':');
 	char queue[DOCTOR_PATH_SIZE];
 
-	path = path != NULL ? path + 1 : s->endpoint;
+	path = path ? path + 1 : s->endpoint;
 	doctor_value(d, NULL, "queue_directory", queue, sizeof(queue));
 	if (*path == '/' && !s->chrooted)
 		snprintf(out, size, "%s", path);
@@ -131,8 +131,8 @@ void doctor_check_socket_permission(struct doctor *d)
 		finding = doctor_find(d, s->endpoint, "The service %s is refused at %s (%s): %s.", s->user, path,
 				      s->parameter, s->why);
 		doctor_mend_line(finding, "chgrp postfix %s && chmod 0660 %s", path, path);
-		doctor_mend_line(finding, "chmod a+x %.*s",
-				 (int)(strrchr(path, '/') != NULL ? strrchr(path, '/') - path : 0), path);
+		doctor_mend_line(finding, "chmod a+x %.*s", (int)(strrchr(path, '/') ? strrchr(path, '/') - path : 0),
+				 path);
 		doctor_mend_line(finding, "write in tlsmode.conf: %s { socket_group = \"postfix\" socket_mode = 0660 }",
 				 s->milter ? "milter" : "mapd");
 	}

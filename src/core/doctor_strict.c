@@ -16,7 +16,7 @@ static void mend_new_service(struct doctor *d, struct doctor_finding *finding, c
 
 	sbuf_init(&b, text, sizeof(text));
 	sbuf_addf(&b, "%s/unix=%s unix - - %c - - smtp -o syslog_name=postfix/%s", r->name, r->name,
-		  smtp != NULL && postconf_chrooted(d->f->postfix, smtp) ? 'y' : 'n', r->name);
+		  smtp && postconf_chrooted(d->f->postfix, smtp) ? 'y' : 'n', r->name);
 	if (r->mode != MODE_OPPORTUNISTIC) {
 		sbuf_addf(&b,
 			  " -o smtp_tls_security_level=%s -o smtp_fallback_relay= "
@@ -38,7 +38,7 @@ void doctor_check_strict_services(struct doctor *d)
 		struct doctor_finding *finding;
 		char where[200];
 
-		if (!r->own || r->service != NULL)
+		if (!r->own || r->service)
 			continue;
 		snprintf(where, sizeof(where), "%s/unix", r->name);
 		if (r->used)
@@ -60,7 +60,7 @@ void doctor_check_strict_program(struct doctor *d)
 		struct doctor_finding *finding;
 		char where[200];
 
-		if (!r->own || r->service == NULL || doctor_is_smtp(r->service))
+		if (!r->own || !r->service || doctor_is_smtp(r->service))
 			continue;
 		snprintf(where, sizeof(where), "%s/unix", r->name);
 		finding = doctor_find(d, where, "The service %s runs %s, not smtp.", r->name, r->service->command);

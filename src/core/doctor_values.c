@@ -12,7 +12,7 @@ static bool is_among(const char *words, const char *value)
 {
 	size_t len = strlen(value);
 
-	for (const char *p = words; len > 0 && (p = strstr(p, value)) != NULL; p++)
+	for (const char *p = words; len > 0 && (p = strstr(p, value)); p++)
 		if ((p == words || p[-1] == ' ') && (p[len] == ' ' || p[len] == '\0'))
 			return true;
 	return false;
@@ -20,9 +20,9 @@ static bool is_among(const char *words, const char *value)
 
 static bool is_met(const struct value_demand *demand, const char *value)
 {
-	if (demand->refused != NULL)
+	if (demand->refused)
 		return !is_among(demand->refused, value);
-	return demand->allowed == NULL ? value[0] == '\0' : is_among(demand->allowed, value);
+	return !demand->allowed ? value[0] == '\0' : is_among(demand->allowed, value);
 }
 
 static void check_value(struct doctor *d, const struct value_demand *demand, const struct route *r)
@@ -47,7 +47,7 @@ static void check_value(struct doctor *d, const struct value_demand *demand, con
 
 void doctor_check_values(struct doctor *d)
 {
-	for (const struct value_demand *demand = d->rule->demand; demand->parameter != NULL; demand++) {
+	for (const struct value_demand *demand = d->rule->demand; demand->parameter; demand++) {
 		if ((demand->dane_only && !d->f->conf.dane) || !doctor_at_least(d, demand->since_minor, 0))
 			continue;
 		for (size_t i = 0; i < d->wiring.routes; i++) {

@@ -40,7 +40,7 @@ void doctor_check_trust(struct doctor *d)
 		const struct doctor_trust *t = doctor_is_smtp(r->service) ? trust_of(d, r->service) : NULL;
 		struct doctor_finding *finding;
 
-		if (t == NULL || is_trusting(t))
+		if (!t || is_trusting(t))
 			continue;
 		doctor_where(d, r->service, "smtp_tls_CAfile", where, sizeof(where));
 		finding = doctor_find(d, where, "The service %s has no usable smtp_tls_CAfile or smtp_tls_CApath%s%s.",

@@ -50,8 +50,8 @@ static enum domain_status check_name(const char *name, size_t len)
 		return DOMAIN_TOO_LONG;
 	for (const char *label = name;; label = dot + 1) {
 		dot = memchr(label, '.', (size_t)(end - label));
-		status = check_label(label, (size_t)((dot != NULL ? dot : end) - label));
-		if (status != DOMAIN_OK || dot == NULL)
+		status = check_label(label, (size_t)((dot ? dot : end) - label));
+		if (status != DOMAIN_OK || !dot)
 			return status;
 	}
 }
@@ -71,15 +71,9 @@ static bool needs_idna(const char *name, size_t len)
 /* RC is of a label that decodes, but to what nobody may register: emoji, or letters newer than libidn2's tables. */
 static bool only_unregistrable(int rc)
 {
-	static const int codes[] = {IDN2_DISALLOWED,
-				    IDN2_UNASSIGNED,
-				    IDN2_2HYPHEN,
-				    IDN2_LEADING_COMBINING,
-				    IDN2_CONTEXTJ,
-				    IDN2_CONTEXTJ_NO_RULE,
-				    IDN2_CONTEXTO,
-				    IDN2_CONTEXTO_NO_RULE,
-				    IDN2_BIDI};
+	static const int codes[] = {IDN2_DISALLOWED,        IDN2_UNASSIGNED,       IDN2_2HYPHEN,
+				    IDN2_LEADING_COMBINING, IDN2_CONTEXTJ,         IDN2_CONTEXTJ_NO_RULE,
+				    IDN2_CONTEXTO,          IDN2_CONTEXTO_NO_RULE, IDN2_BIDI};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (codes[i] == rc)
@@ -170,7 +164,7 @@ static bool all_of(const char *s, const char *set)
 bool domain_is_numeric(const char *name)
 {
 	const char *dot = strrchr(name, '.');
-	const char *last = dot != NULL ? dot + 1 : name;
+	const char *last = dot ? dot + 1 : name;
 
 	if (last[0] == '0' && last[1] == 'x')
 		return last[2] == '\0' || all_of(last + 2, "0123456789abcdef");
@@ -198,7 +192,7 @@ void domain_closest_parent(char out[DOMAIN_SIZE], const char *raw, size_t len)
 	const char *end = raw + len;
 
 	out[0] = '\0';
-	for (; raw < end && (raw = memchr(raw, '.', (size_t)(end - raw))) != NULL; raw++)
+	for (; raw < end && (raw = memchr(raw, '.', (size_t)(end - raw))); raw++)
 		if (is_parent(out, raw, (size_t)(end - raw)))
 			return;
 }
@@ -238,7 +232,7 @@ enum address_status address_domain(char out[DOMAIN_SIZE], const char *raw_addres
 		len -= 2;
 	}
 	at = last_at(raw_address, len);
-	if (at == NULL)
+	if (!at)
 		return ADDRESS_NONE;
 	domain_len = len - (size_t)(at + 1 - raw_address);
 	if (domain_canon(out, at + 1, domain_len) != DOMAIN_OK) {

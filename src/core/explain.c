@@ -47,7 +47,7 @@ static void put_text(json_t *o, const char *key, const char *text)
 {
 	char *copy, *p;
 
-	if (text == NULL || text[0] == '\0')
+	if (!text || text[0] == '\0')
 		return;
 	copy = xstrdup(text);
 	for (p = copy; *p != '\0'; p++)
@@ -91,7 +91,7 @@ static json_t *json_of_sender(const struct explain_input *in)
 	json_t *o = json_object();
 
 	put_text(o, "domain", in->sender);
-	if (s == NULL)
+	if (!s)
 		return o;
 	put_text(o, "mode", in->awaited ? "unknown" : names_name(mode_names, (int)s->mode));
 	put_text(o, "mode_key", s->mode_key);
@@ -142,7 +142,6 @@ static json_t *json_of_mx(const struct explain_input *in)
 {
 	const struct facts *f = in->facts;
 	json_t *o = json_object(), *hosts = json_array();
-	size_t i;
 
 	put_text(o, "state", names_name(mx_state_names, (int)f->mx));
 	put_text(o, "kind", names_name(mx_kind_names, (int)f->mx_kind));
@@ -150,7 +149,7 @@ static json_t *json_of_mx(const struct explain_input *in)
 	if (f->mx_truncated)
 		put(o, "truncated", json_true());
 	put_end(o, "ends_at", "ends_in", f->mx_until, in->now);
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		json_array_append_new(hosts, json_of_host(&f->host[i], in->now));
 	put(o, "hosts", hosts);
 	return o;
@@ -161,7 +160,7 @@ static json_t *json_of_patterns(const struct sts_policy *p)
 	json_t *list = json_array();
 	const char *mx = NULL;
 
-	while (json_array_size(list) < SHOWN_PATTERNS && (mx = sts_policy_mx(p, mx)) != NULL)
+	while (json_array_size(list) < SHOWN_PATTERNS && (mx = sts_policy_mx(p, mx)))
 		json_array_append_new(list, json_string_nocheck(mx));
 	return list;
 }
@@ -171,7 +170,7 @@ static json_t *json_of_policy(const struct explain_input *in)
 	const struct sts_fact *s = &in->facts->sts;
 	json_t *o = json_object();
 
-	put(o, "in_force", json_boolean(facts_policy(in->facts, in->now) != NULL));
+	put(o, "in_force", json_boolean(facts_policy(in->facts, in->now)));
 	put_text(o, "mode", names_name(sts_mode_names, (int)s->policy.mode));
 	put_text(o, "id", s->policy_id);
 	put_number(o, "max_age", s->policy.max_age);
@@ -220,9 +219,8 @@ static json_t *json_of_sts(const struct explain_input *in)
 static json_t *json_of_reasons(uint32_t reasons)
 {
 	json_t *list = json_array();
-	int i;
 
-	for (i = 0; i < REASON_COUNT; i++) {
+	for (int i = 0; i < REASON_COUNT; i++) {
 		json_t *o;
 
 		if ((reasons & 1u << i) == 0)
@@ -287,9 +285,8 @@ static json_t *json_of_verdict(const struct explain_input *in, enum mode mode)
 static json_t *json_of_verdicts(const struct explain_input *in)
 {
 	json_t *list = json_array();
-	int mode;
 
-	for (mode = MODE_OPPORTUNISTIC; mode < MODE_COUNT; mode++)
+	for (int mode = MODE_OPPORTUNISTIC; mode < MODE_COUNT; mode++)
 		if (in->all_modes || mode == (int)in->mode)
 			json_array_append_new(list, in->awaited ? json_of_awaited(in, (enum mode)mode)
 								: json_of_verdict(in, (enum mode)mode));
@@ -315,7 +312,7 @@ char *explain_json(const struct explain_input *in)
 	put(o, "nexthop", json_of_nexthop(&in->facts->nexthop));
 	put_number(o, "now", in->now);
 	put(o, "settings_known", json_boolean(in->settings_known));
-	if (in->sender != NULL)
+	if (in->sender)
 		put(o, "sender", json_of_sender(in));
 	put(o, "destination", json_of_dest(in));
 	put(o, "mx", json_of_mx(in));
@@ -324,7 +321,7 @@ char *explain_json(const struct explain_input *in)
 	put(o, "verdicts", json_of_verdicts(in));
 	text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(o);
-	if (text == NULL) /* every string in it prints: only memory can be what was missing */
+	if (!text) /* every string in it prints: only memory can be what was missing */
 		abort();
 	assert(strlen(text) <= EXPLAIN_MAX);
 	return text;

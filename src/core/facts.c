@@ -52,7 +52,7 @@ static void complete(struct facts *f)
 
 void facts_init(struct facts *f, const struct nexthop *nexthop)
 {
-	memset(f, 0, sizeof *f);
+	memset(f, 0, sizeof(*f));
 	f->nexthop = *nexthop;
 	f->mx_until = INT64_MAX;
 	f->sts.txt_until = INT64_MAX;
@@ -82,7 +82,7 @@ struct host_fact *facts_add_host(struct facts *f, const char *name)
 {
 	struct host_fact *h = &f->host[f->host_count++];
 
-	memset(h, 0, sizeof *h);
+	memset(h, 0, sizeof(*h));
 	memcpy(h->name, name, strlen(name) + 1);
 	h->until = INT64_MAX;
 	return h;
@@ -100,9 +100,7 @@ static void host_again(struct host_fact *h)
 
 static bool facts_complete(const struct facts *f)
 {
-	size_t i;
-
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		if (f->host[i].step != HOST_DONE)
 			return false;
 	return f->mx != MX_UNKNOWN && f->sts.txt != TXT_UNKNOWN;
@@ -126,10 +124,8 @@ static void cut(int64_t *at, int64_t latest)
 
 static void cut_future(struct facts *f, int64_t now)
 {
-	size_t i;
-
 	cut(&f->mx_until, now + FACTS_TTL_MAX);
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		cut(&f->host[i].until, now + FACTS_TTL_MAX);
 	cut(&f->sts.txt_until, now + FACTS_TXT_TTL_MAX);
 	cut(&f->sts.fetched_at, now);
@@ -138,12 +134,10 @@ static void cut_future(struct facts *f, int64_t now)
 
 void facts_begin(struct facts *f, int64_t now)
 {
-	size_t i;
-
 	cut_future(f, now);
 	if (f->mx != MX_UNKNOWN && f->mx_until <= now)
 		mx_again(f);
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		if (f->host[i].step == HOST_DONE && f->host[i].until <= now)
 			host_again(&f->host[i]);
 	if (f->sts.txt != TXT_UNKNOWN && f->sts.txt_until <= now) {
@@ -175,14 +169,14 @@ void facts_take_later_policy(struct facts *to, struct facts *from, int64_t now)
 {
 	struct sts_fact *s = &to->sts;
 
-	if (facts_policy(from, now) == NULL || (s->have_policy && s->fetched_at >= from->sts.fetched_at))
+	if (!facts_policy(from, now) || (s->have_policy && s->fetched_at >= from->sts.fetched_at))
 		return;
 	sts_policy_fini(&s->policy);
 	s->policy = from->sts.policy;
 	s->have_policy = true;
 	s->fetched_at = from->sts.fetched_at;
-	memcpy(s->policy_id, from->sts.policy_id, sizeof s->policy_id);
-	memset(&from->sts.policy, 0, sizeof from->sts.policy);
+	memcpy(s->policy_id, from->sts.policy_id, sizeof(s->policy_id));
+	memset(&from->sts.policy, 0, sizeof(from->sts.policy));
 	from->sts.have_policy = false;
 	if (s->fail_at > s->fetched_at)
 		return;
@@ -218,7 +212,7 @@ static bool fetch_needed(const struct facts *f, int64_t now)
 
 	if (s->txt != TXT_RECORD || now < facts_holdoff_end(f))
 		return false;
-	return facts_policy(f, now) == NULL || strcmp(s->policy_id, s->txt_id) != 0;
+	return !facts_policy(f, now) || strcmp(s->policy_id, s->txt_id) != 0;
 }
 
 bool facts_fetch_due(const struct facts *f, int64_t now)
@@ -227,7 +221,7 @@ bool facts_fetch_due(const struct facts *f, int64_t now)
 		return true;
 	if (!f->sts.refresh || f->sts.txt == TXT_UNKNOWN || now < facts_holdoff_end(f))
 		return false;
-	return facts_policy(f, now) != NULL;
+	return facts_policy(f, now);
 }
 
 bool facts_ready(const struct facts *f, int64_t now)
@@ -251,13 +245,12 @@ int64_t facts_refresh_at(const struct facts *f)
 int64_t facts_until(const struct facts *f, int64_t now)
 {
 	int64_t until = min64(f->mx_until, f->sts.txt_until);
-	size_t i;
 
 	if (f->mx == MX_UNKNOWN || f->sts.txt == TXT_UNKNOWN || fetch_needed(f, now))
 		until = min64(until, now + FACTS_ERROR_TTL);
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		until = min64(until, f->host[i].until);
-	if (facts_policy(f, now) != NULL)
+	if (facts_policy(f, now))
 		until = min64(until, facts_policy_end(f));
 	if (facts_holdoff_end(f) > now)
 		until = min64(until, facts_holdoff_end(f));
@@ -266,13 +259,11 @@ int64_t facts_until(const struct facts *f, int64_t now)
 
 bool facts_dane_shareable(const struct facts *f)
 {
-	size_t i;
-
 	if (f->nexthop.kind != NEXTHOP_DOMAIN && f->nexthop.kind != NEXTHOP_HOST)
 		return false;
 	if (f->mx != MX_SECURE && f->mx != MX_INSECURE)
 		return false;
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		if (f->host[i].step != HOST_DONE || f->host[i].tlsa == TLSA_ERROR)
 			return false;
 	return true;
@@ -291,8 +282,6 @@ static void host_timeout(struct host_fact *h, int64_t now)
 
 void facts_timeout(struct facts *f, int64_t now)
 {
-	size_t i;
-
 	f->shared_known = true;
 	f->shared_waiting = false;
 	if (f->mx == MX_UNKNOWN) {
@@ -302,7 +291,7 @@ void facts_timeout(struct facts *f, int64_t now)
 		f->mx_why = "no answer in time";
 		f->mx_until = now + FACTS_ERROR_TTL;
 	}
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		host_timeout(&f->host[i], now);
 	if (f->sts.txt == TXT_UNKNOWN) {
 		f->sts.txt = TXT_ERROR;

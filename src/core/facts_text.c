@@ -24,7 +24,7 @@ struct writer {
 
 static void writer_init(struct writer *w, struct text_fields *out, size_t size)
 {
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	out->storage = xmalloc(size);
 	w->out = out;
 	sbuf_init(&w->b, out->storage, size);
@@ -57,9 +57,7 @@ static void field_number(struct writer *w, const char *name, int64_t value)
 
 static void writer_end(struct writer *w)
 {
-	size_t i;
-
-	for (i = 0; i < w->out->count; i++) {
+	for (size_t i = 0; i < w->out->count; i++) {
 		const char *end = i + 1 < w->out->count ? w->out->field[i + 1].value - 1 : w->b.buf + w->b.len;
 
 		w->out->field[i].value_len = (size_t)(end - w->out->field[i].value);
@@ -69,7 +67,7 @@ static void writer_end(struct writer *w)
 void text_fields_fini(struct text_fields *t)
 {
 	free(t->storage);
-	memset(t, 0, sizeof *t);
+	memset(t, 0, sizeof(*t));
 }
 
 static bool txt_worth(const struct facts *f, int64_t now)
@@ -100,7 +98,7 @@ static void write_policy(struct writer *w, const struct sts_fact *s)
 	field_text(w, "mode", names_name(sts_mode_names, (int)s->policy.mode));
 	field_number(w, "max_age", s->policy.max_age);
 	field(w, "mx");
-	while ((mx = sts_policy_mx(&s->policy, mx)) != NULL)
+	while ((mx = sts_policy_mx(&s->policy, mx)))
 		sbuf_addf(&w->b, n++ == 0 ? "%s" : " %s", mx);
 	field_text(w, "id", s->policy_id);
 	field_number(w, "fetched_at", s->fetched_at);
@@ -124,13 +122,13 @@ bool facts_text_sts(const struct facts *f, int64_t now, struct text_fields *out)
 	const struct sts_policy *policy = facts_policy(f, now);
 	struct writer w;
 
-	memset(out, 0, sizeof *out);
-	if (!asked_of_dns(f) || (policy == NULL && !txt_worth(f, now) && !failure_worth(f, now)))
+	memset(out, 0, sizeof(*out));
+	if (!asked_of_dns(f) || (!policy && !txt_worth(f, now) && !failure_worth(f, now)))
 		return false;
-	writer_init(&w, out, 1000 + (policy != NULL ? policy->mx_len : 0));
+	writer_init(&w, out, 1000 + (policy ? policy->mx_len : 0));
 	if (txt_worth(f, now))
 		write_txt(&w, &f->sts);
-	if (policy != NULL)
+	if (policy)
 		write_policy(&w, &f->sts);
 	if (failure_worth(f, now))
 		write_failure(&w, &f->sts);
@@ -142,7 +140,7 @@ int64_t facts_text_sts_ttl(const struct facts *f, int64_t now)
 {
 	int64_t end = now + 1;
 
-	if (facts_policy(f, now) != NULL && facts_policy_end(f) > end)
+	if (facts_policy(f, now) && facts_policy_end(f) > end)
 		end = facts_policy_end(f);
 	if (failure_worth(f, now) && f->sts.fail_at + FACTS_HOLDOFF > end)
 		end = f->sts.fail_at + FACTS_HOLDOFF;
@@ -159,10 +157,8 @@ static int64_t dane_until(const struct facts *f)
 
 static void write_hosts(struct writer *w, const struct facts *f)
 {
-	size_t i;
-
 	field(w, "hosts");
-	for (i = 0; i < f->host_count; i++) {
+	for (size_t i = 0; i < f->host_count; i++) {
 		const struct host_fact *h = &f->host[i];
 
 		sbuf_addf(&w->b, "%s%s %s %lld %s", i > 0 ? "," : "", h->name,
@@ -175,7 +171,7 @@ bool facts_text_dane(const struct facts *f, int64_t now, struct text_fields *out
 {
 	struct writer w;
 
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	if (!facts_dane_shareable(f) || dane_until(f) <= now)
 		return false;
 	writer_init(&w, out, 200 + f->host_count * (2 * DOMAIN_SIZE + 40));

@@ -15,7 +15,7 @@ static bool read_txt(struct text_reader *r, struct sts_fact *s)
 	int state;
 
 	if (!text_reader_has(r, "txt"))
-		return r->reason == NULL;
+		return !r->reason;
 	if (!text_reader_word(r, "txt", txt_state_names, &state) ||
 	    !text_reader_number(r, "txt_until", INT64_MAX, &s->txt_until))
 		return false;
@@ -29,7 +29,7 @@ static bool read_patterns(struct text_reader *r, struct sts_policy *p)
 {
 	struct span s = {NULL, 0};
 
-	if (!text_reader_get(r, "mx", &s) && r->reason != NULL)
+	if (!text_reader_get(r, "mx", &s) && r->reason)
 		return false;
 	if (s.len == 0)
 		return p->mode == STS_NONE || text_reader_bad(r, "a policy has no mx");
@@ -42,7 +42,7 @@ static bool read_policy(struct text_reader *r, struct sts_fact *s)
 	int mode;
 
 	if (!text_reader_has(r, "mode"))
-		return r->reason == NULL;
+		return !r->reason;
 	if (!text_reader_word(r, "mode", sts_mode_names, &mode) ||
 	    !text_reader_number(r, "max_age", STS_MAX_AGE_LIMIT, &max_age))
 		return false;
@@ -56,13 +56,12 @@ static bool read_policy(struct text_reader *r, struct sts_fact *s)
 static bool read_why(struct text_reader *r, struct sts_fact *s)
 {
 	struct span why;
-	size_t i;
 
 	if (!text_reader_get(r, "fail_why", &why))
-		return r->reason == NULL;
-	if (why.len >= sizeof s->fail_why)
+		return !r->reason;
+	if (why.len >= sizeof(s->fail_why))
 		return text_reader_bad(r, "fail_why is too long");
-	for (i = 0; i < why.len; i++)
+	for (size_t i = 0; i < why.len; i++)
 		if (why.p[i] < ' ' || why.p[i] >= 0x7f)
 			return text_reader_bad(r, "fail_why does not print");
 	memcpy(s->fail_why, why.p, why.len);
@@ -75,7 +74,7 @@ static bool read_failure(struct text_reader *r, struct sts_fact *s)
 	int failure;
 
 	if (!text_reader_has(r, "failure"))
-		return r->reason == NULL;
+		return !r->reason;
 	if (!text_reader_word(r, "failure", fetch_failure_names, &failure) ||
 	    !text_reader_number(r, "fail_at", INT64_MAX, &s->fail_at))
 		return false;
@@ -86,7 +85,7 @@ static bool read_failure(struct text_reader *r, struct sts_fact *s)
 static bool read_refresh(struct text_reader *r, int64_t *asked_at)
 {
 	if (!text_reader_has(r, "refresh"))
-		return r->reason == NULL;
+		return !r->reason;
 	return text_reader_number(r, "refresh", INT64_MAX, asked_at);
 }
 
@@ -96,7 +95,7 @@ static void merge_txt(struct sts_fact *to, const struct sts_fact *from, int64_t 
 		return;
 	to->txt = from->txt;
 	to->txt_until = from->txt_until < now + FACTS_TXT_TTL_MAX ? from->txt_until : now + FACTS_TXT_TTL_MAX;
-	memcpy(to->txt_id, from->txt_id, sizeof to->txt_id);
+	memcpy(to->txt_id, from->txt_id, sizeof(to->txt_id));
 }
 
 /* Moves the policy when it is the later one. */
@@ -108,10 +107,10 @@ static void merge_policy(struct sts_fact *to, struct sts_fact *from, int64_t now
 		return;
 	sts_policy_fini(&to->policy);
 	to->policy = from->policy;
-	memset(&from->policy, 0, sizeof from->policy);
+	memset(&from->policy, 0, sizeof(from->policy));
 	to->have_policy = true;
 	to->fetched_at = fetched_at;
-	memcpy(to->policy_id, from->policy_id, sizeof to->policy_id);
+	memcpy(to->policy_id, from->policy_id, sizeof(to->policy_id));
 	to->refresh = false;
 	if (to->fail_at <= fetched_at) {
 		to->failure = FETCH_OK;
@@ -130,8 +129,8 @@ static void merge_failure(struct sts_fact *to, const struct sts_fact *from, int6
 		return;
 	to->failure = from->failure;
 	to->fail_at = fail_at;
-	memcpy(to->fail_id, from->fail_id, sizeof to->fail_id);
-	memcpy(to->fail_why, from->fail_why, sizeof to->fail_why);
+	memcpy(to->fail_id, from->fail_id, sizeof(to->fail_id));
+	memcpy(to->fail_why, from->fail_why, sizeof(to->fail_why));
 }
 
 /* An operator asked for a fetch (tlsmode cache refresh) and none has ended since: it is due, and no hold-off stands in
@@ -181,9 +180,7 @@ static bool take_name(char out[DOMAIN_SIZE], struct span s)
 
 static bool known_host(const struct dane_text *d, const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < d->count; i++)
+	for (size_t i = 0; i < d->count; i++)
 		if (strcmp(d->host[i].name, name) == 0)
 			return true;
 	return false;
@@ -197,7 +194,7 @@ static bool read_host(struct text_reader *r, struct dane_text *d, struct span s)
 	int tlsa;
 
 	if (!span_split(&s, ' ', &name) || !span_split(&s, ' ', &state) || !span_split(&s, ' ', &until) ||
-	    !span_split(&s, ' ', &expanded) || s.p != NULL)
+	    !span_split(&s, ' ', &expanded) || s.p)
 		return text_reader_bad(r, "a host has not four parts");
 	if (!take_name(h.name, name) || known_host(d, h.name))
 		return text_reader_bad(r, "a host's name is malformed or there twice");
@@ -265,14 +262,12 @@ static int64_t bounded(int64_t until, int64_t now)
 /* Fills the hosts of F nobody has looked at yet. */
 static void merge_hosts(struct facts *f, const struct dane_text *d, int64_t now)
 {
-	size_t i, k;
-
-	for (i = 0; i < f->host_count; i++) {
+	for (size_t i = 0; i < f->host_count; i++) {
 		struct host_fact *h = &f->host[i];
 
 		if (h->step != HOST_ASK_A || h->waiting)
 			continue;
-		for (k = 0; k < d->count; k++) {
+		for (size_t k = 0; k < d->count; k++) {
 			if (strcmp(h->name, d->host[k].name) != 0 || d->host[k].until <= now)
 				continue;
 			*h = d->host[k];
@@ -283,14 +278,12 @@ static void merge_hosts(struct facts *f, const struct dane_text *d, int64_t now)
 
 static void merge_dane(struct facts *f, const struct dane_text *d, int64_t now)
 {
-	size_t i;
-
 	if (f->mx == MX_UNKNOWN && d->until > now) {
 		f->mx = (enum mx_state)d->mx;
 		f->mx_kind = (enum mx_kind)d->kind;
 		f->mx_until = bounded(d->until, now);
 		f->mx_truncated = d->truncated != 0;
-		for (i = 0; i < d->count; i++)
+		for (size_t i = 0; i < d->count; i++)
 			facts_add_host(f, d->host[i].name);
 	}
 	if (f->mx != MX_UNKNOWN)

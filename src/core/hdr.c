@@ -24,7 +24,7 @@ static bool is_atext(int ch)
 {
 	if (ch >= 0x80 || (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z'))
 		return true;
-	return ch > 0 && strchr("!#$%&'*+-/=?^_`{|}~", ch) != NULL;
+	return ch > 0 && strchr("!#$%&'*+-/=?^_`{|}~", ch);
 }
 
 /* FWS = WSP / [CR] LF that a WSP or the end of the field follows; one octet of WSP or one line end is taken */

@@ -52,7 +52,7 @@ static void split_socketmap(struct lookup_table *t)
 {
 	const char *colon = strrchr(t->name, ':');
 
-	if (colon == NULL)
+	if (!colon)
 		return;
 	copy(t->endpoint, sizeof(t->endpoint), t->name, (size_t)(colon - t->name));
 	copy(t->map, sizeof(t->map), colon + 1, strlen(colon + 1));
@@ -71,9 +71,9 @@ void lookup_table_parse(struct lookup_table *out, const char *word, size_t len)
 		word += sizeof(proxy) - 1;
 	}
 	colon = strchr(word, ':');
-	if (colon != NULL)
+	if (colon)
 		copy(out->type, sizeof(out->type), word, (size_t)(colon - word));
-	copy(out->name, sizeof(out->name), colon != NULL ? colon + 1 : word, strlen(colon != NULL ? colon + 1 : word));
+	copy(out->name, sizeof(out->name), colon ? colon + 1 : word, strlen(colon ? colon + 1 : word));
 	if (strcmp(out->type, "socketmap") == 0)
 		split_socketmap(out);
 }
@@ -105,7 +105,7 @@ static bool take_line(struct lookup_reader *r, const char **line, size_t *len)
 	do {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
 
-		p = newline != NULL ? newline + 1 : end;
+		p = newline ? newline + 1 : end;
 	} while (p < end && (*p == ' ' || *p == '\t'));
 	*len = (size_t)(p - *line);
 	r->left = (size_t)(end - p);

@@ -20,9 +20,8 @@ struct list {
 static bool is_keyword(const struct name *n)
 {
 	static const char *const keywords[] = {"hostname", "nexthop", "dot-nexthop"};
-	size_t i;
 
-	for (i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
 		if (strlen(keywords[i]) == n->len && memcmp(keywords[i], n->text, n->len) == 0)
 			return true;
 	return false;
@@ -87,10 +86,10 @@ static bool in_wildcard_only(const struct sts_policy *policy, const struct name 
 	struct name below = {dot, 0};
 	bool found = false;
 
-	if (dot == NULL || dot == name->text)
+	if (!dot || dot == name->text)
 		return false;
 	below.len = name->len - (size_t)(dot - name->text);
-	while ((p = sts_policy_mx(policy, p)) != NULL) {
+	while ((p = sts_policy_mx(policy, p))) {
 		struct name n = of_pattern(p);
 
 		if (equal(&n, name))
@@ -105,10 +104,10 @@ static void add_policy(struct list *l, const struct sts_policy *policy, const ch
 {
 	const char *p = NULL;
 
-	while ((p = sts_policy_mx(policy, p)) != NULL) {
+	while ((p = sts_policy_mx(policy, p))) {
 		struct name n = of_pattern(p);
 
-		if (match == NULL || covered(&n, match))
+		if (!match || covered(&n, match))
 			add(l, &n);
 	}
 }
@@ -119,7 +118,7 @@ static void add_match(struct list *l, const struct sts_policy *policy, const cha
 	struct name m;
 
 	while (next_match(&at, &m))
-		if (policy == NULL || in_wildcard_only(policy, &m))
+		if (!policy || in_wildcard_only(policy, &m))
 			add(l, &m);
 }
 
@@ -127,9 +126,9 @@ bool match_names_add(struct sbuf *out, const struct sts_policy *policy, const ch
 {
 	struct list l = {out, false};
 
-	if (policy != NULL)
+	if (policy)
 		add_policy(&l, policy, match);
-	if (match != NULL)
+	if (match)
 		add_match(&l, policy, match);
 	return l.any && sbuf_ok(out);
 }

@@ -63,7 +63,7 @@ static bool take_literal(struct nexthop *out, const char *raw, size_t len)
 		return false;
 	memcpy(text, raw, len);
 	text[len] = '\0';
-	if (memchr(text, ':', len) != NULL)
+	if (memchr(text, ':', len))
 		family = AF_INET6;
 	if (strncasecmp(text, "ipv6:", 5) == 0)
 		address = text + 5;
@@ -107,7 +107,7 @@ static bool take_brackets(struct nexthop *out, const char *raw, size_t len)
 	const char *rest;
 	size_t inner, rest_len;
 
-	if (close == NULL)
+	if (!close)
 		return false;
 	inner = (size_t)(close - raw) - 1;
 	rest = close + 1;
@@ -128,7 +128,7 @@ static bool take_plain(struct nexthop *out, const char *raw, size_t len)
 	if (take_literal(out, raw, len))
 		return true;
 	colon = memrchr(raw, ':', len);
-	if (colon != NULL) {
+	if (colon) {
 		out->port = read_port(colon + 1, len - (size_t)(colon + 1 - raw));
 		if (out->port == 0)
 			return false;

@@ -26,7 +26,7 @@ static struct ask *add(struct plan *p, enum ask_kind kind)
 
 	assert(p->count < PLAN_ASKS_MAX);
 	a = &p->ask[p->count++];
-	memset(a, 0, sizeof *a);
+	memset(a, 0, sizeof(*a));
 	a->kind = kind;
 	return a;
 }
@@ -51,7 +51,7 @@ static void ask_mx(struct facts *f, struct plan *p)
 		return;
 	a = add(p, ASK_MX);
 	a->type = RR_MX;
-	memcpy(a->name, f->nexthop.domain, sizeof a->name);
+	memcpy(a->name, f->nexthop.domain, sizeof(a->name));
 	f->mx_waiting = true;
 }
 
@@ -69,15 +69,13 @@ static void ask_txt(struct facts *f, int64_t now, struct plan *p)
 	}
 	a = add(p, ASK_TXT);
 	a->type = RR_TXT;
-	memcpy(a->name, name, sizeof a->name);
+	memcpy(a->name, name, sizeof(a->name));
 	f->txt_waiting = true;
 }
 
 static void ask_hosts(struct facts *f, struct plan *p)
 {
-	size_t i;
-
-	for (i = 0; i < f->host_count; i++) {
+	for (size_t i = 0; i < f->host_count; i++) {
 		struct host_fact *h = &f->host[i];
 		struct ask *a;
 		char name[DOMAIN_SIZE];
@@ -88,7 +86,7 @@ static void ask_hosts(struct facts *f, struct plan *p)
 		a = add(p, ASK_HOST);
 		a->host = i;
 		a->type = type;
-		memcpy(a->name, name, sizeof a->name);
+		memcpy(a->name, name, sizeof(a->name));
 		h->waiting = true;
 	}
 }
@@ -104,15 +102,15 @@ static void start_fetch(struct facts *f, struct plan *p)
 		return;
 	s->fetch = STS_FETCH_ADDRESS;
 	s->address_count = 0;
-	memcpy(s->fetch_id, s->txt_id, sizeof s->fetch_id);
+	memcpy(s->fetch_id, s->txt_id, sizeof(s->fetch_id));
 	if (s->txt != TXT_RECORD)
 		s->fetch_id[0] = '\0';
 	a = add(p, ASK_POLICY_A);
 	a->type = RR_A;
-	memcpy(a->name, host, sizeof a->name);
+	memcpy(a->name, host, sizeof(a->name));
 	a = add(p, ASK_POLICY_AAAA);
 	a->type = RR_AAAA;
-	memcpy(a->name, host, sizeof a->name);
+	memcpy(a->name, host, sizeof(a->name));
 	s->fetch_wait_a = s->fetch_wait_aaaa = true;
 }
 
@@ -129,9 +127,9 @@ static void fetch_failed(struct facts *f, enum fetch_failure failure, const char
 	struct sts_fact *s = &f->sts;
 
 	s->failure = failure;
-	memcpy(s->fail_id, s->fetch_id, sizeof s->fail_id);
+	memcpy(s->fail_id, s->fetch_id, sizeof(s->fail_id));
 	s->fail_at = now;
-	snprintf(s->fail_why, sizeof s->fail_why, "%s", why != NULL ? why : "");
+	snprintf(s->fail_why, sizeof(s->fail_why), "%s", why ? why : "");
 	fetch_over(s);
 }
 
@@ -162,9 +160,7 @@ static void ask_policy(struct facts *f, int64_t now, struct plan *p)
 
 static bool on_its_way(const struct facts *f)
 {
-	size_t i;
-
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		if (f->host[i].waiting)
 			return true;
 	return f->shared_waiting || f->mx_waiting || f->txt_waiting || f->sts.fetch_wait_a || f->sts.fetch_wait_aaaa ||
@@ -220,12 +216,12 @@ static void take_txt(struct facts *f, const struct rr_answer *answer, int64_t no
 static void take_policy_addresses(struct sts_fact *s, const struct rr_answer *answer, enum rr_type type)
 {
 	/* half the room for each family: neither shall push out the other, whichever comes first */
-	size_t i, max = s->address_count + sizeof s->address / sizeof s->address[0] / 2;
+	size_t i, max = s->address_count + sizeof(s->address) / sizeof(s->address[0]) / 2;
 
 	if (answer->status != RR_OK)
 		return;
 	for (i = 0; i < answer->count && s->address_count < max; i++)
-		if (rr_address(&answer->rdata[i], type, s->address[s->address_count], sizeof s->address[0]))
+		if (rr_address(&answer->rdata[i], type, s->address[s->address_count], sizeof(s->address[0])))
 			s->address_count++;
 }
 
@@ -290,7 +286,7 @@ static void policy_fetched(struct facts *f, struct sts_policy *policy, int64_t n
 	sts_policy_fini(&s->policy);
 	s->policy = *policy;
 	s->have_policy = true;
-	memcpy(s->policy_id, s->fetch_id, sizeof s->policy_id);
+	memcpy(s->policy_id, s->fetch_id, sizeof(s->policy_id));
 	s->fetched_at = now;
 	s->failure = FETCH_OK;
 	s->fail_id[0] = s->fail_why[0] = '\0';

@@ -37,9 +37,7 @@ static int compare_mx(const void *a, const void *b)
 
 static bool has_host(const struct facts *f, const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		if (strcmp(f->host[i].name, name) == 0)
 			return true;
 	return false;
@@ -47,9 +45,7 @@ static bool has_host(const struct facts *f, const char *name)
 
 static void add_hosts(struct facts *f, const struct mx_record *mx, size_t count)
 {
-	size_t i;
-
-	for (i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (has_host(f, mx[i].host))
 			continue;
 		if (f->host_count == FACTS_HOSTS_MAX) {
@@ -64,11 +60,11 @@ static void add_hosts(struct facts *f, const struct mx_record *mx, size_t count)
  * cannot be read names no host anybody could deliver to. */
 static void take_records(struct facts *f, const struct rr_answer *answer)
 {
-	struct mx_record *mx = xcalloc(answer->count + 1, sizeof *mx);
-	size_t i, count = 0;
+	struct mx_record *mx = xcalloc(answer->count + 1, sizeof(*mx));
+	size_t count = 0;
 	bool null_mx = false;
 
-	for (i = 0; i < answer->count; i++) {
+	for (size_t i = 0; i < answer->count; i++) {
 		if (!rr_mx(&answer->rdata[i], &mx[count].pref, mx[count].host))
 			continue;
 		if (mx[count].host[0] == '\0')
@@ -76,7 +72,7 @@ static void take_records(struct facts *f, const struct rr_answer *answer)
 		else
 			count++;
 	}
-	qsort(mx, count, sizeof *mx, compare_mx);
+	qsort(mx, count, sizeof(*mx), compare_mx);
 	f->mx_kind = null_mx && count == 0 ? MX_NULL : MX_RECORDS;
 	add_hosts(f, mx, count);
 	free(mx);
@@ -149,7 +145,7 @@ bool plan_host_question(struct host_fact *h, uint16_t port, char name[DOMAIN_SIZ
 		case HOST_ASK_A:
 		case HOST_ASK_AAAA:
 		case HOST_ASK_CNAME:
-			memcpy(name, h->name, sizeof h->name);
+			memcpy(name, h->name, sizeof(h->name));
 			*type = h->step == HOST_ASK_A ? RR_A : h->step == HOST_ASK_AAAA ? RR_AAAA : RR_CNAME;
 			return true;
 		case HOST_ASK_TLSA_EXPANDED:
@@ -172,7 +168,7 @@ static void address_secure(struct host_fact *h, const struct rr_answer *answer)
 		h->step = HOST_ASK_TLSA;
 		return;
 	}
-	memcpy(h->expanded, answer->canon, sizeof h->expanded);
+	memcpy(h->expanded, answer->canon, sizeof(h->expanded));
 	h->step = HOST_ASK_TLSA_EXPANDED;
 }
 

@@ -36,7 +36,7 @@ void postconf_free(struct postconf **p)
 	struct postconf *old = *p;
 
 	*p = NULL;
-	if (old == NULL)
+	if (!old)
 		return;
 	for (size_t i = 0; i < old->texts; i++)
 		free(old->text[i]);
@@ -66,10 +66,10 @@ static char *next_line(char **rest)
 {
 	char *line = *rest, *end;
 
-	if (line == NULL || *line == '\0')
+	if (!line || *line == '\0')
 		return NULL;
 	end = strchr(line, '\n');
-	if (end != NULL)
+	if (end)
 		*end++ = '\0';
 	*rest = end;
 	return line;
@@ -125,7 +125,7 @@ static bool split_line(char *line, char **name, char **value)
 {
 	char *equals = strchr(line, '=');
 
-	if (equals == NULL)
+	if (!equals)
 		return false;
 	*equals = '\0';
 	*name = trimmed(line);
@@ -138,7 +138,7 @@ void postconf_take_main(struct postconf *p, const char *text, size_t len)
 	char *rest = keep(p, text, len);
 	char *line, *name, *value;
 
-	while ((line = next_line(&rest)) != NULL)
+	while ((line = next_line(&rest)))
 		if (split_line(line, &name, &value))
 			add_parameter(&p->main, NULL, name, value);
 }
@@ -163,7 +163,7 @@ void postconf_take_services(struct postconf *p, const char *text, size_t len)
 
 	if (p->overrides.count > 0)
 		return; /* they point at the services there are */
-	while ((line = next_line(&rest)) != NULL) {
+	while ((line = next_line(&rest))) {
 		if (p->services >= POSTCONF_ROWS_MAX || !split_service(line, &s))
 			continue;
 		if (p->services == p->services_room) {
@@ -180,22 +180,22 @@ void postconf_take_overrides(struct postconf *p, const char *text, size_t len)
 	char *rest = keep(p, text, len);
 	char *line, *path, *value;
 
-	while ((line = next_line(&rest)) != NULL) {
+	while ((line = next_line(&rest))) {
 		const struct postconf_service *s;
 		char *name, *type;
 
 		if (!split_line(line, &path, &value))
 			continue;
 		name = strrchr(path, '/');
-		if (name == NULL)
+		if (!name)
 			continue;
 		*name++ = '\0';
 		type = strrchr(path, '/');
-		if (type == NULL)
+		if (!type)
 			continue;
 		*type++ = '\0';
 		s = postconf_service(p, path, type);
-		if (s != NULL)
+		if (s)
 			add_parameter(&p->overrides, s, name, value);
 	}
 }
@@ -225,7 +225,7 @@ bool postconf_chrooted(const struct postconf *p, const struct postconf_service *
 	if (s->chroot != '-')
 		return s->chroot == 'y';
 	level = postconf_raw(p, NULL, "compatibility_level");
-	return level == NULL || strtol(level, NULL, 10) < 1;
+	return !level || strtol(level, NULL, 10) < 1;
 }
 
 static const char *find(const struct parameters *list, const struct postconf_service *s, const char *name)
@@ -238,12 +238,12 @@ static const char *find(const struct parameters *list, const struct postconf_ser
 
 const char *postconf_raw(const struct postconf *p, const struct postconf_service *s, const char *name)
 {
-	const char *own = s != NULL ? find(&p->overrides, s, name) : NULL;
+	const char *own = s ? find(&p->overrides, s, name) : NULL;
 
-	return own != NULL ? own : find(&p->main, NULL, name);
+	return own ? own : find(&p->main, NULL, name);
 }
 
 bool postconf_overrides(const struct postconf *p, const struct postconf_service *s, const char *name)
 {
-	return s != NULL && find(&p->overrides, s, name) != NULL;
+	return s && find(&p->overrides, s, name);
 }

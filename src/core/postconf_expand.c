@@ -86,10 +86,10 @@ static const char *value_of(struct job *job, struct text name)
 		return "";
 	memcpy(word, name.at, len);
 	word[len] = '\0';
-	if (job->s != NULL && strcmp(word, "service_name") == 0)
+	if (job->s && strcmp(word, "service_name") == 0)
 		return job->s->name;
 	value = postconf_raw(job->p, job->s, word);
-	return value != NULL ? value : "";
+	return value ? value : "";
 }
 
 /* Expands one value one level deeper. */
@@ -143,7 +143,7 @@ static bool take_operator(struct text *t, char op[3], bool *level)
 	size_t n = 0;
 	struct text word;
 
-	while (t->at < t->end && n < 2 && strchr("=!<>", *t->at) != NULL)
+	while (t->at < t->end && n < 2 && strchr("=!<>", *t->at))
 		op[n++] = *t->at++;
 	op[n] = '\0';
 	word = take_name(t);
@@ -220,7 +220,7 @@ static void expand_body(struct job *job, struct text t, struct sbuf *out)
 		return;
 	}
 	if (t.at == t.end) {
-		if (name.at != NULL)
+		if (name.at)
 			expand_deeper(job, text_of(value_of(job, name)), out);
 		else
 			job->bad = true;
@@ -239,7 +239,7 @@ static void expand_body(struct job *job, struct text t, struct sbuf *out)
 	}
 	if (yes == when)
 		expand_deeper(job, first, out);
-	else if (second.at != NULL)
+	else if (second.at)
 		expand_deeper(job, second, out);
 }
 
@@ -277,5 +277,5 @@ bool postconf_value(const struct postconf *p, const struct postconf_service *s, 
 {
 	const char *raw = postconf_raw(p, s, name);
 
-	return raw == NULL || postconf_expand(p, s, raw, out);
+	return !raw || postconf_expand(p, s, raw, out);
 }

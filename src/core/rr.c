@@ -28,7 +28,7 @@ static bool take_name(struct cur *c, char name[DOMAIN_SIZE])
 
 	sbuf_init(&text, raw, sizeof(raw));
 	while ((len = cur_next(c)) > 0) {
-		if (len > 63 || !cur_bytes(c, (size_t)len, &label) || memchr(label, '.', (size_t)len) != NULL)
+		if (len > 63 || !cur_bytes(c, (size_t)len, &label) || memchr(label, '.', (size_t)len))
 			return false;
 		if (text.len > 0)
 			sbuf_addc(&text, '.');
@@ -60,7 +60,7 @@ bool rr_address(const struct rr_rdata *rd, enum rr_type type, char *out, size_t 
 {
 	if (rd->len != (type == RR_A ? 4u : 16u))
 		return false;
-	return inet_ntop(type == RR_A ? AF_INET : AF_INET6, rd->bytes, out, (socklen_t)size) != NULL;
+	return inet_ntop(type == RR_A ? AF_INET : AF_INET6, rd->bytes, out, (socklen_t)size);
 }
 
 int rr_txt(const struct rr_rdata *rd, char *out, size_t size)

@@ -35,7 +35,7 @@ static int ip_version(const char *text, size_t len, char ip[INET6_ADDRSTRLEN])
 {
 	unsigned char octets[16];
 
-	if (len == 0 || len >= INET6_ADDRSTRLEN || memchr(text, '\0', len) != NULL)
+	if (len == 0 || len >= INET6_ADDRSTRLEN || memchr(text, '\0', len))
 		return 0;
 	memcpy(ip, text, len);
 	ip[len] = '\0';
@@ -67,7 +67,7 @@ static bool split(const char *text, size_t len, struct word word[WORDS])
 	for (int i = 0; i < WORDS; i++) {
 		const char *space = memchr(text, ' ', (size_t)(end - text));
 
-		if ((space == NULL) != (i == WORDS - 1))
+		if ((!space) != (i == WORDS - 1))
 			return false;
 		word[i].at = text;
 		word[i].len = (size_t)((space ? space : end) - text);

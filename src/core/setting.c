@@ -127,7 +127,9 @@ static bool read_for(struct setting *s, const char *value, size_t len)
 
 static bool read_note(struct setting *s, const char *value, size_t len)
 {
-	(void)s, (void)value, (void)len;
+	(void)s;
+	(void)value;
+	(void)len;
 	return true;
 }
 
@@ -215,7 +217,7 @@ static bool domain_name_canon(char *out, const char *raw, size_t len, const char
 		*reason = "an address is no sender domain";
 	else if (dot)
 		out[0] = '.';
-	return *reason == NULL;
+	return !*reason;
 }
 
 static bool dest_name_canon(char *out, const char *raw, size_t len, const char **reason)

@@ -144,7 +144,7 @@ bool settings_get(const struct settings *s, enum setting_kind kind, const char *
 		entry_read(e, out);
 	else
 		setting_init(out);
-	return e != NULL;
+	return e;
 }
 
 size_t settings_count_kind(const struct settings *s, enum setting_kind kind)

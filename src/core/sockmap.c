@@ -9,7 +9,7 @@ bool sockmap_parse(struct sockmap_request *out, const char *payload, size_t len)
 {
 	const char *space = memchr(payload, ' ', len);
 
-	if (space == NULL || space == payload)
+	if (!space || space == payload)
 		return false;
 	out->map = payload;
 	out->map_len = (size_t)(space - payload);

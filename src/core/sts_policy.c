@@ -165,7 +165,7 @@ bool sts_policy_parse(struct sts_policy *out, const char *body, size_t len, cons
 	else
 		sts_mx_take(&r.list, out);
 	sts_mx_fini(&r.list);
-	return *reason == NULL;
+	return !*reason;
 }
 
 void sts_policy_fini(struct sts_policy *p)

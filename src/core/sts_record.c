@@ -100,7 +100,7 @@ bool sts_record_parse(char id[STS_ID_SIZE], const char *text, size_t len, const 
 	if (!eat_record(&c, id))
 		id[0] = '\0';
 	*reason = c.error;
-	return c.error == NULL;
+	return !c.error;
 }
 
 /* "v=STSv1" and a delimiter: the prose of s3.1 wants "v=STSv1;", its grammar lets blanks stand before the semicolon. */

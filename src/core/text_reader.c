@@ -9,7 +9,7 @@
 
 bool text_reader_bad(struct text_reader *r, const char *reason)
 {
-	if (r->reason == NULL)
+	if (!r->reason)
 		r->reason = reason;
 	return false;
 }
@@ -46,12 +46,10 @@ bool text_reader_must(struct text_reader *r, const char *name, struct span *out)
 /* number = 1*15DIGIT */
 bool span_number(struct span s, int64_t *out)
 {
-	size_t i;
-
 	*out = 0;
 	if (s.len == 0 || s.len > NUMBER_MAX)
 		return false;
-	for (i = 0; i < s.len; i++) {
+	for (size_t i = 0; i < s.len; i++) {
 		if (s.p[i] < '0' || s.p[i] > '9')
 			return false;
 		*out = *out * 10 + (s.p[i] - '0');
@@ -75,7 +73,7 @@ bool span_word(const struct name_code *table, struct span s, int *out)
 
 	*out = names_code(table, s.p, s.len);
 	name = *out >= 0 ? names_name(table, *out) : NULL;
-	return name != NULL && s.len > 0 && memcmp(name, s.p, s.len) == 0;
+	return name && s.len > 0 && memcmp(name, s.p, s.len) == 0;
 }
 
 bool text_reader_word(struct text_reader *r, const char *name, const struct name_code *table, int *out)
@@ -94,13 +92,12 @@ static bool is_alnum(char c)
 bool text_reader_id(struct text_reader *r, const char *name, bool empty_ok, char out[STS_ID_SIZE])
 {
 	struct span s;
-	size_t i;
 
 	if (!text_reader_must(r, name, &s))
 		return false;
 	if (s.len > STS_ID_MAX || (s.len == 0 && !empty_ok))
 		return text_reader_bad(r, "an id is malformed");
-	for (i = 0; i < s.len; i++)
+	for (size_t i = 0; i < s.len; i++)
 		if (!is_alnum(s.p[i]))
 			return text_reader_bad(r, "an id is malformed");
 	memcpy(out, s.p, s.len);
@@ -112,11 +109,11 @@ bool span_split(struct span *rest, char sep, struct span *out)
 {
 	const char *end;
 
-	if (rest->p == NULL)
+	if (!rest->p)
 		return false;
 	end = memchr(rest->p, sep, rest->len);
 	*out = *rest;
-	if (end == NULL) {
+	if (!end) {
 		rest->p = NULL;
 		rest->len = 0;
 		return true;

@@ -42,7 +42,7 @@ static enum mode mode_asked(const struct doctor_facts *f, const struct postconf_
 
 		lookup_table_parse(&t, word, len);
 		map = wiring_map(t.map);
-		if (map != NULL && map->use == MAP_USE_POLICY)
+		if (map && map->use == MAP_USE_POLICY)
 			return map->mode;
 	}
 	return MODE_OPPORTUNISTIC;
@@ -82,10 +82,10 @@ static void add_parameter(struct wiring *w, const struct doctor_facts *f, const 
 	postconf_value(f->postfix, wiring_router(f), parameter, &b);
 	wiring_split(name, value);
 	r = add_route(w, f, name, MODE_OPPORTUNISTIC);
-	if (r == NULL)
+	if (!r)
 		return;
 	r->relay = r->relay || relay;
-	if (!relay && r->service != NULL && wiring_is_inner(f))
+	if (!relay && r->service && wiring_is_inner(f))
 		r->mode = mode_stricter(r->mode, mode_asked(f, r->service));
 }
 
@@ -94,7 +94,7 @@ static void add_own(struct wiring *w, const struct doctor_facts *f, const char *
 {
 	struct route *r = add_route(w, f, name, mode);
 
-	if (r == NULL)
+	if (!r)
 		return;
 	r->own = true;
 	r->used = r->used || used;
@@ -175,9 +175,9 @@ bool wiring_weakens(const struct wiring *w, const struct doctor_facts *f, const 
 	const struct postconf_service *s = postconf_service(f->postfix, name, "unix");
 	const struct route *r = wiring_route(w, name);
 
-	if (s == NULL || strcmp(s->command, "smtp") != 0 || wiring_is_loopback(nexthop))
+	if (!s || strcmp(s->command, "smtp") != 0 || wiring_is_loopback(nexthop))
 		return false;
-	return mode > (r != NULL ? r->mode : MODE_OPPORTUNISTIC);
+	return mode > (r ? r->mode : MODE_OPPORTUNISTIC);
 }
 
 enum mode wiring_strictest(const struct wiring *w, const struct doctor_facts *f)
@@ -204,7 +204,7 @@ bool wiring_same_socket(const struct doctor_facts *f, const char *endpoint, bool
 		endpoint++; /* "local:" and "unix:" are one; the letters behind differ, their number does not */
 	if (strncmp(endpoint, "inet:", 5) == 0)
 		return strcmp(endpoint, listen) == 0;
-	if (strchr(endpoint, ':') == NULL || strncmp(listen, "unix:", 5) != 0)
+	if (!strchr(endpoint, ':') || strncmp(listen, "unix:", 5) != 0)
 		return false;
 	endpoint = strchr(endpoint, ':') + 1;
 	sbuf_init(&b, queue, sizeof(queue));

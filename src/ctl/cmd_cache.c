@@ -68,7 +68,7 @@ static int show_hash(struct ctl *ctl, const char *label, const char *key, struct
 	json_t *object = json_object();
 	int count;
 
-	if (reply == NULL) {
+	if (!reply) {
 		json_decref(object);
 		return -1;
 	}
@@ -122,9 +122,9 @@ static int delete_key(struct ctl *ctl, const char *key)
 {
 	const char *argv[] = {"DEL", key};
 	redisReply *reply = ctl_command(ctl, 2, argv);
-	int removed = reply != NULL ? (int)reply->integer : -1;
+	int removed = reply ? (int)reply->integer : -1;
 
-	if (reply != NULL)
+	if (reply)
 		freeReplyObject(reply);
 	return removed;
 }
@@ -133,9 +133,9 @@ static bool succeeds(struct ctl *ctl, int argc, const char **argv)
 {
 	redisReply *reply = ctl_command(ctl, argc, argv);
 
-	if (reply != NULL)
+	if (reply)
 		freeReplyObject(reply);
-	return reply != NULL;
+	return reply;
 }
 
 #define FORGET_TTL "60" /* seconds: long enough for every node to have read the mark */
@@ -179,11 +179,11 @@ static int64_t sts_number(struct ctl *ctl, const struct fact_keys *keys, const c
 {
 	const char *argv[] = {"HGET", keys->sts, field};
 	redisReply *reply = ctl_command(ctl, 3, argv);
-	int64_t n = reply == NULL ? -1 : 0;
+	int64_t n = !reply ? -1 : 0;
 
-	if (reply != NULL && reply->type == REDIS_REPLY_STRING)
+	if (reply && reply->type == REDIS_REPLY_STRING)
 		n = strtoll(reply->str, NULL, 10);
-	if (reply != NULL)
+	if (reply)
 		freeReplyObject(reply);
 	return n;
 }
@@ -198,7 +198,7 @@ static bool mark_refresh(struct ctl *ctl, const struct fact_keys *keys, int64_t 
 	const char *expire[] = {"EXPIRE", keys->sts, FORGET_TTL};
 	redisReply *reply = ctl_command(ctl, 2, exists);
 
-	if (reply == NULL)
+	if (!reply)
 		return false;
 	*there = reply->integer > 0;
 	freeReplyObject(reply);

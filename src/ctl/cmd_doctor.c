@@ -98,7 +98,7 @@ static const char *verdict(const struct doctor_report *report)
 
 static void print_page(const struct doctor_report *report, const char *version)
 {
-	bool coloured = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+	bool coloured = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 
 	for (size_t i = 0; i < report->findings; i++)
 		print_finding(&report->finding[i], coloured);
@@ -116,7 +116,7 @@ static json_t *text_json(const char *text)
 {
 	json_t *string = json_string(text);
 
-	return string != NULL ? string : json_string("(not UTF-8)");
+	return string ? string : json_string("(not UTF-8)");
 }
 
 static json_t *lines_json(const char *text)
@@ -127,7 +127,7 @@ static json_t *lines_json(const char *text)
 		size_t len = strcspn(text, "\n");
 		json_t *line = json_stringn(text, len);
 
-		json_array_append_new(array, line != NULL ? line : json_string("(not UTF-8)"));
+		json_array_append_new(array, line ? line : json_string("(not UTF-8)"));
 		text += len;
 		text += *text != '\0';
 	}

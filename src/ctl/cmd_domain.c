@@ -26,7 +26,7 @@ static void add_heading(struct table *t, enum setting_kind kind)
 	size_t n = 0;
 	char upper[16];
 
-	while (n < TABLE_COLUMNS_MAX - 3 && columns[kind][n] != NULL)
+	while (n < TABLE_COLUMNS_MAX - 3 && columns[kind][n])
 		n++;
 	table_init(t, n + 3);
 	table_add(t, kind == SETTING_SENDER ? "SENDER DOMAIN" : "DESTINATION");
@@ -48,13 +48,12 @@ static void add_row(struct table *t, enum setting_kind kind, const struct settin
 	char text[120];
 
 	table_add(t, k->name);
-	for (size_t i = 0; i < TABLE_COLUMNS_MAX - 3 && columns[kind][i] != NULL; i++) {
+	for (size_t i = 0; i < TABLE_COLUMNS_MAX - 3 && columns[kind][i]; i++) {
 		const char *value = setting_key_field(k, columns[kind][i]);
 		bool strict = strcmp(columns[kind][i], "mode") == 0 && (k->read.bad & SETTING_HAS_MODE) != 0;
 
 		if (strict) {
-			snprintf(text, sizeof(text), "%.80s%s(read as enforced)", value != NULL ? value : "",
-				 value != NULL ? " " : "");
+			snprintf(text, sizeof(text), "%.80s%s(read as enforced)", value ? value : "", value ? " " : "");
 			value = text;
 		}
 		table_add(t, value);
@@ -119,7 +118,7 @@ static bool scan_names(struct ctl *ctl, struct name_list *list, const char *patt
 	do {
 		redisReply *reply = ctl_command(ctl, 6, argv);
 
-		if (reply == NULL)
+		if (!reply)
 			return false;
 		snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
 		take_page(ctl, list, reply->element[1]);
@@ -220,12 +219,12 @@ static bool take_assignment(const struct ctl *ctl, struct setting *check, const 
 	char *field, *value, *read_as;
 	char complaint[200];
 
-	if (equals == NULL && names_code(mode_names, arg, strlen(arg)) < 0) {
+	if (!equals && names_code(mode_names, arg, strlen(arg)) < 0) {
 		ctl_error(EX_DATAERR, "%s: neither a mode (opportunistic, enforced, verified) nor FIELD=VALUE", arg);
 		return false;
 	}
-	field = equals != NULL ? xstrndup(arg, (size_t)(equals - arg)) : xstrdup("mode");
-	value = xstrdup(equals != NULL ? equals + 1 : arg);
+	field = equals ? xstrndup(arg, (size_t)(equals - arg)) : xstrdup("mode");
+	value = xstrdup(equals ? equals + 1 : arg);
 	argv[(*argc)++] = field;
 	argv[(*argc)++] = value;
 	for (int i = 2; i < *argc - 2; i += 2) {
@@ -237,7 +236,7 @@ static bool take_assignment(const struct ctl *ctl, struct setting *check, const 
 	if (setting_field(check, ctl->kind, field, strlen(field), value, strlen(value), complaint, sizeof(complaint)))
 		return true;
 	/* the words behind the last ": " tell how the daemons would read it */
-	if ((read_as = strrchr(complaint, ':')) != NULL)
+	if ((read_as = strrchr(complaint, ':')))
 		*read_as = '\0';
 	ctl_error(EX_DATAERR, "%s; nothing was written", complaint);
 	return false;
@@ -249,7 +248,7 @@ static int write_setting(struct ctl *ctl, const char *key, int argc, const char 
 	char ttl[32];
 	redisReply *reply;
 
-	if (ctl_redis(ctl) == NULL)
+	if (!ctl_redis(ctl))
 		return EX_TEMPFAIL;
 	snprintf(ttl, sizeof(ttl), "%lld", (long long)ctl->ttl_ms);
 	redisAppendCommand(ctl->redis, "MULTI");
@@ -335,7 +334,7 @@ int cmd_domain_unset(struct ctl *ctl, int argc, char **args)
 	for (int i = 1; i < argc; i++)
 		argv[1 + i] = args[i];
 	reply = ctl_command(ctl, argc + 1, argv);
-	if (reply == NULL)
+	if (!reply)
 		return EX_TEMPFAIL;
 	there = reply->integer > 0;
 	freeReplyObject(reply);

@@ -21,7 +21,7 @@ static const char *text_of(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 
-	return text != NULL ? text : "";
+	return text ? text : "";
 }
 
 /* One line of the page: a label, then the text; control characters cannot come in, the JSON has been made from checked
@@ -74,7 +74,7 @@ static void print_sender(const json_t *sender, bool settings_known)
 	char line[LINE_SIZE];
 	struct sbuf b;
 
-	if (sender == NULL)
+	if (!sender)
 		return;
 	sbuf_init(&b, line, sizeof(line));
 	sbuf_addf(&b, "%s is %s", text_of(sender, "domain"), text_of(sender, "mode"));
@@ -131,10 +131,9 @@ static void print_mx(const json_t *mx)
 	const json_t *hosts = json_object_get(mx, "hosts"), *host;
 	char line[LINE_SIZE];
 	struct sbuf b;
-	size_t i;
 
 	sbuf_init(&b, line, sizeof(line));
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i][0], kind) == 0)
 			kind = kinds[i][1];
 	sbuf_addf(&b, "%s, %s", text_of(mx, "state"), kind);
@@ -142,7 +141,7 @@ static void print_mx(const json_t *mx)
 		sbuf_addf(&b, ", %s", text_of(mx, "why"));
 	add_span(&b, mx, "ends_in", "looked up again in ", "");
 	print_line("MX", "%s", line);
-	for (i = 0; (host = json_array_get(hosts, i)) != NULL; i++) {
+	for (size_t i = 0; (host = json_array_get(hosts, i)); i++) {
 		sbuf_reset(&b);
 		sbuf_addf(&b, "%s  TLSA %s", text_of(host, "name"), text_of(host, "tlsa"));
 		if (text_of(host, "expanded")[0] != '\0')
@@ -189,9 +188,9 @@ static void print_sts(const json_t *sts)
 			  strcmp(text_of(sts, "txt"), "none") == 0 ? "no record" : "the record could not be looked up");
 	add_span(&b, sts, "txt_ends_in", "looked up again in ", "");
 	print_line("MTA-STS", "%s", line);
-	if (policy != NULL)
+	if (policy)
 		print_policy(policy);
-	if (failure == NULL)
+	if (!failure)
 		return;
 	sbuf_reset(&b);
 	sbuf_addf(&b, "the last fetch failed: %s", text_of(failure, "why"));
@@ -208,7 +207,7 @@ static void print_verdict(const json_t *verdict)
 	print_line("Mode", "%s", text_of(verdict, "mode"));
 	print_line("Answer", "%s", text_of(verdict, "answer"));
 	print_line("Postfix", "%s", text_of(verdict, "postfix"));
-	for (size_t i = 0; (reason = json_array_get(reasons, i)) != NULL; i++)
+	for (size_t i = 0; (reason = json_array_get(reasons, i)); i++)
 		print_line(i == 0 ? "Why" : "", "%s", text_of(reason, "text"));
 }
 
@@ -225,7 +224,7 @@ static void print_page(const json_t *root)
 		print_mx(json_object_get(root, "mx"));
 		print_sts(json_object_get(root, "sts"));
 	}
-	for (size_t i = 0; (verdict = json_array_get(verdicts, i)) != NULL; i++)
+	for (size_t i = 0; (verdict = json_array_get(verdicts, i)); i++)
 		print_verdict(verdict);
 }
 
@@ -245,7 +244,7 @@ int cmd_explain(struct ctl *ctl, int argc, char **args)
 		key = xstrdup(args[0]);
 	root = json_tree_ask(ctl, "explain", key, &code);
 	free(key);
-	if (root == NULL)
+	if (!root)
 		return code;
 	if (ctl->json) {
 		ctl_print_json(root);

@@ -26,7 +26,7 @@ int cmd_settings_accept(struct ctl *ctl, int argc, char **args)
 	rkeys_format(&b, ctl->conf->redis.prefix, RKEY_ACCEPT, "settings");
 	snprintf(now, sizeof(now), "%lld", (long long)tick_wall_ms());
 	reply = ctl_command(ctl, 5, argv);
-	if (reply == NULL)
+	if (!reply)
 		return EX_TEMPFAIL;
 	freeReplyObject(reply);
 	if (ctl->json)

@@ -34,7 +34,7 @@ static int show(struct ctl *ctl)
 	int code;
 	json_t *root = json_tree_ask(ctl, "status", "all", &code);
 
-	if (root == NULL)
+	if (!root)
 		return code;
 	if (ctl->json) {
 		ctl_print_json(root);

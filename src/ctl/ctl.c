@@ -35,9 +35,9 @@ redisContext *ctl_redis(struct ctl *ctl)
 {
 	char error[300];
 
-	if (ctl->redis == NULL) {
+	if (!ctl->redis) {
 		ctl->redis = redis_connect_blocking(&ctl->conf->redis, REDIS_TIMEOUT_S, error, sizeof(error));
-		if (ctl->redis == NULL)
+		if (!ctl->redis)
 			ctl_error(EX_TEMPFAIL, "Redis: %s", error);
 	}
 	return ctl->redis;
@@ -47,10 +47,10 @@ redisReply *ctl_command(struct ctl *ctl, int argc, const char **argv)
 {
 	redisReply *reply;
 
-	if (ctl_redis(ctl) == NULL)
+	if (!ctl_redis(ctl))
 		return NULL;
 	reply = redisCommandArgv(ctl->redis, argc, argv, NULL);
-	if (reply == NULL) {
+	if (!reply) {
 		ctl_error(EX_TEMPFAIL, "Redis: %s: %s", argv[0], ctl->redis->errstr);
 		return NULL;
 	}
@@ -124,10 +124,10 @@ static int split_reply(const struct netstring *ns, char **text)
 	    {NULL, 0},
 	};
 	const char *space = memchr(ns->payload, ' ', ns->len);
-	size_t word_len = space != NULL ? (size_t)(space - ns->payload) : ns->len;
+	size_t word_len = space ? (size_t)(space - ns->payload) : ns->len;
 	int status = names_code(words, ns->payload, word_len);
 
-	if (space != NULL)
+	if (space)
 		*text = xstrndup(space + 1, ns->len - word_len - 1);
 	else
 		*text = xstrdup("");
@@ -160,7 +160,7 @@ void ctl_print_json(json_t *root)
 {
 	char *text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
-	puts(text != NULL ? text : "null");
+	puts(text ? text : "null");
 	free(text);
 	json_decref(root);
 }

@@ -43,14 +43,14 @@ static void take_line(struct doctor_resolver *r, char *line)
 {
 	char *save, *word = strtok_r(line, " \t\r\n", &save);
 
-	if (word == NULL)
+	if (!word)
 		return;
 	if (strcmp(word, "nameserver") == 0) {
 		word = strtok_r(NULL, " \t\r\n", &save);
-		if (word != NULL)
+		if (word)
 			add_server(r, word);
 	} else if (strcmp(word, "options") == 0) {
-		while ((word = strtok_r(NULL, " \t\r\n", &save)) != NULL)
+		while ((word = strtok_r(NULL, " \t\r\n", &save)))
 			r->trust_ad = r->trust_ad || strcmp(word, "trust-ad") == 0;
 	}
 }
@@ -60,10 +60,10 @@ static void read_file(struct doctor_resolver *r)
 	FILE *file = fopen(r->file, "re");
 	char line[LINE_MAX_SIZE];
 
-	r->missing = file == NULL;
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+	r->missing = !file;
+	while (file && fgets(line, sizeof(line), file))
 		take_line(r, line);
-	if (file != NULL)
+	if (file)
 		fclose(file);
 	if (r->servers == 0)
 		add_server(r, "127.0.0.1");

@@ -24,7 +24,7 @@ static char *slurp(const char *path, size_t max, size_t *len)
 	FILE *file = fopen(path, "re");
 	char *text;
 
-	if (file == NULL)
+	if (!file)
 		return NULL;
 	text = xmalloc(max + 1);
 	*len = fread(text, 1, max, file);
@@ -39,12 +39,11 @@ static bool has_certificate(const char *path, char *why, size_t size)
 	char *text = slurp(path, CA_FILE_MAX, &len);
 	bool ok;
 
-	if (text == NULL) {
+	if (!text) {
 		snprintf(why, size, "%.150s: %s", path, strerror(errno));
 		return false;
 	}
-	ok = strstr(text, "-----BEGIN CERTIFICATE-----") != NULL ||
-	     strstr(text, "-----BEGIN TRUSTED CERTIFICATE-----") != NULL;
+	ok = strstr(text, "-----BEGIN CERTIFICATE-----") || strstr(text, "-----BEGIN TRUSTED CERTIFICATE-----");
 	if (!ok)
 		snprintf(why, size, "%.150s: no certificate in it", path);
 	free(text);
@@ -75,12 +74,12 @@ static void look_into(const void *arg, void *out)
 	char file[DOCTOR_PATH_SIZE + 300];
 
 	memset(a, 0, sizeof(*a));
-	if (dir == NULL) {
+	if (!dir) {
 		snprintf(a->why, sizeof(a->why), "%.120s%s: %s", t->path, t->chrooted ? " in the chroot" : "",
 			 strerror(errno));
 		return;
 	}
-	while (!a->ok && (e = readdir(dir)) != NULL) {
+	while (!a->ok && (e = readdir(dir))) {
 		snprintf(file, sizeof(file), "%s/%s", t->path, e->d_name);
 		a->ok = is_hash_name(e->d_name) && access(file, R_OK) == 0;
 	}
@@ -114,13 +113,13 @@ static void compare_copy(const struct doctor_facts *f, struct doctor_copy *c)
 
 	snprintf(path, sizeof(path), "/%s", c->name);
 	text = slurp(path, COPY_MAX, &len);
-	if (text == NULL)
+	if (!text)
 		return; /* nothing to copy */
 	doctor_main_value(f, "queue_directory", queue, sizeof(queue));
 	snprintf(path, sizeof(path), "%s/%s", queue, c->name);
 	copy = slurp(path, COPY_MAX, &copy_len);
-	c->missing = copy == NULL;
-	c->differs = copy != NULL && (len != copy_len || memcmp(text, copy, len) != 0);
+	c->missing = !copy;
+	c->differs = copy && (len != copy_len || memcmp(text, copy, len) != 0);
 	free(text);
 	free(copy);
 }

@@ -24,16 +24,16 @@ static void take_warnings(struct doctor_facts *f, char *text)
 	static const char mark[] = "unused parameter: ";
 	char *save;
 
-	for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *name = strstr(line, mark);
 
-		if (name == NULL)
+		if (!name)
 			continue;
 		name += sizeof(mark) - 1;
 		name[strcspn(name, "=")] = '\0';
 		/* a service for newer versions, too, may have these */
 		if (strcmp(name, "tls_required_enable") != 0 && strcmp(name, "smtp_tls_enforce_sts_mx_patterns") != 0 &&
-		    strstr(f->unused.text, name) == NULL)
+		    !strstr(f->unused.text, name))
 			doctor_names_add(&f->unused, name);
 	}
 }
@@ -45,11 +45,11 @@ static bool run_postconf(struct doctor_facts *f, struct postconf *p, const char 
 	struct run_result r;
 	int n = 1;
 
-	if (f->config_dir != NULL) {
+	if (f->config_dir) {
 		argv[n++] = xstrdup("-c");
 		argv[n++] = xstrdup(f->config_dir);
 	}
-	if (option != NULL)
+	if (option)
 		argv[n++] = xstrdup(option);
 	run_program(&r, argv, POSTCONF_S);
 	if (r.status == 0) {
@@ -96,7 +96,7 @@ static bool become(const char *owner, const char *queue, bool chrooted)
 {
 	const struct passwd *account = getpwnam(owner);
 
-	if (account == NULL || chdir(queue) < 0)
+	if (!account || chdir(queue) < 0)
 		return false;
 	if (setgid(account->pw_gid) < 0 || initgroups(owner, account->pw_gid) < 0)
 		return false;

@@ -24,9 +24,8 @@ struct reading {
 
 static bool refused(struct reading *r, const char *command, redisReply *reply)
 {
-	snprintf(r->out->why, sizeof(r->out->why), "%s: %.180s", command,
-		 reply != NULL ? reply->str : r->redis->errstr);
-	if (reply != NULL)
+	snprintf(r->out->why, sizeof(r->out->why), "%s: %.180s", command, reply ? reply->str : r->redis->errstr);
+	if (reply)
 		freeReplyObject(reply);
 	return false;
 }
@@ -36,7 +35,7 @@ static void take_info(char *out, size_t size, const redisReply *reply, const cha
 {
 	const char *at = strstr(reply->str, name);
 
-	if (at != NULL) {
+	if (at) {
 		at += strlen(name);
 		snprintf(out, size, "%.*s", (int)strcspn(at, "\r\n"), at);
 	}
@@ -47,11 +46,11 @@ static void read_memory(struct reading *r)
 {
 	redisReply *reply = redisCommand(r->redis, "INFO memory");
 
-	if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
+	if (reply && reply->type == REDIS_REPLY_STRING) {
 		take_info(r->out->policy, sizeof(r->out->policy), reply, "maxmemory_policy:");
 		take_info(r->out->maxmemory, sizeof(r->out->maxmemory), reply, "maxmemory:");
 	}
-	if (reply != NULL)
+	if (reply)
 		freeReplyObject(reply);
 }
 
@@ -136,8 +135,8 @@ static bool read_keys(struct reading *r)
 	do {
 		redisReply *reply = redisCommand(r->redis, "SCAN %s MATCH %s COUNT 1000", cursor, glob);
 
-		if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
-			return refused(r, "SCAN", reply != NULL && reply->type == REDIS_REPLY_ERROR ? reply : NULL);
+		if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+			return refused(r, "SCAN", reply && reply->type == REDIS_REPLY_ERROR ? reply : NULL);
 		snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
 		ok = read_page(r, reply->element[1]);
 		freeReplyObject(reply);
@@ -170,7 +169,7 @@ static void sum_sender(struct reading *r, const char *name)
 		return;
 	}
 	via = via_of(r->out, merged.via);
-	if (via == NULL)
+	if (!via)
 		return;
 	via->used[merged.mode] = true;
 	if (via->who[0] == '\0')
@@ -196,7 +195,7 @@ static void sum(enum setting_kind kind, const char *name, const struct setting *
 /* As io/redis_address.h has it; the host is an IP address. */
 static void take_address(struct doctor_redis *out, const struct conf_redis *conf, const redisContext *c)
 {
-	bool six = c->connection_type == REDIS_CONN_TCP && strchr(c->tcp.host, ':') != NULL;
+	bool six = c->connection_type == REDIS_CONN_TCP && strchr(c->tcp.host, ':');
 
 	if (conf->sentinels.count == 0)
 		snprintf(out->address, sizeof(out->address), "%s", conf->address);
@@ -226,7 +225,7 @@ void doctor_read_settings(struct doctor_facts *f, const struct conf *conf)
 	struct reading r = {.out = &f->redis, .prefix = conf->redis.prefix, .now_ms = tick_wall_ms()};
 
 	r.redis = redis_connect_blocking(&conf->redis, REDIS_TIMEOUT_S, f->redis.why, sizeof(f->redis.why));
-	if (r.redis == NULL)
+	if (!r.redis)
 		return;
 	take_address(&f->redis, &conf->redis, r.redis);
 	ask_sentinels(&f->redis, &conf->redis);

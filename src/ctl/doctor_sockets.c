@@ -72,12 +72,12 @@ static bool split_inet(const char *text, char host[256], char port[32])
 {
 	const char *at = strchr(text, '@'), *colon = strrchr(text, ':');
 
-	if (at != NULL) {
+	if (at) {
 		snprintf(port, 32, "%.*s", (int)(at - text), text);
 		snprintf(host, 256, "%s", at + 1);
 		return true;
 	}
-	if (colon == NULL)
+	if (!colon)
 		return false;
 	snprintf(host, 256, "%.*s", (int)(colon - text), text);
 	snprintf(port, 32, "%.31s", colon + 1);
@@ -98,7 +98,7 @@ static int connect_inet(const char *text)
 		errno = EHOSTUNREACH;
 		return -1;
 	}
-	for (a = list; a != NULL && fd < 0; a = a->ai_next) {
+	for (a = list; a && fd < 0; a = a->ai_next) {
 		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, 0);
 		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
 			error = errno;
@@ -115,7 +115,7 @@ static int connect_endpoint(const char *endpoint)
 {
 	const char *rest = strchr(endpoint, ':');
 
-	if (rest == NULL) {
+	if (!rest) {
 		errno = ENOENT;
 		return -1;
 	}
@@ -149,23 +149,23 @@ static size_t converse(int fd, const void *request, size_t len, char *answer, si
 static bool is_netstring(const char *answer, size_t len)
 {
 	const char *colon = memchr(answer, ':', len);
-	unsigned long size = colon != NULL ? strtoul(answer, NULL, 10) : 0;
+	unsigned long size = colon ? strtoul(answer, NULL, 10) : 0;
 
-	return colon != NULL && len >= (size_t)(colon - answer) + size + 2;
+	return colon && len >= (size_t)(colon - answer) + size + 2;
 }
 
 /* answer = length ":OK " JSON "," */
 static void read_status(struct attempt *a, char *answer)
 {
 	const char *json = strchr(answer, '{');
-	json_t *root = json != NULL ? json_loads(json, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+	json_t *root = json ? json_loads(json, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
 	const char *program = json_string_value(json_object_get(root, "program"));
 	const char *state = json_string_value(json_object_get(json_object_get(root, "settings"), "state"));
 
 	a->state = SOCKET_STRANGER;
-	if (program != NULL && strcmp(program, "tlsmode-mapd") == 0) {
+	if (program && strcmp(program, "tlsmode-mapd") == 0) {
 		a->state = SOCKET_ANSWERS;
-		snprintf(a->settings, sizeof(a->settings), "%s", state != NULL ? state : "");
+		snprintf(a->settings, sizeof(a->settings), "%s", state ? state : "");
 	}
 	json_decref(root);
 }

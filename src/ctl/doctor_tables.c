@@ -39,7 +39,7 @@ static void list_by_postmap(const struct doctor_facts *f, struct doctor_table *t
 	int n = 0;
 
 	argv[n++] = xstrdup("postmap");
-	if (f->config_dir != NULL) {
+	if (f->config_dir) {
 		argv[n++] = xstrdup("-c");
 		argv[n++] = xstrdup(f->config_dir);
 	}
@@ -62,7 +62,7 @@ static void list_by_text(struct doctor_table *t)
 	char *text;
 	size_t len;
 
-	if (file == NULL) {
+	if (!file) {
 		t->state = TABLE_UNREADABLE;
 		snprintf(t->why, sizeof(t->why), "%.150s: %s", t->table.name, strerror(errno));
 		return;

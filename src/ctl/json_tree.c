@@ -23,7 +23,7 @@ static void print_scalar(const json_t *value)
 		return;
 	}
 	text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	fputs(json_is_null(value) || text == NULL ? "-" : text, stdout);
+	fputs(json_is_null(value) || !text ? "-" : text, stdout);
 	free(text);
 }
 
@@ -99,7 +99,7 @@ json_t *json_tree_ask(struct ctl *ctl, const char *map, const char *key, int *co
 	*code = EX_TEMPFAIL;
 	if (status == SOCKMAP_OK) {
 		root = json_loads(text, 0, &error);
-		if (root == NULL)
+		if (!root)
 			*code = ctl_error(EX_PROTOCOL, "the answer of tlsmode-mapd is not JSON: %s", error.text);
 	} else if (status == SOCKMAP_NOTFOUND)
 		*code = ctl_error(EX_NOTFOUND, "%s: not found", key);

@@ -75,16 +75,16 @@ static int usage(FILE *to)
 	for (size_t i = 0; i < COMMANDS; i++) {
 		const struct command *c = &commands[i];
 
-		fprintf(to, "  tlsmode %s%s%s%s%s\n        %s\n", c->word, c->second != NULL ? " " : "",
-			c->second != NULL ? c->second : "", c->usage[0] != '\0' ? " " : "", c->usage, c->help);
+		fprintf(to, "  tlsmode %s%s%s%s%s\n        %s\n", c->word, c->second ? " " : "",
+			c->second ? c->second : "", c->usage[0] != '\0' ? " " : "", c->usage, c->help);
 	}
 	return EX_USAGE;
 }
 
 static int usage_of(const struct command *c)
 {
-	return ctl_error(EX_USAGE, "usage: tlsmode %s%s%s %s", c->word, c->second != NULL ? " " : "",
-			 c->second != NULL ? c->second : "", c->usage);
+	return ctl_error(EX_USAGE, "usage: tlsmode %s%s%s %s", c->word, c->second ? " " : "",
+			 c->second ? c->second : "", c->usage);
 }
 
 /* Takes one option into CTL; 0, or the exit code. *USED gets its bit. */
@@ -94,7 +94,7 @@ static int take_option(struct ctl *ctl, int opt, const char *value, unsigned *us
 
 	switch (opt) {
 	case 'c':
-		if (ctl->word != NULL && strcmp(ctl->word, "doctor") == 0) {
+		if (ctl->word && strcmp(ctl->word, "doctor") == 0) {
 			*used |= OPT_POSTFIX_DIR;
 			ctl->postfix_dir = value;
 		} else
@@ -176,7 +176,7 @@ static const struct command *find_command(int argc, char **argv)
 
 		if (argc < 1 || strcmp(argv[0], c->word) != 0)
 			continue;
-		if (c->second == NULL || (argc > 1 && strcmp(argv[1], c->second) == 0))
+		if (!c->second || (argc > 1 && strcmp(argv[1], c->second) == 0))
 			return c;
 	}
 	return NULL;
@@ -188,10 +188,10 @@ static int run(struct ctl *ctl, const struct command *c, int argc, char **args)
 	int code;
 
 	ctl->conf = conf_load(ctl->conf_file, CONF_USE_REDIS, error, sizeof(error));
-	if (ctl->conf == NULL)
+	if (!ctl->conf)
 		return ctl_error(EX_CONFIG, "%s", error);
 	code = c->run(ctl, argc, args);
-	if (ctl->redis != NULL)
+	if (ctl->redis)
 		redisFree(ctl->redis);
 	conf_free(&ctl->conf);
 	return code;
@@ -239,9 +239,9 @@ int main(int argc, char **argv)
 		return code;
 	argv++;
 	c = find_command(argc, argv);
-	if (c == NULL)
+	if (!c)
 		return no_command(argc, argv);
-	front = c->second != NULL ? 2 : 1;
+	front = c->second ? 2 : 1;
 	if (argc - front < c->min || argc - front > c->max || (used & ~c->options) != 0)
 		return usage_of(c);
 	return run(&ctl, c, argc - front, argv + front);

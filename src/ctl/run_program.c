@@ -26,7 +26,7 @@ struct stream {
 static void start(int out, int err, char *const *argv)
 {
 	const char *path = getenv("PATH");
-	char *longer = xasprintf("%s:/usr/sbin:/sbin", path != NULL ? path : "/usr/bin:/bin");
+	char *longer = xasprintf("%s:/usr/sbin:/sbin", path ? path : "/usr/bin:/bin");
 	int null = open("/dev/null", O_RDWR);
 
 	setenv("PATH", longer, 1);

@@ -42,7 +42,7 @@ static void take_fields(struct setting_key *k, enum setting_kind kind, const red
 		const redisReply *field = reply->element[i], *value = reply->element[i + 1];
 		json_t *text = json_stringn(value->str, value->len);
 
-		json_object_set_new(k->fields, field->str, text != NULL ? text : json_string("(not UTF-8)"));
+		json_object_set_new(k->fields, field->str, text ? text : json_string("(not UTF-8)"));
 		if (!setting_field(&k->read, kind, field->str, field->len, value->str, value->len, complaint,
 				   sizeof(complaint)))
 			complain(k, complaint);
@@ -76,10 +76,10 @@ bool setting_key_read(struct setting_key *out, struct ctl *ctl, const char *name
 	setting_init(&out->read);
 	out->fields = json_object();
 	check_name(out, ctl->kind);
-	if (ctl_redis(ctl) == NULL)
+	if (!ctl_redis(ctl))
 		return false;
 	reply = redisCommand(ctl->redis, "HGETALL %s", out->key);
-	if (reply == NULL) {
+	if (!reply) {
 		ctl_error(EX_TEMPFAIL, "Redis: %s", ctl->redis->errstr);
 		return false;
 	}
@@ -92,8 +92,8 @@ bool setting_key_read(struct setting_key *out, struct ctl *ctl, const char *name
 	}
 	freeReplyObject(reply);
 	reply = redisCommand(ctl->redis, "PTTL %s", out->key);
-	out->ttl_ms = reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 ? reply->integer : -1;
-	if (reply != NULL)
+	out->ttl_ms = reply && reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 ? reply->integer : -1;
+	if (reply)
 		freeReplyObject(reply);
 	return true;
 }
@@ -114,7 +114,7 @@ json_t *setting_key_json(const struct setting_key *k)
 	json_t *name = json_string(k->name);
 	json_t *object = json_object();
 
-	json_object_set_new(object, "name", name != NULL ? name : json_string("(not UTF-8)"));
+	json_object_set_new(object, "name", name ? name : json_string("(not UTF-8)"));
 	json_object_set(object, "fields", k->fields);
 	if ((k->read.has & SETTING_HAS_MODE) != 0)
 		json_object_set_new(object, "mode", json_string(names_name(mode_names, (int)k->read.mode)));

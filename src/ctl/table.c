@@ -21,7 +21,7 @@ void table_init(struct table *t, size_t columns)
 
 void table_add(struct table *t, const char *text)
 {
-	char *copy = xstrdup(text != NULL && text[0] != '\0' ? text : "-");
+	char *copy = xstrdup(text && text[0] != '\0' ? text : "-");
 
 	for (char *p = copy; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)

@@ -48,9 +48,9 @@ bool complaints_news(struct complaints *c, uint64_t key, uint64_t content)
 {
 	struct hmap_node *n = hmap_first(&c->map, key);
 	struct complaint *known = n ? hmap_entry(n, struct complaint, node) : NULL;
-	bool news = known == NULL || known->content != content;
+	bool news = !known || known->content != content;
 
-	if (known == NULL) {
+	if (!known) {
 		if (c->map.count >= c->max)
 			return true;
 		known = xcalloc(1, sizeof(*known));
@@ -64,7 +64,7 @@ void complaints_forget(struct complaints *c, uint64_t key)
 {
 	struct hmap_node *n = hmap_first(&c->map, key);
 
-	if (n == NULL)
+	if (!n)
 		return;
 	hmap_remove(&c->map, n);
 	free_complaint(n, NULL);

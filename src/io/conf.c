@@ -112,7 +112,7 @@ static void make_opts(cfg_opt_t *opts, cfg_opt_t *top, const char *section)
 		opts[n].flags = list ? CFGF_LIST : CFGF_NONE;
 		opts[n++].def.parsed = (char *)(uintptr_t)o->fallback;
 	}
-	for (size_t i = 0; top != NULL && conf_sections[i] != NULL; i++)
+	for (size_t i = 0; top && conf_sections[i]; i++)
 		opts[n++] = top[i];
 	opts[n] = (cfg_opt_t)CFG_END();
 }
@@ -121,7 +121,7 @@ static cfg_t *make_parser(void)
 {
 	static cfg_opt_t inner[MAX_SECTIONS][MAX_OPTIONS], sections[MAX_SECTIONS], root[MAX_OPTIONS];
 
-	for (size_t i = 0; conf_sections[i] != NULL; i++) {
+	for (size_t i = 0; conf_sections[i]; i++) {
 		make_opts(inner[i], NULL, conf_sections[i]);
 		sections[i] = (cfg_opt_t)CFG_SEC(conf_sections[i], inner[i], CFGF_NONE);
 	}
@@ -153,7 +153,7 @@ static char *read_text(struct loader *l)
 	int line = 0;
 	char *text = conf_text_read(l->file, reason, sizeof(reason));
 
-	if (text != NULL && (why = conf_text_strip(text, &line)) == NULL)
+	if (text && !(why = conf_text_strip(text, &line)))
 		return text;
 	fail(l, line, "%s", why);
 	free(text);
@@ -165,7 +165,7 @@ static void parse_text(struct loader *l, char *text)
 	FILE *f = fmemopen(text, strlen(text), "r");
 	cfg_t *cfg = make_parser();
 
-	if (cfg == NULL || f == NULL)
+	if (!cfg || !f)
 		abort(); /* no memory */
 	cfg_set_error_function(cfg, on_syntax_error);
 	l->in_file = true;
@@ -181,7 +181,7 @@ static bool parse(struct loader *l)
 {
 	char *text = read_text(l);
 
-	if (text == NULL)
+	if (!text)
 		return false;
 	loading = l;
 	parse_text(l, text);
@@ -195,11 +195,11 @@ static bool check(struct loader *l, unsigned uses)
 	char reason[500];
 	const struct conf_option *o = conf_check_together(l->conf, reason, sizeof(reason));
 
-	if (o == NULL)
+	if (!o)
 		o = conf_check_outside(l->conf, uses, reason, sizeof(reason));
-	if (o != NULL)
+	if (o)
 		fail_option(l, o, reason);
-	return o == NULL;
+	return !o;
 }
 
 struct conf *conf_load(const char *file, unsigned uses, char *error, size_t size)
@@ -225,7 +225,7 @@ static int line_of_named(const struct conf *conf, const char *text)
 
 	for (size_t i = 0; i < conf_option_count; i++) {
 		snprintf(named, sizeof(named), "%s \"", conf_option_name(&conf_options[i], name, sizeof(name)));
-		if (strchr(name, '.') != NULL && strstr(text, named) != NULL)
+		if (strchr(name, '.') && strstr(text, named))
 			return conf->line[i];
 	}
 	return 0;
@@ -248,7 +248,7 @@ void conf_free(struct conf **c)
 	struct conf *conf = *c;
 
 	*c = NULL;
-	if (conf == NULL)
+	if (!conf)
 		return;
 	for (size_t i = 0; i < conf_option_count; i++)
 		conf_value_free(conf, &conf_options[i]);
@@ -265,8 +265,8 @@ static void format_help(struct sbuf *b, const struct conf_option *o)
 	sbuf_addf(b, "# %s", o->help);
 	if (o->type == CONF_NUMBER)
 		sbuf_addf(b, " [%ld to %ld]", o->min, o->max);
-	for (const struct name_code *c = o->choices; c != NULL && c->name != NULL; c++)
-		sbuf_addf(b, "%s%s%s", c == o->choices ? " [" : " | ", c->name, c[1].name == NULL ? "]" : "");
+	for (const struct name_code *c = o->choices; c && c->name; c++)
+		sbuf_addf(b, "%s%s%s", c == o->choices ? " [" : " | ", c->name, !c[1].name ? "]" : "");
 	sbuf_addc(b, '\n');
 }
 

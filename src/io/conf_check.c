@@ -32,8 +32,7 @@ static bool all_of(const char *text, size_t max, const char *extra)
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      strchr(extra, c) != NULL))
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(extra, c)))
 			return false;
 	}
 	return true;
@@ -101,8 +100,8 @@ bool check_dns_server(const char *text, char *reason, size_t size)
 	unsigned char addr[16];
 	char host[64];
 	const char *at = strchr(text, '@');
-	size_t len = at != NULL ? (size_t)(at - text) : strlen(text);
-	long port = at != NULL && all_of(at + 1, 5, "") ? strtol(at + 1, NULL, 10) : at != NULL ? 0 : 53;
+	size_t len = at ? (size_t)(at - text) : strlen(text);
+	long port = at && all_of(at + 1, 5, "") ? strtol(at + 1, NULL, 10) : at ? 0 : 53;
 
 	if (len < sizeof(host) && port > 0 && port < 65536) {
 		memcpy(host, text, len);
@@ -170,7 +169,7 @@ bool check_header(const char *text, char *reason, size_t size)
 	if (len < 1 || len > 64)
 		return refuse(reason, size, text,
 			      "a header field name (1 to 64 printable ASCII characters, no space, no colon)");
-	for (size_t i = 0; taken[i] != NULL; i++)
+	for (size_t i = 0; taken[i]; i++)
 		if (strcasecmp(text, taken[i]) == 0)
 			return refuse(reason, size, text,
 				      "a field of our own: copies of it would be removed from every message");
@@ -208,7 +207,7 @@ static const struct conf_option *check_redis_together(const struct conf_redis *r
 			{"tls_key_file", r->tls_key_file},
 			{"tls_name", r->tls_name}};
 
-	if (r->tls && NO_REDIS_TLS != NULL)
+	if (r->tls && NO_REDIS_TLS)
 		return at_fault("redis", "tls", reason, size, NO_REDIS_TLS);
 	for (size_t i = 0; !r->tls && i < sizeof(only_tls) / sizeof(only_tls[0]); i++)
 		if (*only_tls[i].value != '\0')
@@ -260,7 +259,7 @@ const struct conf_option *conf_check_together(const struct conf *conf, char *rea
 {
 	const struct conf_option *o = check_redis_together(&conf->redis, reason, size);
 
-	if (o != NULL)
+	if (o)
 		return o;
 	if (conf->mapd.listen.count == 0)
 		return at_fault("mapd", "listen", reason, size, "at least one socket is needed");

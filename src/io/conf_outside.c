@@ -58,12 +58,12 @@ static bool outside_is_there(const struct conf *conf, const struct conf_option *
 	case OUTSIDE_FILE:
 		return file_readable(value, reason, size);
 	case OUTSIDE_USER:
-		if (geteuid() != 0 || getpwnam(value) != NULL)
+		if (geteuid() != 0 || getpwnam(value))
 			return true;
 		snprintf(reason, size, "no such account: %s", value);
 		return false;
 	case OUTSIDE_GROUP:
-		if (!group_needed(conf, o) || getgrnam(value) != NULL)
+		if (!group_needed(conf, o) || getgrnam(value))
 			return true;
 		snprintf(reason, size, "no such group: %s", value);
 		return false;
@@ -78,16 +78,16 @@ static bool read_password(struct conf_redis *r, char *reason, size_t size)
 {
 	char text[PASSWORD_MAX + 2];
 	FILE *f = fopen(r->password_file, "re");
-	size_t len = f != NULL ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	size_t len = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
 
-	if (f != NULL)
+	if (f)
 		fclose(f);
 	text[len] = '\0';
 	if (len > 0 && text[len - 1] == '\n')
 		text[--len] = '\0';
 	if (len > 0 && text[len - 1] == '\r')
 		text[--len] = '\0';
-	if (len == 0 || len > PASSWORD_MAX || strlen(text) != len || strchr(text, '\n') != NULL) {
+	if (len == 0 || len > PASSWORD_MAX || strlen(text) != len || strchr(text, '\n')) {
 		snprintf(reason, size, "%s must hold the password on one line (1 to %d octets)", r->password_file,
 			 PASSWORD_MAX);
 		return false;
@@ -111,7 +111,7 @@ const struct conf_option *conf_check_outside(struct conf *conf, unsigned uses, c
 		if (*value == '\0' || outside_is_there(conf, o, value, reason, size))
 			continue;
 		len = strlen(reason);
-		if (o->hint != NULL && len < size)
+		if (o->hint && len < size)
 			snprintf(reason + len, size - len, " (%s)", o->hint);
 		return o;
 	}

@@ -25,7 +25,7 @@ char *conf_text_read(const char *file, char *reason, size_t size)
 	char *text = NULL;
 	size_t len = 0;
 
-	if (f == NULL || fstat(fileno(f), &st) != 0) {
+	if (!f || fstat(fileno(f), &st) != 0) {
 		snprintf(reason, size, "cannot read the configuration: %s", strerror(errno));
 	} else if (S_ISDIR(st.st_mode)) {
 		snprintf(reason, size, "cannot read the configuration: it is a directory");
@@ -41,7 +41,7 @@ char *conf_text_read(const char *file, char *reason, size_t size)
 		else
 			*reason = '\0';
 	}
-	if (f != NULL)
+	if (f)
 		fclose(f);
 	if (*reason == '\0')
 		return text;
@@ -66,7 +66,7 @@ static char *blank_comment(char *p)
 	bool block = p[0] == '/' && p[1] == '*';
 	char *end = block ? strstr(p + 2, "*/") : p + strcspn(p, "\n");
 
-	if (end == NULL)
+	if (!end)
 		return NULL;
 	end += block ? 2 : 0;
 	for (; p < end; p++)
@@ -88,7 +88,7 @@ int conf_text_empty_list(const char *text, const char *name)
 {
 	static const char blanks[] = " \t\r\n";
 
-	for (const char *p = strstr(text, name); p != NULL; p = strstr(p + 1, name)) {
+	for (const char *p = strstr(text, name); p; p = strstr(p + 1, name)) {
 		const char *q = p + strlen(name);
 
 		q += strspn(q, blanks);
@@ -125,7 +125,7 @@ const char *conf_text_strip(char *text, int *line)
 
 		count_brace(&open, p);
 		next = string ? skip_string(p) : comment ? blank_comment(p) : p + 1;
-		if (next == NULL) {
+		if (!next) {
 			*line = line_of(text, p);
 			return string ? "the string that begins here has no end"
 				      : "the comment that begins here has no end";

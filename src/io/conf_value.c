@@ -86,7 +86,7 @@ static bool take_choice(const struct conf_option *o, const char *text, int *code
 		return true;
 	sbuf_init(&b, expected, sizeof(expected));
 	sbuf_add(&b, "one of");
-	for (const struct name_code *c = o->choices; c->name != NULL; c++)
+	for (const struct name_code *c = o->choices; c->name; c++)
 		sbuf_addf(&b, "%s %s", c == o->choices ? "" : ",", c->name);
 	return refuse(reason, size, text, expected);
 }
@@ -138,7 +138,7 @@ bool conf_value_take(struct conf *conf, const struct conf_option *o, const char 
 		snprintf(reason, size, "the value is longer than %d octets", TEXT_MAX);
 		return false;
 	}
-	if (o->check != NULL && !o->check(text, reason, size))
+	if (o->check && !o->check(text, reason, size))
 		return false;
 	if (first)
 		conf_value_empty(conf, o);

@@ -31,12 +31,12 @@ static const char *why_of(const struct ub_result *r, enum rr_status status)
 
 	if (status != RR_BOGUS && status != RR_ERROR)
 		return NULL;
-	if (r->why_bogus != NULL && *r->why_bogus != '\0')
+	if (r->why_bogus && *r->why_bogus != '\0')
 		return r->why_bogus;
 	if (status == RR_BOGUS)
 		return "DNSSEC validation failed";
 	rcode = names_name(rcode_names, r->rcode);
-	return rcode == NULL ? "unusual response code" : rcode;
+	return !rcode ? "unusual response code" : rcode;
 }
 
 void dns_answer_set_error(struct rr_answer *a, const char *why)
@@ -50,7 +50,7 @@ static struct rr_rdata *take_rdata(struct rr_answer *a, const struct ub_result *
 	struct rr_rdata *rdata;
 	size_t count = 0;
 
-	while (r->data[count] != NULL)
+	while (r->data[count])
 		count++;
 	rdata = xcalloc(count, sizeof(*rdata));
 	for (size_t i = 0; i < count; i++)
@@ -71,7 +71,7 @@ void dns_answer_hand_over(dns_answer_fn *fn, void *arg, const struct ub_result *
 		a.ttl = r->ttl > 0 ? (uint32_t)r->ttl : 0;
 		/* Nobody could ask for TLSA records at such a name: better nobody knows than "none". Where a TXT
 		 * record stands is all one: RFC 8461 s3.1 reads what it says. */
-		if (r->canonname != NULL && domain_canon(a.canon, r->canonname, strlen(r->canonname)) != DOMAIN_OK &&
+		if (r->canonname && domain_canon(a.canon, r->canonname, strlen(r->canonname)) != DOMAIN_OK &&
 		    r->qtype != (int)RR_TXT)
 			dns_answer_set_error(&a, "alias of something that is no host name");
 	}

@@ -176,14 +176,14 @@ static FILE *open_file(const char *what, const char *path, char *error, size_t s
 	struct stat st;
 	FILE *f = fopen(path, "re");
 
-	if (f == NULL || fstat(fileno(f), &st) < 0) {
+	if (!f || fstat(fileno(f), &st) < 0) {
 		sentence(error, size, what, path, strerror(errno));
 	} else if (S_ISDIR(st.st_mode)) {
 		sentence(error, size, what, path, strerror(EISDIR));
 	} else {
 		return f;
 	}
-	if (f != NULL)
+	if (f)
 		fclose(f);
 	return NULL;
 }
@@ -199,7 +199,7 @@ static bool any_word(FILE *f, bool (*fn)(const char *word))
 		char *save = NULL;
 
 		line[strcspn(line, ";")] = '\0';
-		for (char *w = strtok_r(line, " \t\r\n()\"", &save); w != NULL && !found;
+		for (char *w = strtok_r(line, " \t\r\n()\"", &save); w && !found;
 		     w = strtok_r(NULL, " \t\r\n()\"", &save))
 			found = fn(w);
 	}
@@ -213,10 +213,10 @@ static int set_root_hints(struct ub_ctx *ctx, const char *path, char *error, siz
 	FILE *f;
 	bool loopback;
 
-	if (path == NULL || *path == '\0')
+	if (!path || *path == '\0')
 		return 0;
 	f = open_file("dns.root_hints", path, error, size);
-	if (f == NULL)
+	if (!f)
 		return -1;
 	loopback = any_word(f, is_loopback);
 	fclose(f);
@@ -237,10 +237,10 @@ static int set_anchor(struct ub_ctx *ctx, const char *path, char *error, size_t 
 	bool has_key;
 	int rc;
 
-	if (path == NULL || *path == '\0')
+	if (!path || *path == '\0')
 		return sentence(error, size, "dns.trust_anchor", "", "without a trust anchor nothing can be validated");
 	f = open_file("dns.trust_anchor", path, error, size);
-	if (f == NULL)
+	if (!f)
 		return -1;
 	has_key = any_word(f, is_anchor_type);
 	fclose(f);
@@ -277,7 +277,7 @@ static int start(struct ub_ctx *ctx)
 /* What libunbound only warns of: it would call everything below such an anchor insecure. */
 static int refuse_ignored_anchor(const struct conf_dns *conf, const char *logged, char *error, size_t size)
 {
-	if (strstr(logged, "no supported algorithms") == NULL)
+	if (!strstr(logged, "no supported algorithms"))
 		return 0;
 	return sentence(error, size, "dns.trust_anchor", conf->trust_anchor,
 			"a key in it is of an algorithm libunbound does not know");
@@ -289,9 +289,9 @@ static void start_failed(int rc, const struct conf_dns *conf, char *logged, char
 	char *text = strstr(logged, "error: ");
 	bool hints;
 
-	text = text == NULL ? logged : text + strlen("error: ");
+	text = !text ? logged : text + strlen("error: ");
 	text[strcspn(text, "\n")] = '\0';
-	hints = strstr(text, "root hints") != NULL;
+	hints = strstr(text, "root hints");
 	snprintf(error, size, "libunbound does not start with dns.%s \"%s\": %s%s%s",
 		 hints ? "root_hints" : "trust_anchor", hints ? conf->root_hints : conf->trust_anchor, ub_strerror(rc),
 		 *text == '\0' ? "" : ": ", text);
@@ -328,7 +328,7 @@ struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t 
 	FILE *log = open_memstream(&logged, &logged_len);
 	int rc = -1;
 
-	if (ctx == NULL || log == NULL) {
+	if (!ctx || !log) {
 		snprintf(error, size, "libunbound cannot make a context: %s", strerror(errno));
 	} else {
 		ub_ctx_debugout(ctx, log); /* it would write its errors to standard error */
@@ -338,7 +338,7 @@ struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t 
 			rc = try_out(ctx, conf, log, &logged, error, size);
 		ub_ctx_debugout(ctx, NULL);
 	}
-	if (log != NULL)
+	if (log)
 		fclose(log);
 	free(logged);
 	if (rc != 0) {

@@ -147,9 +147,9 @@ void dns_feed_free(struct dns_feed **feed)
 	struct dns_ticket *t;
 
 	*feed = NULL;
-	if (f == NULL)
+	if (!f)
 		return;
-	while ((t = TAILQ_FIRST(&f->all)) != NULL)
+	while ((t = TAILQ_FIRST(&f->all)))
 		ticket_free(t);
 	pthread_mutex_destroy(&f->lock);
 	pthread_cond_destroy(&f->wake);

@@ -69,7 +69,7 @@ static void query_free(struct dns_query *q)
 
 	TAILQ_REMOVE(&d->queries, q, link);
 	d->pending--;
-	if (d->base != NULL)
+	if (d->base)
 		event_del(&q->timer);
 	free(q);
 }
@@ -152,7 +152,7 @@ void dns_abort(struct dns_query **query)
 	struct dns_query *q = *query;
 
 	*query = NULL;
-	if (q == NULL)
+	if (!q)
 		return;
 	dns_feed_drop(q->ticket);
 	query_free(q);
@@ -173,7 +173,7 @@ static void dns_end(void *arg)
 
 	for (size_t i = 0; i < d->workers; i++)
 		dns_feed_free(&d->worker[i].feed);
-	while ((q = TAILQ_FIRST(&d->queries)) != NULL) {
+	while ((q = TAILQ_FIRST(&d->queries))) {
 		TAILQ_REMOVE(&d->queries, q, link);
 		free(q);
 	}
@@ -187,7 +187,7 @@ static void dns_stop(void *arg)
 	struct dns *d = arg;
 
 	for (size_t i = 0; i < d->workers; i++)
-		if (d->worker[i].feed != NULL)
+		if (d->worker[i].feed)
 			dns_feed_stop(d->worker[i].feed);
 }
 
@@ -224,9 +224,9 @@ static void free_events(struct dns *d)
 	struct dns_query *q;
 
 	for (size_t i = 0; i < d->workers; i++)
-		if (d->worker[i].readable != NULL)
+		if (d->worker[i].readable)
 			event_free(d->worker[i].readable);
-	if (d->base != NULL)
+	if (d->base)
 		TAILQ_FOREACH(q, &d->queries, link)
 	event_del(&q->timer);
 }
@@ -236,7 +236,7 @@ void dns_free(struct dns **dns)
 	struct dns *d = *dns;
 
 	*dns = NULL;
-	if (d == NULL)
+	if (!d)
 		return;
 	d->closing = true;
 	free_events(d);
@@ -250,15 +250,15 @@ static bool add_worker(struct dns *d, const struct conf_dns *conf, char *error, 
 
 	w->dns = d;
 	w->ctx = dns_context_new(conf, error, size);
-	if (w->ctx == NULL)
+	if (!w->ctx)
 		return false;
 	d->workers++;
 	w->feed = dns_feed_new(w->ctx);
-	if (w->feed == NULL) {
+	if (!w->feed) {
 		snprintf(error, size, "no thread can be had for DNS questions");
 		return false;
 	}
-	if (d->base == NULL)
+	if (!d->base)
 		return true;
 	w->readable = event_new(d->base, ub_fd(w->ctx), EV_READ | EV_PERSIST, on_readable, w);
 	event_add(w->readable, NULL);
@@ -268,7 +268,7 @@ static bool add_worker(struct dns *d, const struct conf_dns *conf, char *error, 
 struct dns *dns_new(struct event_base *base, const struct conf_dns *conf, char *error, size_t size)
 {
 	struct dns *d = xcalloc(1, sizeof(*d));
-	size_t workers = base == NULL ? 1 : conf->threads;
+	size_t workers = !base ? 1 : conf->threads;
 
 	d->base = base;
 	d->worker = xcalloc(workers, sizeof(*d->worker));
@@ -277,7 +277,7 @@ struct dns *dns_new(struct event_base *base, const struct conf_dns *conf, char *
 	TAILQ_INIT(&d->queries);
 	if (getrandom(d->key, sizeof(d->key), 0) != sizeof(d->key))
 		d->key[0] = (uint64_t)(uintptr_t)d;
-	if (base != NULL)
+	if (base)
 		d->common_timeout = event_base_init_common_timeout(base, &d->timeout);
 	while (d->workers < workers)
 		if (!add_worker(d, conf, error, size)) {
@@ -311,7 +311,7 @@ void dns_ask_blocking(struct dns *d, const char *name, enum rr_type type, dns_an
 	int64_t end = tick_mono_ms() + (int64_t)d->timeout.tv_sec * 1000;
 	struct pollfd pfd = {.fd = ub_fd(w->ctx), .events = POLLIN};
 
-	if (d->base != NULL)
+	if (d->base)
 		event_assign(&q->timer, d->base, -1, 0, on_deadline, q);
 	while (!b.done) {
 		int64_t left = end - tick_mono_ms();

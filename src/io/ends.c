@@ -86,11 +86,11 @@ bool ends_set(struct ends *e, enum setting_kind kind, const char *name, int64_t 
 	struct key *k = key_set_find(&e->keys, kind, name);
 	struct end *x = k ? end_of(k) : NULL;
 
-	if (x == NULL && at_ms != 0) {
+	if (!x && at_ms != 0) {
 		add(e, kind, name, at_ms);
-	} else if (x != NULL && at_ms == 0) {
+	} else if (x && at_ms == 0) {
 		drop(e, x);
-	} else if (x != NULL) {
+	} else if (x) {
 		x->at_ms = at_ms;
 		sift_up(e, x);
 		sift_down(e, x);

@@ -33,7 +33,7 @@ static struct event *timer_ms(struct event_base *base, event_callback_fn fn, voi
 	const struct timeval tv = {ms / 1000, (ms % 1000) * 1000};
 	struct event *ev = evtimer_new(base, fn, arg);
 
-	if (ev == NULL)
+	if (!ev)
 		abort();
 	evtimer_add(ev, &tv);
 	return ev;
@@ -116,7 +116,7 @@ static void on_hash(const redisReply *reply, void *arg)
 	struct hash_slot *slot = arg;
 	struct fact_read *f = slot->read;
 
-	if (reply == NULL) {
+	if (!reply) {
 		f->lost = true;
 	} else if (reply->type == REDIS_REPLY_ARRAY) {
 		f->lost = !copy_hash(slot->into, reply) || f->lost;
@@ -133,7 +133,8 @@ static void on_read_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct fact_read *f = arg;
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	answer(f, f->waiting == 0 && !f->lost);
 }
 
@@ -171,7 +172,7 @@ void fact_read_abort(struct fact_read **read)
 	struct fact_read *f = *read;
 
 	*read = NULL;
-	if (f == NULL || f->fn == NULL) /* from inside FN: answer() ends it */
+	if (!f || !f->fn) /* from inside FN: answer() ends it */
 		return;
 	redis_forget(f->redis, &f->slot[0]);
 	redis_forget(f->redis, &f->slot[1]);
@@ -194,7 +195,7 @@ static const char write_script[] =
 
 static void on_written(const redisReply *reply, void *arg)
 {
-	if (reply == NULL)
+	if (!reply)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR &&
 	    strncmp(reply->str, "EXECABORT", 9) != 0) /* the reason came before it */
@@ -267,7 +268,7 @@ void fact_store_write_sts(struct redis *r, const char *domain, const struct text
 	add_text(&w, "1");
 	add_text(&w, key);
 	add_text(&w, ttl);
-	if (fetched != NULL)
+	if (fetched)
 		add(&w, fetched->value, fetched->value_len);
 	else
 		add_text(&w, "0");
@@ -335,14 +336,15 @@ static void on_lock(const redisReply *reply, void *arg)
 {
 	struct fact_lock *l = arg;
 
-	if (reply != NULL && reply->type == REDIS_REPLY_ERROR)
+	if (reply && reply->type == REDIS_REPLY_ERROR)
 		redis_note_error(l->redis, "taking a lock", reply);
-	lock_answer(l, reply == NULL || reply->type != REDIS_REPLY_NIL);
+	lock_answer(l, !reply || reply->type != REDIS_REPLY_NIL);
 }
 
 static void on_lock_timer(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	lock_answer(arg, true);
 }
 
@@ -371,7 +373,7 @@ void fact_lock_release(struct fact_lock **lock)
 	struct fact_lock *l = *lock;
 
 	*lock = NULL;
-	if (l == NULL)
+	if (!l)
 		return;
 	redis_forget(l->redis, l);
 	if (l->asked && redis_is_up(l->redis))

@@ -68,7 +68,7 @@ static void job_free(struct https *h, struct job *j)
 {
 	struct https_fetch *f;
 
-	while ((f = TAILQ_FIRST(&j->waiters)) != NULL) {
+	while ((f = TAILQ_FIRST(&j->waiters))) {
 		TAILQ_REMOVE(&j->waiters, f, link);
 		free(f);
 	}
@@ -79,9 +79,7 @@ static void job_free(struct https *h, struct job *j)
 
 static struct job *job_of(struct https *h, const char *host)
 {
-	struct hmap_node *n;
-
-	for (n = hmap_first(&h->jobs, hash_of(h, host)); n != NULL; n = hmap_next(n)) {
+	for (struct hmap_node *n = hmap_first(&h->jobs, hash_of(h, host)); n; n = hmap_next(n)) {
 		struct job *j = hmap_entry(n, struct job, node);
 
 		if (!j->closed && strcmp(j->work.t.target.host, host) == 0)
@@ -127,13 +125,13 @@ static void deliver(struct https *h, struct job *j)
 	struct https_fetch *f;
 
 	if (t->failure == FETCH_OK) {
-		result.body = t->body == NULL ? "" : t->body;
+		result.body = !t->body ? "" : t->body;
 		result.len = t->len;
 	} else {
 		result.why = t->why;
 	}
 	j->closed = true;
-	while (!h->closing && (f = TAILQ_FIRST(&j->waiters)) != NULL) {
+	while (!h->closing && (f = TAILQ_FIRST(&j->waiters))) {
 		https_result_fn *fn = f->fn;
 		void *arg = f->arg;
 
@@ -165,7 +163,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	h->delivering = true;
-	while (!h->closing && (work = https_worker_take(h->worker)) != NULL)
+	while (!h->closing && (work = https_worker_take(h->worker)))
 		deliver(h, (struct job *)work);
 	h->delivering = false;
 	if (h->closing)
@@ -179,7 +177,7 @@ struct https_fetch *https_fetch(struct https *h, const char *host, const char *c
 {
 	struct https_fetch *f = xcalloc(1, sizeof(*f));
 	struct job *j = job_of(h, host);
-	bool fresh = j == NULL;
+	bool fresh = !j;
 
 	if (fresh)
 		j = job_new(h, host);
@@ -203,7 +201,7 @@ void https_abort(struct https_fetch **fetch)
 	struct https *h;
 
 	*fetch = NULL;
-	if (f == NULL)
+	if (!f)
 		return;
 	j = f->job;
 	h = f->https;
@@ -233,13 +231,13 @@ static X509_STORE *read_roots(const char *file, char *error, size_t size)
 	X509_STORE *roots;
 	FILE *f = fopen(file, "re");
 
-	if (f == NULL) {
+	if (!f) {
 		snprintf(error, size, "sts.ca_file \"%s\": %s", file, strerror(errno));
 		return NULL;
 	}
 	fclose(f);
 	roots = X509_STORE_new();
-	if (roots != NULL && X509_STORE_load_locations(roots, file, NULL) == 1)
+	if (roots && X509_STORE_load_locations(roots, file, NULL) == 1)
 		return roots;
 	snprintf(error, size, "sts.ca_file \"%s\": no certificates in PEM form can be read from it", file);
 	X509_STORE_free(roots);
@@ -249,12 +247,11 @@ static X509_STORE *read_roots(const char *file, char *error, size_t size)
 struct https *https_new(struct event_base *base, const struct conf_sts *conf, char *error, size_t size)
 {
 	X509_STORE *roots = read_roots(conf->ca_file, error, size);
-	struct https_worker *worker =
-	    roots == NULL ? NULL : https_worker_new(roots, conf->max_fetches, 2 * conf->max_fetches);
+	struct https_worker *worker = !roots ? NULL : https_worker_new(roots, conf->max_fetches, 2 * conf->max_fetches);
 	struct https *h;
 
-	if (worker == NULL) {
-		if (roots != NULL)
+	if (!worker) {
+		if (roots)
 			snprintf(error, size, "no thread for HTTPS: %s", strerror(errno));
 		return NULL;
 	}
@@ -274,7 +271,7 @@ void https_free(struct https **https)
 	struct https *h = *https;
 
 	*https = NULL;
-	if (h == NULL)
+	if (!h)
 		return;
 	event_free(h->readable);
 	https_worker_free(&h->worker);

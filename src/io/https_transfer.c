@@ -154,7 +154,7 @@ static bool judge_response(struct https_transfer *t)
 	if (status != 200)
 		return judge(t, FETCH_FAILED, "HTTP status %ld", status);
 	curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
-	if (type == NULL)
+	if (!type)
 		return judge(t, FETCH_FAILED, "no Content-Type");
 	if (!is_text_plain(type))
 		return judge(t, FETCH_FAILED, "Content-Type %.60s, not text/plain", type);
@@ -173,9 +173,9 @@ static bool judge_error(struct https_transfer *t, CURLcode rc)
 			     verify == X509_V_OK ? t->curl_error : X509_verify_cert_error_string(verify));
 	/* A wrong status with an endless body is a wrong status. */
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (t->refused != NULL && status >= 200 && !judge_response(t))
+	if (t->refused && status >= 200 && !judge_response(t))
 		return false;
-	if (t->refused != NULL)
+	if (t->refused)
 		return judge(t, FETCH_FAILED, "%s", t->refused);
 	return judge(t, FETCH_FAILED, "%s", t->curl_error[0] != '\0' ? t->curl_error : curl_easy_strerror(rc));
 }
@@ -264,7 +264,7 @@ bool https_transfer_start(struct https_transfer *t, X509_STORE *roots)
 	t->easy = curl_easy_init();
 	t->pinned = curl_share_init();
 	pin(t);
-	if (t->easy == NULL || t->pinned == NULL || t->resolve == NULL) {
+	if (!t->easy || !t->pinned || !t->resolve) {
 		https_transfer_fini(t);
 		return judge(t, FETCH_FAILED, "libcurl has no memory");
 	}
@@ -280,9 +280,9 @@ bool https_transfer_start(struct https_transfer *t, X509_STORE *roots)
 
 void https_transfer_fini(struct https_transfer *t)
 {
-	if (t->easy != NULL)
+	if (t->easy)
 		curl_easy_cleanup(t->easy);
-	if (t->pinned != NULL)
+	if (t->pinned)
 		curl_share_cleanup(t->pinned);
 	curl_slist_free_all(t->resolve);
 	t->easy = NULL;

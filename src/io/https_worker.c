@@ -91,7 +91,7 @@ static void make_room(struct https_worker *w)
 	int64_t now = tick_mono_ms();
 	struct https_job *j;
 
-	while ((j = TAILQ_FIRST(&w->young)) != NULL && now - j->started_ms >= HTTPS_PATIENCE_MS) {
+	while ((j = TAILQ_FIRST(&w->young)) && now - j->started_ms >= HTTPS_PATIENCE_MS) {
 		leave_lane(w, j);
 		enter_lane(w, j, true);
 	}
@@ -111,7 +111,7 @@ static struct https_job *next_to_start(struct https_worker *w)
 		return NULL;
 	pthread_mutex_lock(&w->lock);
 	j = TAILQ_FIRST(&w->start);
-	if (j != NULL) {
+	if (j) {
 		TAILQ_REMOVE(&w->start, j, queue);
 		j->state = HTTPS_JOB_RUNNING;
 	}
@@ -134,7 +134,7 @@ static void end_finished(struct https_worker *w)
 	struct CURLMsg *msg;
 	int left;
 
-	while ((msg = curl_multi_info_read(w->multi, &left)) != NULL) {
+	while ((msg = curl_multi_info_read(w->multi, &left))) {
 		struct https_job *j = NULL;
 
 		if (msg->msg != CURLMSG_DONE)
@@ -167,7 +167,7 @@ static void stop_lane(struct https_worker *w, struct https_job_list *lane)
 {
 	struct https_job *j;
 
-	while ((j = TAILQ_FIRST(lane)) != NULL) {
+	while ((j = TAILQ_FIRST(lane))) {
 		leave_lane(w, j);
 		curl_multi_remove_handle(w->multi, j->t.easy);
 		https_transfer_fini(&j->t);
@@ -182,9 +182,9 @@ static void *fetch_thread(void *arg)
 
 	while (!told_to_stop(w)) {
 		make_room(w);
-		while ((j = next_to_drop(w)) != NULL)
+		while ((j = next_to_drop(w)))
 			end_job(w, j, CURLE_ABORTED_BY_CALLBACK);
-		while ((j = next_to_start(w)) != NULL)
+		while ((j = next_to_start(w)))
 			start_job(w, j);
 		curl_multi_perform(w->multi, &running);
 		end_finished(w);
@@ -242,7 +242,7 @@ struct https_job *https_worker_take(struct https_worker *w)
 
 	pthread_mutex_lock(&w->lock);
 	j = TAILQ_FIRST(&w->done);
-	if (j != NULL) {
+	if (j) {
 		TAILQ_REMOVE(&w->done, j, queue);
 		j->state = HTTPS_JOB_NEW;
 	} else if (read(w->fd, &count, sizeof(count)) < 0) {
@@ -288,7 +288,7 @@ struct https_worker *https_worker_new(X509_STORE *roots, size_t max_young, size_
 	pthread_mutex_init(&w->lock, NULL);
 	w->multi = curl_multi_init();
 	w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	rc = w->multi == NULL || w->fd < 0 ? errno : start_thread(w);
+	rc = !w->multi || w->fd < 0 ? errno : start_thread(w);
 	if (rc != 0) {
 		https_worker_free(&w);
 		errno = rc;
@@ -301,7 +301,7 @@ void https_worker_free(struct https_worker **worker)
 	struct https_worker *w = *worker;
 
 	*worker = NULL;
-	if (w == NULL)
+	if (!w)
 		return;
 	if (w->started) {
 		pthread_mutex_lock(&w->lock);

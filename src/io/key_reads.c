@@ -108,10 +108,10 @@ static bool join(struct key_reads *k, struct key_read *r, struct batch *batch)
 {
 	struct batch *old = r->batch;
 
-	if (batch == NULL || batch == old)
+	if (!batch || batch == old)
 		return false;
 	r->batch = batch;
-	if (old != NULL)
+	if (old)
 		k->ev.on_leave(old, k->arg);
 	return true;
 }
@@ -122,7 +122,7 @@ bool key_reads_want(struct key_reads *k, enum setting_kind kind, const char *nam
 	struct key_read *r = key ? read_of(key) : NULL;
 	bool joined;
 
-	if (r == NULL) {
+	if (!r) {
 		r = read_of(key_set_add(&k->keys, kind, name));
 		enqueue(k, r, !bulk);
 	} else if (r->in_flight) {
@@ -191,7 +191,7 @@ static void finish(struct key_reads *k, struct key_read *r)
 	}
 	if (!again || k->result == SETTING_READ_OK || bulk)
 		k->ev.on_read(kind, name, k->result == SETTING_READ_OK ? &k->value : NULL, batch, bulk, k->arg);
-	if (!again && batch != NULL)
+	if (!again && batch)
 		k->ev.on_leave(batch, k->arg);
 }
 
@@ -210,7 +210,7 @@ static void on_hgetall(const redisReply *reply, void *arg)
 	struct key_reads *k = arg;
 	struct key_read *r = TAILQ_FIRST(&k->flight);
 
-	if (reply == NULL || r->dead)
+	if (!reply || r->dead)
 		return;
 	k->result = SETTING_READ_NONE;
 	if (r->overtaken && r->discarded < DISCARD_MAX)
@@ -225,7 +225,7 @@ static void on_pttl(const redisReply *reply, void *arg)
 	struct key_reads *k = arg;
 	struct key_read *r = land(k);
 
-	if (reply == NULL && !r->dead)
+	if (!reply && !r->dead)
 		die(k, r); /* lost: the mirror hears so from redis.c and wants everything anew */
 	if (r->dead) {
 		end(k, r);
@@ -250,7 +250,7 @@ static void drop_queue(struct key_reads *k, struct read_queue *q)
 {
 	struct key_read *r;
 
-	while ((r = TAILQ_FIRST(q)) != NULL) {
+	while ((r = TAILQ_FIRST(q))) {
 		TAILQ_REMOVE(q, r, link);
 		end(k, r);
 	}
@@ -292,7 +292,7 @@ void key_reads_free(struct key_reads **reads)
 	struct key_reads *k = *reads;
 
 	*reads = NULL;
-	if (k == NULL)
+	if (!k)
 		return;
 	redis_forget(k->redis, k);
 	key_reads_abort(k);
@@ -318,7 +318,7 @@ size_t key_reads_changes(const struct key_reads *k)
 
 bool key_reads_has(const struct key_reads *k, enum setting_kind kind, const char *name)
 {
-	return key_set_find(&k->keys, kind, name) != NULL;
+	return key_set_find(&k->keys, kind, name);
 }
 
 uint64_t key_reads_mark(const struct key_reads *k)

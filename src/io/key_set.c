@@ -27,9 +27,7 @@ void key_set_fini(struct key_set *s)
 
 struct key *key_set_find(const struct key_set *s, enum setting_kind kind, const char *name)
 {
-	struct hmap_node *n;
-
-	for (n = hmap_first(&s->map, hash(s, kind, name)); n != NULL; n = hmap_next(n)) {
+	for (struct hmap_node *n = hmap_first(&s->map, hash(s, kind, name)); n; n = hmap_next(n)) {
 		struct key *k = hmap_entry(n, struct key, node);
 
 		if (k->kind == kind && strcmp(k->name, name) == 0)

@@ -66,8 +66,8 @@ static bool parse_inet(struct listen_address *out, const char *text)
 	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)&out->addr;
 	char host[INET6_ADDRSTRLEN + 1];
 	const char *colon = strrchr(text, ':');
-	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
-	unsigned port = colon != NULL ? parse_port(colon + 1) : 0;
+	size_t len = colon ? (size_t)(colon - text) : 0;
+	unsigned port = colon ? parse_port(colon + 1) : 0;
 	bool six = len >= 2 && text[0] == '[' && text[len - 1] == ']';
 
 	if (six) {
@@ -206,11 +206,11 @@ bool listen_permit(const struct listen_address *a, mode_t mode, const char *grou
 
 	if (!a->local)
 		return true;
-	if (*group != '\0' && (g = getgrnam(group)) == NULL) {
+	if (*group != '\0' && !(g = getgrnam(group))) {
 		snprintf(error, size, "%s: no such group: %s", a->text, group);
 		return false;
 	}
-	if (g != NULL && lchown(path_of(a), (uid_t)-1, g->gr_gid) != 0) {
+	if (g && lchown(path_of(a), (uid_t)-1, g->gr_gid) != 0) {
 		snprintf(error, size,
 			 "%s: cannot give the socket to group %s: %s (start as root, or be a member of it)", a->text,
 			 group, strerror(errno));

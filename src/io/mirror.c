@@ -44,7 +44,7 @@ enum mirror_state mirror_state_now(const struct mirror *m)
 
 void mirror_publish(struct mirror *m)
 {
-	if (m->table.next != NULL && m->held && !m->loading)
+	if (m->table.next && m->held && !m->loading)
 		atomic_store(&m->held_keys, mirror_table_gone(&m->table));
 	else if (!m->held)
 		atomic_store(&m->held_keys, 0);
@@ -61,7 +61,7 @@ void mirror_update_state(struct mirror *m, bool changed)
 	if (now != before)
 		log_info("event=settings_state state=%s was=%s count=%zu", names_name(mirror_state_names, (int)now),
 			 names_name(mirror_state_names, (int)before), settings_count(m->table.live));
-	if ((changed || now != before) && m->ev.on_all != NULL)
+	if ((changed || now != before) && m->ev.on_all)
 		m->ev.on_all(m->arg);
 }
 
@@ -71,13 +71,14 @@ void mirror_settle(struct mirror *m)
 		return;
 	m->settled = true;
 	evtimer_del(m->settle_timer);
-	if (m->ev.on_settled != NULL)
+	if (m->ev.on_settled)
 		m->ev.on_settled(m->arg);
 }
 
 static void on_settle(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	mirror_settle(arg);
 }
 
@@ -86,7 +87,7 @@ static void tell(struct mirror *m, enum setting_kind kind, const char *name)
 {
 	log_debug("event=setting_changed kind=%s name=%s", names_name(setting_kind_names, (int)kind), name);
 	mirror_touch(m);
-	if (m->ev.on_setting != NULL)
+	if (m->ev.on_setting)
 		m->ev.on_setting(kind, name, m->arg);
 }
 
@@ -127,10 +128,10 @@ static void on_read(enum setting_kind kind, const char *name, const struct setti
 {
 	struct mirror *m = arg;
 
-	if (value != NULL) {
+	if (value) {
 		mirror_batch_found(m, kind, name);
 		mirror_put(m, kind, name, value);
-	} else if (batch != NULL && mirror_table_has(&m->table, kind, name)) {
+	} else if (batch && mirror_table_has(&m->table, kind, name)) {
 		mirror_batch_lose(batch, kind, name);
 	}
 	if (bulk || m->loading)
@@ -176,7 +177,8 @@ static void on_ends(evutil_socket_t fd, short what, void *arg)
 	enum setting_kind kind;
 	int64_t now = tick_wall_ms();
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	if (clock_stepped(m) && redis_is_up(m->redis)) {
 		mirror_load_start(m, "the clock was set");
 	} else {
@@ -214,7 +216,8 @@ void mirror_log_endless(struct mirror *m)
 
 static void on_daily(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	mirror_log_endless(arg);
 }
 
@@ -223,7 +226,7 @@ struct event *mirror_timer_new(struct mirror *m, event_callback_fn fn)
 {
 	struct event *ev = evtimer_new(m->base, fn, m);
 
-	if (ev == NULL)
+	if (!ev)
 		abort();
 	return ev;
 }
@@ -234,7 +237,7 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 	struct mirror *m = xcalloc(1, sizeof(*m));
 	struct redis_events watch = mirror_redis_events;
 
-	watch.facts = events->on_fact != NULL;
+	watch.facts = events->on_fact;
 	m->base = base;
 	m->conf = conf;
 	m->ev = *events;
@@ -262,7 +265,7 @@ void mirror_free(struct mirror **mirror)
 	struct mirror *m = *mirror;
 
 	*mirror = NULL;
-	if (m == NULL)
+	if (!m)
 		return;
 	mirror_snapshot_end(m);
 	mirror_load_abort(m);

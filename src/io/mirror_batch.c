@@ -35,7 +35,7 @@ struct batch *mirror_batch_open(struct mirror *m)
 {
 	struct batch *b = m->open;
 
-	if (b != NULL)
+	if (b)
 		return b;
 	b = xcalloc(1, sizeof(*b));
 	b->m = m;
@@ -71,7 +71,7 @@ void mirror_batch_lose(struct batch *b, enum setting_kind kind, const char *name
 {
 	struct loss *l;
 
-	if (key_set_find(&b->m->losses, kind, name) != NULL)
+	if (key_set_find(&b->m->losses, kind, name))
 		return;
 	l = hmap_entry(key_set_add(&b->m->losses, kind, name), struct loss, key);
 	l->batch = b;
@@ -83,7 +83,7 @@ void mirror_batch_found(struct mirror *m, enum setting_kind kind, const char *na
 {
 	struct key *k = key_set_count(&m->losses) ? key_set_find(&m->losses, kind, name) : NULL;
 
-	if (k != NULL)
+	if (k)
 		drop_loss(m, hmap_entry(k, struct loss, key));
 }
 
@@ -91,7 +91,7 @@ static void batch_free(struct batch *b)
 {
 	struct loss *l;
 
-	while ((l = TAILQ_FIRST(&b->losses)) != NULL)
+	while ((l = TAILQ_FIRST(&b->losses)))
 		drop_loss(b->m, l);
 	free(b);
 }
@@ -157,12 +157,13 @@ static void on_batch(evutil_socket_t fd, short what, void *arg)
 	struct mirror *m = arg;
 	struct batch **at = &m->batches, *b;
 
-	(void)fd, (void)what;
-	if (m->open != NULL && !evtimer_pending(m->batch_timer, NULL)) {
+	(void)fd;
+	(void)what;
+	if (m->open && !evtimer_pending(m->batch_timer, NULL)) {
 		m->open->closed = true;
 		m->open = NULL;
 	}
-	while ((b = *at) != NULL) {
+	while ((b = *at)) {
 		if (!b->closed || b->reads > 0) {
 			at = &b->next;
 			continue;
@@ -178,7 +179,7 @@ void mirror_batches_drop(struct mirror *m)
 {
 	struct batch *b;
 
-	while ((b = m->batches) != NULL) {
+	while ((b = m->batches)) {
 		m->batches = b->next;
 		batch_free(b);
 	}
@@ -197,6 +198,6 @@ void mirror_batches_init(struct mirror *m)
 {
 	KEY_SET_INIT(&m->losses, struct loss, key);
 	m->batch_timer = evtimer_new(m->base, on_batch, m);
-	if (m->batch_timer == NULL)
+	if (!m->batch_timer)
 		abort();
 }

@@ -58,7 +58,7 @@ static void end_hold(struct mirror *m, const char *how)
 
 void mirror_check_returned(struct mirror *m)
 {
-	if (m->held && !mirror_is_rereading(m) && m->table.next != NULL && mirror_table_gone(&m->table) == 0)
+	if (m->held && !mirror_is_rereading(m) && m->table.next && mirror_table_gone(&m->table) == 0)
 		end_hold(m, "returned");
 }
 
@@ -79,14 +79,14 @@ static void on_accept(const redisReply *reply, void *arg)
 	struct mirror *m = arg;
 	int64_t before = m->accept_raw;
 
-	if (reply == NULL)
+	if (!reply)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE", 9) != 0) {
 		fail(m, "GET", reply);
 		return;
 	}
 	take_accept(m, reply);
-	if (!m->held || mirror_is_rereading(m) || m->table.next == NULL)
+	if (!m->held || mirror_is_rereading(m) || !m->table.next)
 		return;
 	if (is_accepted(m))
 		end_hold(m, "accepted");
@@ -210,7 +210,7 @@ static void on_scan(const redisReply *reply, void *arg)
 {
 	struct mirror *m = arg;
 
-	if (reply == NULL)
+	if (!reply)
 		return;
 	m->scan_asked = false;
 	if (!is_scan_reply(reply)) {
@@ -276,7 +276,8 @@ void mirror_load_on_again(evutil_socket_t fd, short what, void *mirror)
 {
 	struct mirror *m = mirror;
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	if (!m->missed || m->loading)
 		return;
 	if (m->misses != m->misses_seen && tick_mono_ms() < m->again_by_ms) {

@@ -17,7 +17,7 @@
 
 void mirror_touch(struct mirror *m)
 {
-	if (m->writer == NULL || m->snapshot_due)
+	if (!m->writer || m->snapshot_due)
 		return;
 	m->snapshot_due = true;
 	mirror_timer_ms(m->snapshot_timer, SNAPSHOT_MS);
@@ -29,13 +29,14 @@ static void ask(struct mirror *m)
 	const struct snapshot_info info = {exact ? tick_wall_ms() : m->exact_at_ms, m->held};
 
 	m->snapshot_due = false;
-	if (m->table.known && m->writer != NULL) /* a reload may have taken the file away */
+	if (m->table.known && m->writer) /* a reload may have taken the file away */
 		snapshot_writer_ask(m->writer, &info);
 }
 
 static void on_snapshot(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	ask(arg);
 }
 
@@ -85,7 +86,7 @@ static void start_writer(struct mirror *m)
 {
 	const char *file = m->conf->settings.snapshot;
 
-	if (file == NULL || file[0] == '\0')
+	if (!file || file[0] == '\0')
 		return;
 	m->snapshot = xstrdup(file);
 	m->writer = snapshot_writer_new(m->snapshot, &m->table);
@@ -95,7 +96,7 @@ void mirror_snapshot_start(struct mirror *m)
 {
 	m->snapshot_timer = mirror_timer_new(m, on_snapshot);
 	start_writer(m);
-	if (m->writer != NULL)
+	if (m->writer)
 		read_snapshot(m);
 }
 
@@ -122,7 +123,7 @@ void mirror_snapshot_end(struct mirror *m)
 {
 	if (m->snapshot_due)
 		ask(m);
-	if (m->writer != NULL)
+	if (m->writer)
 		snapshot_writer_finish(&m->writer);
 	stop_writer(m);
 	event_free(m->snapshot_timer);

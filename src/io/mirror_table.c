@@ -21,7 +21,7 @@ static void discard(struct settings *s)
 {
 	pthread_t thread;
 
-	if (s == NULL)
+	if (!s)
 		return;
 	if (settings_count(s) >= FREE_ASIDE && pthread_create(&thread, NULL, free_thread, s) == 0)
 		pthread_detach(thread);
@@ -51,9 +51,9 @@ static void endless_set(struct mirror_table *t, enum setting_kind kind, const ch
 	if (kind != SETTING_EXCEPT)
 		return;
 	k = key_set_find(&t->endless, kind, name);
-	if (on && k == NULL) {
+	if (on && !k) {
 		key_set_add(&t->endless, kind, name);
-	} else if (!on && k != NULL) {
+	} else if (!on && k) {
 		key_set_remove(&t->endless, k);
 	}
 }
@@ -78,7 +78,7 @@ bool mirror_table_put(struct mirror_table *t, enum setting_kind kind, const char
 	bool changed = t->known && (!in_live || !same(&old, value));
 	struct setting in_next;
 
-	if (t->next != NULL) {
+	if (t->next) {
 		bool was = settings_get(t->next, kind, name, &in_next);
 
 		if (!was || !same(&in_next, value))
@@ -100,7 +100,7 @@ void mirror_table_remove_next(struct mirror_table *t, enum setting_kind kind, co
 {
 	struct setting unused;
 
-	if (t->next != NULL && settings_remove(t->next, kind, name) && settings_get(t->live, kind, name, &unused))
+	if (t->next && settings_remove(t->next, kind, name) && settings_get(t->live, kind, name, &unused))
 		t->common--;
 }
 
@@ -149,7 +149,7 @@ static void collect_gone(struct hmap_node *node, void *arg)
 	struct prune *p = arg;
 	struct setting unused;
 
-	if (!settings_get(p->t->live, kind, k->name, &unused) && key_set_find(&p->gone, kind, k->name) == NULL)
+	if (!settings_get(p->t->live, kind, k->name, &unused) && !key_set_find(&p->gone, kind, k->name))
 		key_set_add(&p->gone, kind, k->name);
 }
 
@@ -179,7 +179,7 @@ void mirror_table_exchange(struct mirror_table *t)
 	struct settings *old = t->live;
 	bool lost = mirror_table_gone(t) > 0;
 
-	assert(t->next != NULL);
+	assert(t->next);
 	pthread_rwlock_wrlock(&t->lock);
 	t->live = t->next;
 	t->generation++;

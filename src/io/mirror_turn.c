@@ -79,7 +79,8 @@ static void ask(struct mirror *m)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	ask(arg);
 }
 

@@ -22,9 +22,9 @@ static void on_up(void *arg)
 		mirror_turn_wait(m);
 	else
 		mirror_load_start(m, "connected");
-	if (m->ev.on_reading != NULL)
+	if (m->ev.on_reading)
 		m->ev.on_reading(m->arg);
-	if (m->ev.on_fact != NULL)
+	if (m->ev.on_fact)
 		m->ev.on_fact(RKEY_OTHER, NULL, m->arg); /* what changed while nobody told us */
 }
 
@@ -68,7 +68,7 @@ static void fact_announced(struct mirror *m, enum rkey_kind kind, const char *ra
 {
 	char *name;
 
-	if (m->ev.on_fact == NULL)
+	if (!m->ev.on_fact)
 		return;
 	name = xstrndup(raw, len);
 	m->ev.on_fact((int)kind, name, m->arg);
@@ -113,7 +113,7 @@ static void all_changed(struct mirror *m)
 		m->exact_at_ms = tick_wall_ms();
 	m->vanished = m->vanished || settings_guard_trips(had, had, m->conf->settings.guard_percent);
 	mirror_load_start(m, "Redis was flushed");
-	if (m->ev.on_fact != NULL)
+	if (m->ev.on_fact)
 		m->ev.on_fact(RKEY_OTHER, NULL, m->arg);
 }
 

@@ -52,7 +52,7 @@ static void own_keys_free(struct own_keys *o)
 
 void own_keys_abort(struct own_keys **o)
 {
-	if (*o == NULL)
+	if (!*o)
 		return;
 	redis_forget((*o)->mirror->redis, *o);
 	own_keys_free(*o);
@@ -65,7 +65,7 @@ static void finish(struct own_keys *o)
 	own_keys_fn *fn = o->fn;
 	void *arg = o->arg;
 
-	if (settings != NULL)
+	if (settings)
 		o->settings = NULL;
 	own_keys_free(o);
 	fn(settings, arg);
@@ -78,7 +78,7 @@ static void on_hgetall(const redisReply *reply, void *arg)
 	unsigned long bad = 0; /* the mirror counts it when it comes to that key */
 
 	o->result = SETTING_READ_FAILED;
-	if (reply != NULL)
+	if (reply)
 		o->result = setting_read(&o->value, w->kind, w->name, reply, &o->mirror->complaints, &bad);
 	o->failed = o->failed || o->result == SETTING_READ_FAILED;
 }
@@ -88,7 +88,7 @@ static void on_pttl(const redisReply *reply, void *arg)
 	struct own_keys *o = arg;
 	const struct wanted *w = &o->wanted[o->done++];
 
-	if (reply == NULL || reply->type != REDIS_REPLY_INTEGER)
+	if (!reply || reply->type != REDIS_REPLY_INTEGER)
 		o->failed = true;
 	else if (o->result == SETTING_READ_OK && reply->integer != -2) { /* -2: it went between the two replies */
 		o->value.ends_at_ms = setting_read_end_ms(reply->integer);

@@ -49,7 +49,7 @@ static bool set_groups(const struct passwd *pw, const char *group, char *error, 
 	if (*group != '\0') {
 		struct group *g = getgrnam(group);
 
-		if (g == NULL) {
+		if (!g) {
 			snprintf(error, size, "no such group: %s", group);
 			return false;
 		}
@@ -66,7 +66,7 @@ bool proc_drop(const char *user, const char *group, char *error, size_t size)
 	if (*user == '\0' || geteuid() != 0)
 		return true;
 	pw = getpwnam(user);
-	if (pw == NULL) {
+	if (!pw) {
 		snprintf(error, size, "no such account: %s", user);
 		return false;
 	}

@@ -58,7 +58,7 @@ static const char *place(const struct redis *r, char *out, size_t size)
 {
 	const char *teller = redis_teller(r);
 
-	if (r->sentinel == NULL)
+	if (!r->sentinel)
 		snprintf(out, size, "address=%s", r->address);
 	else
 		snprintf(out, size, "address=%s master=%s sentinel=%s", r->address[0] ? r->address : "unknown",
@@ -84,11 +84,11 @@ void redis_lost(struct redis *r, const char *why)
 	if (why != r->last_error)
 		snprintf(r->last_error, sizeof(r->last_error), "%s", why);
 	log_down(r, was_up);
-	if (r->data != NULL) {
+	if (r->data) {
 		redis_link_forget(r->data, &r->setup);
 		redis_link_take(r->data, refuse, r);
 	}
-	if (r->data != NULL && !was_up && r->sentinel != NULL)
+	if (r->data && !was_up && r->sentinel)
 		redis_sentinel_distrust(r->sentinel);
 	close_links(r);
 	r->untold = !r->told_down;
@@ -107,7 +107,8 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 	struct refused *list = r->refused;
 	size_t count = r->refused_count;
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	r->refused = NULL;
 	r->refused_count = r->refused_size = 0;
 	r->freed = &freed;
@@ -120,7 +121,7 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 	if (r->untold) {
 		r->untold = false;
 		r->told_down = true;
-		if (r->ev.on_down != NULL)
+		if (r->ev.on_down)
 			r->ev.on_down(r->last_error, r->arg);
 	}
 }
@@ -141,7 +142,7 @@ static void on_setup(const char *why, void *arg)
 	struct redis *r = arg;
 	char where[PLACE_SIZE];
 
-	if (why != NULL) {
+	if (why) {
 		redis_lost(r, why);
 		return;
 	}
@@ -155,7 +156,7 @@ static void on_setup(const char *why, void *arg)
 	log_info("event=redis_up %s version=%s maxmemory_policy=%s", place(r, where, sizeof(where)),
 		 r->version[0] ? r->version : "unknown", r->policy[0] ? r->policy : "unknown");
 	check_policy(r);
-	if (r->ev.on_up != NULL)
+	if (r->ev.on_up)
 		r->ev.on_up(r->arg);
 }
 
@@ -181,7 +182,7 @@ static void on_push(const redisReply *reply, void *arg)
 	struct redis *r = arg;
 	const redisReply *keys = reply->element[2];
 
-	if (!r->up || r->ev.on_changed == NULL)
+	if (!r->up || !r->ev.on_changed)
 		return; /* what changes before on_up is read after it */
 	if (keys->type == REDIS_REPLY_ARRAY && keys->elements > 0)
 		r->ev.on_changed((const struct redisReply *const *)keys->element, keys->elements, r->arg);
@@ -206,12 +207,12 @@ void redis_open_links(struct redis *r, const char *address)
 {
 	char error[160];
 
-	assert(r->data == NULL && r->push == NULL);
+	assert(!r->data && !r->push);
 	snprintf(r->address, sizeof(r->address), "%s", address);
 	r->data = redis_link_new(r->base, r->conf, address, false, &link_events, r, error, sizeof(error));
-	if (r->data != NULL)
+	if (r->data)
 		r->push = redis_link_new(r->base, r->conf, address, true, &link_events, r, error, sizeof(error));
-	if (r->push == NULL)
+	if (!r->push)
 		redis_lost(r, error);
 }
 
@@ -219,8 +220,9 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct redis *r = arg;
 
-	(void)fd, (void)what;
-	if (r->sentinel != NULL)
+	(void)fd;
+	(void)what;
+	if (r->sentinel)
 		redis_sentinel_ask(r->sentinel);
 	else
 		redis_open_links(r, r->conf->address);
@@ -241,9 +243,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	int64_t now = tick_mono_ms();
 	bool late = now - r->tick_ms > TICK_LATE_MS;
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	r->tick_ms = now;
-	if (!late && r->data != NULL && watch(r, r->data) && watch(r, r->push))
+	if (!late && r->data && watch(r, r->data) && watch(r, r->push))
 		redis_master_watch(r, now);
 }
 
@@ -253,7 +256,7 @@ void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, con
 {
 	if (r->up)
 		redis_link_send(r->data, fn, arg, argc, argv, argv_len);
-	else if (fn != NULL)
+	else if (fn)
 		refuse(fn, arg, r);
 }
 
@@ -278,12 +281,13 @@ bool redis_is_busy(struct redis *r)
 
 static void deaf(const redisReply *reply, void *arg)
 {
-	(void)reply, (void)arg;
+	(void)reply;
+	(void)arg;
 }
 
 void redis_forget(struct redis *r, void *arg)
 {
-	if (r->data != NULL)
+	if (r->data)
 		redis_link_forget(r->data, arg);
 	for (size_t i = 0; i < r->refused_count; i++)
 		if (r->refused[i].arg == arg)
@@ -308,7 +312,7 @@ void redis_note_error(struct redis *r, const char *context, const redisReply *re
 
 void redis_drop(struct redis *r, const char *why)
 {
-	if (r->data != NULL)
+	if (r->data)
 		redis_lost(r, why);
 }
 
@@ -327,7 +331,7 @@ struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, 
 	r->retry = evtimer_new(base, on_retry, r);
 	r->tick = event_new(base, -1, EV_PERSIST, on_tick, r);
 	r->later = event_new(base, -1, 0, on_later, r);
-	if (r->retry == NULL || r->tick == NULL || r->later == NULL)
+	if (!r->retry || !r->tick || !r->later)
 		abort();
 	redis_master_start(r);
 	r->tick_ms = tick_mono_ms();
@@ -341,9 +345,9 @@ void redis_free(struct redis **redis)
 	struct redis *r = *redis;
 
 	*redis = NULL;
-	if (r == NULL)
+	if (!r)
 		return;
-	if (r->freed != NULL)
+	if (r->freed)
 		*r->freed = true;
 	close_links(r);
 	redis_sentinel_free(&r->sentinel);
@@ -357,15 +361,15 @@ void redis_free(struct redis **redis)
 void redis_reconf(struct redis *r, const struct conf_redis *conf)
 {
 	bool same = conf_redis_same(r->conf, conf);
-	bool asking = r->data == NULL && !evtimer_pending(r->retry, NULL);
+	bool asking = !r->data && !evtimer_pending(r->retry, NULL);
 
 	r->conf = r->setup.conf = conf; /* a pair may be in the making: the old one is gone soon */
-	if (r->data != NULL)
+	if (r->data)
 		redis_link_reconf(r->data, conf);
-	if (r->push != NULL)
+	if (r->push)
 		redis_link_reconf(r->push, conf);
 	redis_master_start(r);
-	if (same && asking && r->sentinel != NULL)
+	if (same && asking && r->sentinel)
 		redis_sentinel_ask(r->sentinel); /* the question went with the old one */
 	if (same)
 		return;
@@ -385,7 +389,7 @@ const char *redis_address(const struct redis *r)
 
 const char *redis_teller(const struct redis *r)
 {
-	return r->sentinel != NULL ? redis_sentinel_teller(r->sentinel) : "";
+	return r->sentinel ? redis_sentinel_teller(r->sentinel) : "";
 }
 
 const char *redis_prefix(const struct redis *r)

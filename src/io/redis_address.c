@@ -17,7 +17,7 @@ static bool split(const char *text, char ip[IP_SIZE], int *port)
 	unsigned char addr[16];
 	size_t len;
 
-	if (colon == NULL)
+	if (!colon)
 		return false;
 	len = (size_t)(colon - text);
 	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {

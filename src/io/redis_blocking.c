@@ -20,13 +20,13 @@
 static bool ask(redisContext *c, int argc, const char **argv, char *error, size_t size)
 {
 	redisReply *reply = redisCommandArgv(c, argc, argv, NULL);
-	bool ok = reply != NULL && reply->type != REDIS_REPLY_ERROR;
-	const char *why = reply == NULL ? c->errstr : ok ? "" : reply->str;
+	bool ok = reply && reply->type != REDIS_REPLY_ERROR;
+	const char *why = !reply ? c->errstr : ok ? "" : reply->str;
 	const char *hint = redis_advice(why);
 
 	if (!ok)
 		snprintf(error, size, "%s: %s%s%s", argv[0], why, hint[0] ? "; " : "", hint);
-	if (reply != NULL)
+	if (reply)
 		freeReplyObject(reply);
 	return ok;
 }
@@ -38,13 +38,13 @@ static redisContext *open_to(const struct conf_redis *conf, const char *address,
 	const struct timeval limit = {timeout_s, 0};
 	redisContext *c = redis_address_connect(address, &limit);
 
-	if (c == NULL) {
+	if (!c) {
 		snprintf(error, size, "%s: not an address, or no memory", address);
 		return NULL;
 	}
 	if (c->err || redisSetTimeout(c, limit) != REDIS_OK)
 		snprintf(error, size, "%s: %s", address, c->errstr);
-	else if (!conf->tls || redis_tls_start(c, conf, error, size) != NULL)
+	else if (!conf->tls || redis_tls_start(c, conf, error, size))
 		return c;
 	redisFree(c);
 	return NULL;
@@ -65,11 +65,11 @@ static redisReply *ask_sentinel(redisContext *c, const struct conf_redis *conf)
 	const char *argv[3];
 	int argc = redis_auth_args(conf, argv);
 
-	if (reply == NULL || reply->type != REDIS_REPLY_ERROR || !sentinel_wants_account(reply->str) || argc == 0)
+	if (!reply || reply->type != REDIS_REPLY_ERROR || !sentinel_wants_account(reply->str) || argc == 0)
 		return reply;
 	freeReplyObject(reply);
 	account = redisCommandArgv(c, argc, argv, NULL);
-	if (account == NULL || account->type == REDIS_REPLY_ERROR)
+	if (!account || account->type == REDIS_REPLY_ERROR)
 		return account;
 	freeReplyObject(account);
 	return question(c, conf->master);
@@ -84,16 +84,16 @@ bool redis_sentinel_ask_blocking(const struct conf_redis *conf, const char *sent
 	bool ok = false;
 
 	out[0] = '\0';
-	if (reply != NULL && reply->type != REDIS_REPLY_ERROR)
+	if (reply && reply->type != REDIS_REPLY_ERROR)
 		ok = sentinel_reply_master(reply, conf->master, out, why, sizeof(why));
-	else if (c != NULL)
+	else if (c)
 		snprintf(why, sizeof(why), "%s%s%s", reply ? reply->str : c->errstr,
 			 reply && redis_advice(reply->str)[0] ? "; " : "", reply ? redis_advice(reply->str) : "");
-	if (c != NULL && !ok)
+	if (c && !ok)
 		snprintf(error, size, "%s: %s", sentinel, why);
-	if (reply != NULL)
+	if (reply)
 		freeReplyObject(reply);
-	if (c != NULL)
+	if (c)
 		redisFree(c);
 	return ok;
 }
@@ -113,11 +113,11 @@ static bool is_master(redisContext *c, char *error, size_t size)
 {
 	redisReply *reply = redisCommand(c, "ROLE");
 	char why[REDIS_WHY_SIZE];
-	bool ok = reply != NULL && redis_role_is_master(reply, why, sizeof(why));
+	bool ok = reply && redis_role_is_master(reply, why, sizeof(why));
 
 	if (!ok)
 		snprintf(error, size, "%s", reply ? why : c->errstr);
-	if (reply != NULL)
+	if (reply)
 		freeReplyObject(reply);
 	return ok;
 }
@@ -142,7 +142,7 @@ static redisContext *connect_to(const struct conf_redis *conf, const char *addre
 {
 	redisContext *c = open_to(conf, address, timeout_s, error, size);
 
-	if (c == NULL || greet(c, conf, error, size))
+	if (!c || greet(c, conf, error, size))
 		return c;
 	redisFree(c);
 	return NULL;
@@ -156,7 +156,7 @@ static redisContext *connect_to_master(const struct conf_redis *conf, unsigned t
 	struct sbuf whys;
 
 	sbuf_init(&whys, error, size);
-	for (size_t i = 0; i < conf->sentinels.count && c == NULL; i++) {
+	for (size_t i = 0; i < conf->sentinels.count && !c; i++) {
 		const char *sentinel = conf->sentinels.item[i];
 
 		if (!redis_sentinel_ask_blocking(conf, sentinel, address, why, sizeof(why))) {
@@ -167,7 +167,7 @@ static redisContext *connect_to_master(const struct conf_redis *conf, unsigned t
 			continue;
 		memcpy(tried, address, sizeof(tried));
 		c = connect_to(conf, address, timeout_s, why, sizeof(why));
-		if (c == NULL)
+		if (!c)
 			sbuf_addf(&whys, "%smaster %s by sentinel %s: %s", whys.len ? "; " : "", address, sentinel,
 				  why);
 	}

@@ -61,7 +61,7 @@ static const char *link_error(const struct redis_link *l)
 {
 	const char *bad = l->session ? redis_tls_why(l->session) : NULL;
 
-	if (bad != NULL)
+	if (bad)
 		return bad;
 	return l->c->err == REDIS_ERR_EOF ? "connection closed by Redis" : l->c->errstr;
 }
@@ -113,7 +113,7 @@ static void deliver(struct redis_link *l, const redisReply *reply)
 	}
 	w = ring_shift(l);
 	l->owed_since_ms = l->count ? l->heard_ms : 0;
-	if (w.fn != NULL)
+	if (w.fn)
 		w.fn(reply, w.arg);
 }
 
@@ -158,7 +158,7 @@ static bool deliver_some(struct redis_link *l)
 			lose(l, l->c->reader->errstr);
 			return false;
 		}
-		if (reply == NULL)
+		if (!reply)
 			return true;
 		weight += weight_of(reply);
 		l->freed = &freed;
@@ -177,7 +177,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct redis_link *l = arg;
 	size_t before;
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	for (int i = 0; i < (l->tls ? TLS_READS : 1) && !l->behind; i++) {
 		before = l->c->reader->len;
 		if (redisBufferRead(l->c) != REDIS_OK) {
@@ -200,7 +201,8 @@ static void on_more(evutil_socket_t fd, short what, void *arg)
 {
 	struct redis_link *l = arg;
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	if (deliver_some(l) && !l->behind && l->tls)
 		event_active(l->read, EV_READ, 0);
 }
@@ -218,7 +220,7 @@ static void opened(struct redis_link *l)
 		lose(l, strerror_r(err, why, sizeof(why)));
 		return;
 	}
-	if (l->tls && (l->session = redis_tls_start(l->c, l->conf, why, sizeof(why))) == NULL) {
+	if (l->tls && !(l->session = redis_tls_start(l->c, l->conf, why, sizeof(why)))) {
 		lose(l, why);
 		return;
 	}
@@ -236,7 +238,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	struct redis_link *l = arg;
 	int done = 0;
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	if (!l->open) {
 		opened(l);
 		return;
@@ -280,7 +283,7 @@ void redis_link_take(struct redis_link *l, void (*fn)(redis_reply_fn *reply_fn, 
 
 	while (l->count > 0) {
 		w = ring_shift(l);
-		if (w.fn != NULL)
+		if (w.fn)
 			fn(w.fn, w.arg, arg);
 	}
 }
@@ -315,11 +318,11 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf_red
 	l->pushes = pushes;
 	l->tls = conf->tls;
 	l->conf = conf;
-	if (why == NULL) {
+	if (!why) {
 		l->c = redis_address_connect(address, NULL);
-		why = l->c == NULL ? "no memory or bad address" : l->c->err ? l->c->errstr : NULL;
+		why = !l->c ? "no memory or bad address" : l->c->err ? l->c->errstr : NULL;
 	}
-	if (why != NULL) {
+	if (why) {
 		snprintf(error, size, "%s", why);
 		redis_link_free(&l);
 		return NULL;
@@ -328,7 +331,7 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf_red
 	l->write = event_new(base, l->c->fd, EV_WRITE, on_writable, l);
 	l->retry = evtimer_new(base, on_writable, l);
 	l->more = evtimer_new(base, on_more, l);
-	if (l->read == NULL || l->write == NULL || l->retry == NULL || l->more == NULL)
+	if (!l->read || !l->write || !l->retry || !l->more)
 		abort();
 	l->heard_ms = l->owed_since_ms = tick_mono_ms();
 	event_add(l->write, NULL);
@@ -345,19 +348,19 @@ void redis_link_free(struct redis_link **link)
 	struct redis_link *l = *link;
 
 	*link = NULL;
-	if (l == NULL)
+	if (!l)
 		return;
-	if (l->freed != NULL)
+	if (l->freed)
 		*l->freed = true;
-	if (l->read != NULL)
+	if (l->read)
 		event_free(l->read);
-	if (l->write != NULL)
+	if (l->write)
 		event_free(l->write);
-	if (l->retry != NULL)
+	if (l->retry)
 		event_free(l->retry);
-	if (l->more != NULL)
+	if (l->more)
 		event_free(l->more);
-	if (l->c != NULL)
+	if (l->c)
 		redisFree(l->c);
 	free(l->ring);
 	free(l);

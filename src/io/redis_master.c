@@ -13,9 +13,9 @@ static void on_master(const char *address, void *arg)
 	struct redis *r = arg;
 	char why[120];
 
-	if (r->data != NULL && strcmp(r->address, address) == 0)
+	if (r->data && strcmp(r->address, address) == 0)
 		return;
-	if (r->data != NULL) {
+	if (r->data) {
 		snprintf(why, sizeof(why), "the master has moved to %s", address);
 		r->pause_ms = REDIS_PAUSE_MIN_MS;
 		redis_lost(r, why);
@@ -28,7 +28,7 @@ static void on_unknown(const char *why, void *arg)
 {
 	struct redis *r = arg;
 
-	if (r->data == NULL)
+	if (!r->data)
 		redis_lost(r, why);
 }
 
@@ -47,7 +47,7 @@ static void on_role(const redisReply *reply, void *arg)
 	struct redis *r = arg;
 	char why[REDIS_WHY_SIZE];
 
-	if (reply != NULL && !redis_role_is_master(reply, why, sizeof(why)))
+	if (reply && !redis_role_is_master(reply, why, sizeof(why)))
 		redis_lost(r, why);
 }
 
@@ -55,7 +55,7 @@ void redis_master_watch(struct redis *r, int64_t now)
 {
 	static const char *const words[] = {"ROLE"};
 
-	if (r->sentinel == NULL || !r->up || now - r->role_ms < ROLE_MS)
+	if (!r->sentinel || !r->up || now - r->role_ms < ROLE_MS)
 		return;
 	r->role_ms = now;
 	redis_link_send(r->data, on_role, r, 1, words, NULL);

@@ -120,7 +120,7 @@ static void ask_next(struct redis_sentinel *s)
 	for (; s->asked < s->count; s->asked++) {
 		s->talk = sentinel_talk_new(s->base, s->conf, s->conf->sentinels.item[present(s)], 3, words, &events, s,
 					    error, sizeof(error));
-		if (s->talk != NULL) {
+		if (s->talk) {
 			limit_ms(s, ASK_MS);
 			return;
 		}
@@ -134,8 +134,9 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
 {
 	struct redis_sentinel *s = arg;
 
-	(void)fd, (void)what;
-	if (s->talk != NULL)
+	(void)fd;
+	(void)what;
+	if (s->talk)
 		on_failed("no answer for 0.5 s", s);
 	else
 		ask_next(s);
@@ -200,7 +201,7 @@ struct redis_sentinel *redis_sentinel_new(struct event_base *base, const struct 
 	s->teller = "";
 	s->count = conf->sentinels.count;
 	s->limit = evtimer_new(base, on_limit, s);
-	if (s->limit == NULL)
+	if (!s->limit)
 		abort();
 	s->ear = xcalloc(s->count, sizeof(s->ear[0]));
 	for (size_t i = 0; i < s->count; i++)
@@ -213,7 +214,7 @@ void redis_sentinel_free(struct redis_sentinel **sentinel)
 	struct redis_sentinel *s = *sentinel;
 
 	*sentinel = NULL;
-	if (s == NULL)
+	if (!s)
 		return;
 	stop_asking(s);
 	event_free(s->limit);

@@ -64,10 +64,10 @@ int redis_auth_args(const struct conf_redis *conf, const char *argv[3])
 {
 	int n = 0;
 
-	if (conf->password == NULL || conf->password[0] == '\0')
+	if (!conf->password || conf->password[0] == '\0')
 		return 0;
 	argv[n++] = "AUTH";
-	if (conf->username != NULL && conf->username[0] != '\0')
+	if (conf->username && conf->username[0] != '\0')
 		argv[n++] = conf->username;
 	argv[n++] = conf->password;
 	return n;
@@ -189,7 +189,7 @@ static void take_info(const redisReply *reply, const char *name, char *out, size
 {
 	const char *at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
 
-	if (at == NULL)
+	if (!at)
 		return;
 	at += strlen(name);
 	snprintf(out, size, "%.*s", (int)strcspn(at, "\r\n"), at);
@@ -240,7 +240,7 @@ static bool take_reply(struct redis_setup *s, const struct step *step, const red
 	const char *hint = refused ? redis_advice(reply->str) : "";
 
 	snprintf(s->wrong, sizeof(s->wrong), "a reply of the wrong kind");
-	if (!refused && (step->take == NULL || step->take(s, reply)))
+	if (!refused && (!step->take || step->take(s, reply)))
 		return true;
 	if (refused && step->optional) {
 		log_warn("event=redis_refused command=\"%s\" error=%s", step->name,
@@ -257,7 +257,7 @@ static void on_reply(const redisReply *reply, void *arg)
 {
 	struct redis_setup *s = arg;
 
-	if (reply == NULL || !take_reply(s, &steps[s->step], reply))
+	if (!reply || !take_reply(s, &steps[s->step], reply))
 		return;
 	s->step++;
 	next(s);

@@ -18,7 +18,7 @@
 
 static bool is_set(const char *text)
 {
-	return text != NULL && text[0] != '\0';
+	return text && text[0] != '\0';
 }
 
 static const char *load_files(SSL_CTX *ctx, const struct conf_redis *conf)
@@ -39,7 +39,7 @@ static bool demand_name(SSL *ssl, const redisContext *c, const struct conf_redis
 {
 	if (is_set(conf->tls_name))
 		return SSL_set_tlsext_host_name(ssl, conf->tls_name) == 1 && SSL_set1_host(ssl, conf->tls_name) == 1;
-	return c->tcp.host != NULL && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), c->tcp.host) == 1;
+	return c->tcp.host && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), c->tcp.host) == 1;
 }
 
 static SSL *make_ssl(const redisContext *c, const struct conf_redis *conf, char *error, size_t size)
@@ -48,17 +48,17 @@ static SSL *make_ssl(const redisContext *c, const struct conf_redis *conf, char 
 	const char *bad;
 	SSL *ssl;
 
-	if (ctx == NULL)
+	if (!ctx)
 		return NULL;
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	bad = load_files(ctx, conf);
-	ssl = bad == NULL ? SSL_new(ctx) : NULL;
+	ssl = !bad ? SSL_new(ctx) : NULL;
 	SSL_CTX_free(ctx);
-	if (bad != NULL)
+	if (bad)
 		snprintf(error, size, "TLS: %s cannot be used: %s", bad,
 			 ERR_reason_error_string(ERR_peek_last_error()));
-	if (ssl != NULL && !demand_name(ssl, c, conf)) {
+	if (ssl && !demand_name(ssl, c, conf)) {
 		snprintf(error, size, "TLS: set redis.tls_name to the name in the server's certificate");
 		SSL_free(ssl);
 		ssl = NULL;
@@ -73,7 +73,7 @@ struct ssl_st *redis_tls_start(redisContext *c, const struct conf_redis *conf, c
 	snprintf(error, size, "TLS: no memory");
 	ERR_clear_error();
 	ssl = make_ssl(c, conf, error, size);
-	if (ssl == NULL || redisInitiateSSL(c, ssl) == REDIS_OK)
+	if (!ssl || redisInitiateSSL(c, ssl) == REDIS_OK)
 		return ssl;
 	snprintf(error, size, "TLS: %s", redis_tls_why(ssl) ? redis_tls_why(ssl) : c->errstr);
 	SSL_free(ssl);
@@ -101,7 +101,8 @@ const char *redis_tls_unavailable(const struct conf_redis *conf)
 
 struct ssl_st *redis_tls_start(redisContext *c, const struct conf_redis *conf, char *error, size_t size)
 {
-	(void)c, (void)conf;
+	(void)c;
+	(void)conf;
 	snprintf(error, size, NO_TLS);
 	return NULL;
 }

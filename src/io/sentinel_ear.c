@@ -99,9 +99,10 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	struct sentinel_ear *e = arg;
 	char error[160];
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	e->talk = sentinel_talk_new(e->base, e->conf, e->address, 2, words, &events, e, error, sizeof(error));
-	if (e->talk == NULL)
+	if (!e->talk)
 		failed(e, error);
 }
 
@@ -109,8 +110,9 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
 	struct sentinel_ear *e = arg;
 
-	(void)fd, (void)what;
-	if (e->talk != NULL && !sentinel_talk_alive(e->talk))
+	(void)fd;
+	(void)what;
+	if (e->talk && !sentinel_talk_alive(e->talk))
 		failed(e, "no answer for 2 s");
 }
 
@@ -128,7 +130,7 @@ struct sentinel_ear *sentinel_ear_new(struct event_base *base, const struct conf
 	e->pause_ms = PAUSE_MIN_MS;
 	e->retry = evtimer_new(base, on_retry, e);
 	e->watch = event_new(base, -1, EV_PERSIST, on_watch, e);
-	if (e->retry == NULL || e->watch == NULL)
+	if (!e->retry || !e->watch)
 		abort();
 	evtimer_add(e->retry, &now);
 	evtimer_add(e->watch, &watch);
@@ -140,7 +142,7 @@ void sentinel_ear_free(struct sentinel_ear **ear)
 	struct sentinel_ear *e = *ear;
 
 	*ear = NULL;
-	if (e == NULL)
+	if (!e)
 		return;
 	sentinel_talk_free(&e->talk);
 	event_free(e->retry);

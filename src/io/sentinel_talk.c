@@ -87,7 +87,7 @@ static void on_push(const redisReply *reply, void *arg)
 {
 	struct sentinel_talk *t = arg;
 
-	if (t->ev.on_push != NULL)
+	if (t->ev.on_push)
 		t->ev.on_push(reply, t->arg);
 }
 
@@ -111,8 +111,8 @@ struct sentinel_talk *sentinel_talk_new(struct event_base *base, const struct co
 	t->arg = arg;
 	t->argc = argc;
 	memcpy(t->argv, argv, (size_t)argc * sizeof(argv[0]));
-	t->link = redis_link_new(base, conf, address, events->on_push != NULL, &link_events, t, error, size);
-	if (t->link == NULL)
+	t->link = redis_link_new(base, conf, address, events->on_push, &link_events, t, error, size);
+	if (!t->link)
 		sentinel_talk_free(&t);
 	return t;
 }
@@ -122,7 +122,7 @@ void sentinel_talk_free(struct sentinel_talk **talk)
 	struct sentinel_talk *t = *talk;
 
 	*talk = NULL;
-	if (t == NULL)
+	if (!t)
 		return;
 	redis_link_free(&t->link);
 	free(t);

@@ -32,7 +32,7 @@ void setting_read_strictly(struct setting *out, enum setting_kind kind)
 	static const char *const demands[] = {"mode", NULL}, *const weakens[] = {"dane", "sts", "plaintext", NULL};
 	char text[COMPLAINT_SIZE];
 
-	for (const char *const *field = kind == SETTING_EXCEPT ? weakens : demands; *field != NULL; field++)
+	for (const char *const *field = kind == SETTING_EXCEPT ? weakens : demands; *field; field++)
 		setting_field(out, kind, *field, strlen(*field), "?", 1, text, sizeof(text));
 }
 
@@ -52,7 +52,7 @@ static unsigned read_fields(struct setting *out, enum setting_kind kind, const c
 		if (setting_field(out, kind, field->str, field->len, value->str, value->len, text, sizeof(text)))
 			continue;
 		faulty++;
-		if (log != NULL)
+		if (log)
 			complain(log, kind, name, text);
 	}
 	return faulty;
@@ -66,7 +66,7 @@ static uint64_t content_hash(const struct complaints *c, const redisReply *reply
 		return complaints_hash(c, hash, reply->str, reply->len);
 	/* the order of a large hash's fields is Redis's affair */
 	for (size_t i = 0; i + 1 < reply->elements; i += 2)
-		if (reply->element[i]->str != NULL && reply->element[i + 1]->str != NULL)
+		if (reply->element[i]->str && reply->element[i + 1]->str)
 			hash +=
 			    complaints_hash(c, complaints_hash(c, 2, reply->element[i]->str, reply->element[i]->len),
 					    reply->element[i + 1]->str, reply->element[i + 1]->len);

@@ -84,10 +84,10 @@ static char *word(char **line)
 {
 	char *at = *line;
 
-	if (at == NULL || *at == '\0')
+	if (!at || *at == '\0')
 		return NULL;
 	*line = strchr(at, ' ');
-	if (*line != NULL)
+	if (*line)
 		*(*line)++ = '\0';
 	return at;
 }
@@ -96,7 +96,7 @@ static bool number(const char *text, int64_t *out)
 {
 	char *end;
 
-	if (text == NULL || *text < '0' || *text > '9')
+	if (!text || *text < '0' || *text > '9')
 		return false;
 	errno = 0;
 	*out = strtoll(text, &end, 10);
@@ -114,12 +114,12 @@ static const char *take_line(char *line, struct settings *into, int64_t now_ms)
 	int64_t unknown;
 
 	setting_init(&s);
-	if (kind < 0 || raw == NULL || !number(word(&line), &s.ends_at_ms) || !number(word(&line), &unknown))
+	if (kind < 0 || !raw || !number(word(&line), &s.ends_at_ms) || !number(word(&line), &unknown))
 		return "a line is not of the form \"kind name ends unknown ...\"";
 	if (!setting_name_canon(name, (enum setting_kind)kind, raw, strlen(raw), &why) || strcmp(name, raw) != 0)
 		return "a name is not canonical";
-	while ((pair = word(&line)) != NULL) {
-		if ((value = strchr(pair, '=')) == NULL)
+	while ((pair = word(&line))) {
+		if (!(value = strchr(pair, '=')))
 			return "a field has no value";
 		setting_field(&s, (enum setting_kind)kind, pair, (size_t)(value - pair), value + 1, strlen(value + 1),
 			      complaint, sizeof(complaint));
@@ -152,7 +152,7 @@ static char *checked_end(char *text, size_t len, size_t *lines)
 	if (len < 2 || text[len - 1] != '\n')
 		return NULL;
 	end = memrchr(text, '\n', len - 1);
-	if (end == NULL || sscanf(++end, "end %zu ", lines) != 1)
+	if (!end || sscanf(++end, "end %zu ", lines) != 1)
 		return NULL;
 	sbuf_init(&b, expect, sizeof(expect));
 	snapshot_format_end(&b, *lines, snapshot_hash(SNAPSHOT_HASH_START, text, (size_t)(end - text)));
@@ -166,18 +166,18 @@ static const char *take_all(char *text, size_t len, struct settings *into, struc
 	char *end = checked_end(text, len, &lines);
 	char *eol = strchr(text, '\n');
 
-	if (end == NULL)
+	if (!end)
 		return "its end is missing or does not fit the rest";
 	*eol = '\0';
 	why = take_head(text, info);
-	for (char *line = eol + 1; why == NULL && line < end; line = eol + 1, taken++) {
+	for (char *line = eol + 1; !why && line < end; line = eol + 1, taken++) {
 		eol = memchr(line, '\n', (size_t)(end - line));
-		if (eol == NULL)
+		if (!eol)
 			return "a line has a NUL"; /* cannot be: the end line's newline ends the last one */
 		*eol = '\0';
 		why = take_line(line, into, now_ms);
 	}
-	return why == NULL && taken != lines ? "lines are missing" : why;
+	return !why && taken != lines ? "lines are missing" : why;
 }
 
 /* The whole file in heap storage with a NUL behind it; NULL: errno. */
@@ -214,14 +214,14 @@ enum snapshot_status snapshot_read(const char *file, struct settings *into, stru
 	*info = (struct snapshot_info){0, false};
 	if (fd < 0 && errno == ENOENT)
 		return SNAPSHOT_NONE;
-	if (fd < 0 || (text = slurp(fd, &len)) == NULL)
+	if (fd < 0 || !(text = slurp(fd, &len)))
 		error = strerror(errno);
 	else
 		error = strlen(text) != len ? "it has a NUL octet" : take_all(text, len, into, info, now_ms);
 	if (fd >= 0)
 		close(fd);
 	free(text);
-	if (error == NULL)
+	if (!error)
 		return SNAPSHOT_OK;
 	snprintf(why, size, "%s", error);
 	return SNAPSHOT_DAMAGED;

@@ -99,7 +99,7 @@ static bool write_all(struct snapshot_writer *w, int fd, const struct snapshot_i
 	FILE *f = fdopen(fd, "w");
 	bool ok = false;
 
-	if (f == NULL) {
+	if (!f) {
 		close(fd);
 		return false;
 	}
@@ -174,7 +174,7 @@ static void end(struct snapshot_writer **writer, bool at_once)
 	struct snapshot_writer *w = *writer;
 
 	*writer = NULL;
-	if (w == NULL)
+	if (!w)
 		return;
 	pthread_mutex_lock(&w->mutex);
 	w->last = true;

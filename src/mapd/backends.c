@@ -16,7 +16,7 @@ struct backends {
 
 static struct backend *pair_new(struct backends *all, struct dns *dns, struct https *https)
 {
-	struct backend *b = xcalloc(1, sizeof *b);
+	struct backend *b = xcalloc(1, sizeof(*b));
 
 	*b = (struct backend){.dns = dns, .https = https, .all = all, .next = all->present, .users = 1};
 	return b;
@@ -24,7 +24,7 @@ static struct backend *pair_new(struct backends *all, struct dns *dns, struct ht
 
 struct backends *backends_new(struct dns *dns, struct https *https)
 {
-	struct backends *all = xcalloc(1, sizeof *all);
+	struct backends *all = xcalloc(1, sizeof(*all));
 
 	all->present = pair_new(all, dns, https);
 	return all;
@@ -34,9 +34,8 @@ struct backends *backends_new(struct dns *dns, struct https *https)
 static void pair_free(struct backend *gone)
 {
 	bool dns_used = false, https_used = false;
-	struct backend *b;
 
-	for (b = gone->all->present; b != NULL; b = b->next) {
+	for (struct backend *b = gone->all->present; b; b = b->next) {
 		dns_used = dns_used || b->dns == gone->dns;
 		https_used = https_used || b->https == gone->https;
 	}
@@ -63,7 +62,7 @@ void backend_leave(struct backend **b)
 	struct backend *gone = *b, **at;
 
 	*b = NULL;
-	if (gone == NULL || --gone->users > 0)
+	if (!gone || --gone->users > 0)
 		return;
 	for (at = &gone->all->present; *at != gone; at = &(*at)->next)
 		;
@@ -85,7 +84,7 @@ void backends_free(struct backends **b)
 {
 	struct backend *last;
 
-	if (*b == NULL)
+	if (!*b)
 		return;
 	last = (*b)->present;
 	backend_leave(&last);

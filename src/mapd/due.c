@@ -101,7 +101,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 struct due_queue *due_queue_new(struct event_base *base, int64_t (*clock)(void))
 {
-	struct due_queue *q = xcalloc(1, sizeof *q);
+	struct due_queue *q = xcalloc(1, sizeof(*q));
 
 	q->clock = clock;
 	q->timer = evtimer_new(base, on_timer, q);
@@ -110,11 +110,9 @@ struct due_queue *due_queue_new(struct event_base *base, int64_t (*clock)(void))
 
 void due_queue_free(struct due_queue **q)
 {
-	size_t i;
-
-	if (*q == NULL)
+	if (!*q)
 		return;
-	for (i = 1; i <= (*q)->count; i++)
+	for (size_t i = 1; i <= (*q)->count; i++)
 		(*q)->heap[i]->place = 0;
 	event_free((*q)->timer);
 	free((*q)->heap);
@@ -134,7 +132,7 @@ void due_set(struct due_queue *q, struct due *d, int64_t at_ms)
 	d->at_ms = at_ms;
 	if (q->count + 1 >= q->room) {
 		q->room = q->room == 0 ? 64 : q->room * 2;
-		q->heap = xrealloc(q->heap, q->room * sizeof q->heap[0]);
+		q->heap = xrealloc(q->heap, q->room * sizeof(q->heap[0]));
 	}
 	sift_up(q, ++q->count, d);
 	if (d->place == 1)

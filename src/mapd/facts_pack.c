@@ -83,7 +83,7 @@ static void unpack_policy(struct source *from, struct sts_fact *s)
 	TAKE(from, policy->mx_len);
 	policy->mx = policy->mx_len > 0 ? xmalloc(policy->mx_len) : NULL;
 	take(from, policy->mx, policy->mx_len);
-	take_text(from, s->policy_id, sizeof s->policy_id);
+	take_text(from, s->policy_id, sizeof(s->policy_id));
 	TAKE(from, s->fetched_at);
 }
 
@@ -114,14 +114,14 @@ void facts_unpack_sts(const unsigned char *bytes, size_t len, struct sts_fact *s
 	s->have_policy = states >> 2 & 1;
 	s->failure = states >> 3;
 	TAKE(&from, s->txt_until);
-	take_text(&from, s->txt_id, sizeof s->txt_id);
+	take_text(&from, s->txt_id, sizeof(s->txt_id));
 	if (s->have_policy)
 		unpack_policy(&from, s);
 	if (s->failure == FETCH_OK)
 		return;
-	take_text(&from, s->fail_id, sizeof s->fail_id);
+	take_text(&from, s->fail_id, sizeof(s->fail_id));
 	TAKE(&from, s->fail_at);
-	take_text(&from, s->fail_why, sizeof s->fail_why);
+	take_text(&from, s->fail_why, sizeof(s->fail_why));
 }
 
 enum { HAS_EXPANDED = 1 << 4, HAS_WHY = 1 << 5, IS_DONE = 1 << 6 };
@@ -131,7 +131,7 @@ static void pack_host(struct packed *p, const struct host_fact *h)
 	unsigned char states = (unsigned char)h->tlsa;
 
 	states |= h->expanded[0] != '\0' ? HAS_EXPANDED : 0;
-	states |= h->why != NULL ? HAS_WHY : 0;
+	states |= h->why ? HAS_WHY : 0;
 	states |= h->step == HOST_DONE ? IS_DONE : 0;
 	ADD(p, states);
 	ADD(p, h->until);
@@ -148,30 +148,29 @@ static void unpack_host(struct source *from, struct host_fact *h)
 
 	TAKE(from, states);
 	TAKE(from, h->until);
-	take_text(from, h->name, sizeof h->name);
+	take_text(from, h->name, sizeof(h->name));
 	h->tlsa = states & 15;
 	h->step = states & IS_DONE ? HOST_DONE : HOST_ASK_A;
 	h->waiting = false;
 	h->expanded[0] = '\0';
 	h->why = NULL;
 	if (states & HAS_EXPANDED)
-		take_text(from, h->expanded, sizeof h->expanded);
+		take_text(from, h->expanded, sizeof(h->expanded));
 	if (states & HAS_WHY)
 		TAKE(from, h->why);
 }
 
 void facts_pack_hop(struct packed *p, const struct facts *f)
 {
-	unsigned char mx = (unsigned char)(f->mx | f->mx_kind << 3 | f->mx_truncated << 6 | (f->mx_why != NULL) << 7);
+	unsigned char mx = (unsigned char)(f->mx | f->mx_kind << 3 | f->mx_truncated << 6 | !!f->mx_why << 7);
 	unsigned char hosts = (unsigned char)f->host_count;
-	size_t i;
 
 	ADD(p, mx);
 	ADD(p, f->mx_until);
-	if (f->mx_why != NULL)
+	if (f->mx_why)
 		ADD(p, f->mx_why);
 	ADD(p, hosts);
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		pack_host(p, &f->host[i]);
 }
 
@@ -179,7 +178,6 @@ void facts_unpack_hop(const unsigned char *bytes, size_t len, struct facts *f)
 {
 	struct source from = {bytes, bytes + len};
 	unsigned char mx, hosts;
-	size_t i;
 
 	TAKE(&from, mx);
 	f->mx = mx & 7;
@@ -192,6 +190,6 @@ void facts_unpack_hop(const unsigned char *bytes, size_t len, struct facts *f)
 	TAKE(&from, hosts);
 	assert(hosts <= FACTS_HOSTS_MAX);
 	f->host_count = hosts;
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		unpack_host(&from, &f->host[i]);
 }

@@ -56,8 +56,7 @@ static struct fetch_turn *find(const struct fetch_turns *all, const char *domain
 {
 	struct hmap_node *n;
 
-	for (n = hmap_first(&all->domains, hmap_hash(&all->domains, domain, strlen(domain))); n != NULL;
-	     n = hmap_next(n)) {
+	for (n = hmap_first(&all->domains, hmap_hash(&all->domains, domain, strlen(domain))); n; n = hmap_next(n)) {
 		struct fetch_turn *t = hmap_entry(n, struct fetch_turn, node);
 
 		if (strcmp(turn_domain(t), domain) == 0)
@@ -68,11 +67,11 @@ static struct fetch_turn *find(const struct fetch_turns *all, const char *domain
 
 static void end(struct fetch_turn *t)
 {
-	if (t->read != NULL)
+	if (t->read)
 		fact_read_abort(&t->read);
-	if (t->fetch != NULL)
+	if (t->fetch)
 		https_abort(&t->fetch);
-	if (t->lock != NULL)
+	if (t->lock)
 		fact_lock_release(&t->lock);
 	due_clear(t->all->mono, &t->retry);
 	backend_leave(&t->backend);
@@ -87,7 +86,7 @@ static void on_fetched(const struct policy_result *result, void *arg)
 
 	t->fetch = NULL;
 	t->state = TURN_TELL;
-	while ((a = TAILQ_FIRST(&t->askers)) != NULL) {
+	while ((a = TAILQ_FIRST(&t->askers))) {
 		TAILQ_REMOVE(&t->askers, a, entry);
 		a->turn = NULL;
 		a->on_result(result, a->arg);
@@ -98,9 +97,8 @@ static void on_fetched(const struct policy_result *result, void *arg)
 static void start_fetch(struct fetch_turn *t)
 {
 	const char *addresses[8];
-	size_t i;
 
-	for (i = 0; i < t->address_count; i++)
+	for (size_t i = 0; i < t->address_count; i++)
 		addresses[i] = t->address[i];
 	due_clear(t->all->mono,
 		  &t->retry); /* it may still wait when Redis went away before the other node's time was over */
@@ -111,16 +109,16 @@ static void start_fetch(struct fetch_turn *t)
 /* Askers for whom the hash is the answer go; their functions do not join turns. */
 static void tell_shared(struct fetch_turn *t, const struct text_field *sts, size_t count)
 {
-	struct fetch_asker *a, *next;
+	struct fetch_asker *next;
 
-	for (a = TAILQ_FIRST(&t->askers); a != NULL; a = next) {
+	for (struct fetch_asker *a = TAILQ_FIRST(&t->askers); a; a = next) {
 		next = TAILQ_NEXT(a, entry);
 		TAILQ_REMOVE(&t->askers, a, entry);
 		a->turn = NULL;
 		if (a->on_shared(sts, count, a->arg))
 			continue;
 		a->turn = t;
-		if (next != NULL)
+		if (next)
 			TAILQ_INSERT_BEFORE(next, a, entry);
 		else
 			TAILQ_INSERT_TAIL(&t->askers, a, entry);
@@ -151,7 +149,7 @@ static void on_looked(bool served, const struct text_field *sts, size_t sts_coun
 
 static void look(struct fetch_turn *t)
 {
-	if (t->read != NULL) /* what it would bring is older than what we were told of */
+	if (t->read) /* what it would bring is older than what we were told of */
 		fact_read_abort(&t->read);
 	t->state = TURN_LOOK;
 	t->changed = false;
@@ -187,7 +185,7 @@ static void on_retry(void *arg)
 
 struct fetch_turns *fetch_turns_new(struct event_base *base, struct redis *redis, struct due_queue *mono)
 {
-	struct fetch_turns *all = xcalloc(1, sizeof *all);
+	struct fetch_turns *all = xcalloc(1, sizeof(*all));
 
 	*all = (struct fetch_turns){.base = base, .redis = redis, .mono = mono};
 	hmap_init(&all->domains, 0);
@@ -196,7 +194,7 @@ struct fetch_turns *fetch_turns_new(struct event_base *base, struct redis *redis
 
 void fetch_turns_free(struct fetch_turns **t)
 {
-	if (*t == NULL)
+	if (!*t)
 		return;
 	hmap_fini(&(*t)->domains);
 	free(*t);
@@ -206,14 +204,14 @@ void fetch_turns_free(struct fetch_turns **t)
 static struct fetch_turn *start(struct fetch_turns *all, const struct facts *f, const char *host,
 				struct backend *backend)
 {
-	struct fetch_turn *t = xcalloc(1, sizeof *t);
+	struct fetch_turn *t = xcalloc(1, sizeof(*t));
 
 	t->all = all;
 	t->nexthop = f->nexthop;
 	t->backend = backend_share(backend);
 	t->address_count = f->sts.address_count;
-	memcpy(t->address, f->sts.address, sizeof t->address);
-	snprintf(t->host, sizeof t->host, "%s", host);
+	memcpy(t->address, f->sts.address, sizeof(t->address));
+	snprintf(t->host, sizeof(t->host), "%s", host);
 	TAILQ_INIT(&t->askers);
 	due_init(&t->retry, on_retry, t);
 	hmap_insert(&all->domains, &t->node, hmap_hash(&all->domains, turn_domain(t), strlen(turn_domain(t))));
@@ -226,7 +224,7 @@ void fetch_turn_join(struct fetch_turns *t, struct fetch_asker *asker, const str
 {
 	struct fetch_turn *turn = find(t, f->nexthop.domain);
 
-	if (turn == NULL)
+	if (!turn)
 		turn = start(t, f, host, backend);
 	asker->turn = turn;
 	TAILQ_INSERT_TAIL(&turn->askers, asker, entry);
@@ -236,7 +234,7 @@ void fetch_turn_leave(struct fetch_asker *asker)
 {
 	struct fetch_turn *t = asker->turn;
 
-	if (t == NULL)
+	if (!t)
 		return;
 	TAILQ_REMOVE(&t->askers, asker, entry);
 	asker->turn = NULL;
@@ -246,7 +244,7 @@ void fetch_turn_leave(struct fetch_asker *asker)
 
 bool fetch_turn_is_ours(const struct fetch_asker *asker)
 {
-	return asker->turn != NULL && asker->turn->state == TURN_FETCH;
+	return asker->turn && asker->turn->state == TURN_FETCH;
 }
 
 static void changed(struct fetch_turn *t)
@@ -266,9 +264,9 @@ void fetch_turns_changed(struct fetch_turns *t, const char *domain)
 {
 	struct fetch_turn *turn;
 
-	if (domain == NULL)
+	if (!domain)
 		hmap_each(&t->domains, changed_node, NULL);
-	else if ((turn = find(t, domain)) != NULL)
+	else if ((turn = find(t, domain)))
 		changed(turn);
 }
 

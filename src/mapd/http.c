@@ -74,7 +74,8 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct http *h = arg;
 
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	event_add(h->readable, NULL);
 }
 

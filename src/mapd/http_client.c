@@ -45,7 +45,8 @@ static void client_free(struct http_client *c)
 
 static void on_limit(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd, (void)what;
+	(void)fd;
+	(void)what;
 	client_free(arg);
 }
 
@@ -122,7 +123,7 @@ static void handle(struct http_client *c)
 	c->in[strcspn(c->in, "\r\n")] = '\0';
 	path = strchr(method, ' ');
 	version = path ? strchr(path + 1, ' ') : NULL;
-	if (version == NULL || strncmp(version + 1, "HTTP/1.", 7) != 0) {
+	if (!version || strncmp(version + 1, "HTTP/1.", 7) != 0) {
 		refuse(c, 400);
 		return;
 	}
@@ -147,9 +148,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	c->len += (size_t)n;
 	c->in[c->len] = '\0';
-	if (memchr(c->in, '\0', c->len) != NULL)
+	if (memchr(c->in, '\0', c->len))
 		refuse(c, 400);
-	else if (strstr(c->in, "\r\n\r\n") != NULL || strstr(c->in, "\n\n") != NULL)
+	else if (strstr(c->in, "\r\n\r\n") || strstr(c->in, "\n\n"))
 		handle(c);
 	else if (c->len == HTTP_REQUEST_MAX)
 		refuse(c, 431);
@@ -193,9 +194,9 @@ void http_clients_free(struct http_clients **h)
 {
 	struct http_client *c;
 
-	if (*h == NULL)
+	if (!*h)
 		return;
-	while ((c = TAILQ_FIRST(&(*h)->list)) != NULL)
+	while ((c = TAILQ_FIRST(&(*h)->list)))
 		client_free(c);
 	free(*h);
 	*h = NULL;

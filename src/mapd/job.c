@@ -87,7 +87,7 @@ static bool ask_dns(struct job *j, const struct ask *ask)
 		say_late(j, JOB_LATE_DNS);
 		return true;
 	}
-	q = xmalloc(sizeof *q);
+	q = xmalloc(sizeof(*q));
 	q->job = j;
 	q->ask = *ask;
 	LIST_INSERT_HEAD(&j->questions, q, entry);
@@ -136,7 +136,7 @@ static void on_policy(const struct policy_result *result, void *arg)
 
 static void fetch_begins(struct job *j)
 {
-	memcpy(j->was_id, j->facts.sts.policy_id, sizeof j->was_id);
+	memcpy(j->was_id, j->facts.sts.policy_id, sizeof(j->was_id));
 	j->fetch_ms = tick_mono_ms();
 	j->sts_by_ms = j->fetch_ms + (int64_t)j->owner->sts_timeout_s * 1000;
 	j->fetch_by_ms = j->fetch_ms + HTTPS_LIMIT_S * 1000;
@@ -167,10 +167,10 @@ static bool start(struct job *j, const struct ask *ask)
 /* Questions of the kind the caller means are taken back. ANSWER: the planner is told that there was no answer. */
 static size_t abort_questions(struct job *j, bool fetch, bool answer)
 {
-	struct job_question *q, *next;
+	struct job_question *next;
 	size_t count = 0;
 
-	for (q = LIST_FIRST(&j->questions); q != NULL; q = next) {
+	for (struct job_question *q = LIST_FIRST(&j->questions); q; q = next) {
 		next = LIST_NEXT(q, entry);
 		if (of_the_fetch(q->ask.kind) != fetch)
 			continue;
@@ -185,7 +185,7 @@ static size_t abort_questions(struct job *j, bool fetch, bool answer)
 
 static void abort_read(struct job *j)
 {
-	if (j->read != NULL)
+	if (j->read)
 		fact_read_abort(&j->read);
 }
 
@@ -207,7 +207,7 @@ static void fetch_is_due(struct job *j)
 	static const struct policy_result late = {.failure = FETCH_FAILED, .why = "no answer within a minute"};
 
 	abort_questions(j, true, true);
-	if (j->fetch.turn == NULL)
+	if (!j->fetch.turn)
 		return;
 	take_policy(j, &late, fetch_turn_is_ours(&j->fetch));
 	fetch_turn_leave(&j->fetch);
@@ -252,12 +252,11 @@ static void arm(struct job *j)
 static void advance(struct job *j, struct plan *plan)
 {
 	bool again;
-	size_t i;
 
 	do {
 		plan_next(&j->facts, wall_s(), plan);
 		again = false;
-		for (i = 0; i < plan->count; i++)
+		for (size_t i = 0; i < plan->count; i++)
 			again |= start(j, &plan->ask[i]);
 	} while (again);
 	if (j->fetch_ms != 0 && j->facts.sts.fetch == STS_FETCH_IDLE) { /* it ended for want of an address */
@@ -298,7 +297,7 @@ static void set_deadlines(struct job *j)
 
 struct job *job_new(const struct job_owner *owner, const struct nexthop *nexthop, struct backend *backend)
 {
-	struct job *j = xcalloc(1, sizeof *j);
+	struct job *j = xcalloc(1, sizeof(*j));
 
 	j->owner = owner;
 	j->backend = backend_share(backend);

@@ -24,7 +24,7 @@ static uint64_t hash_of(const struct jobs *jobs, const char *domain)
 /* The first of DOMAIN's from NODE on. */
 static struct job *of_domain(struct hmap_node *node, const char *domain)
 {
-	for (; node != NULL; node = hmap_next(node)) {
+	for (; node; node = hmap_next(node)) {
 		struct job *j = hmap_entry(node, struct job, node);
 
 		if (strcmp(j->facts.nexthop.domain, domain) == 0)
@@ -45,7 +45,7 @@ static struct job *domain_next(const struct job *j)
 
 struct jobs *jobs_new(void)
 {
-	struct jobs *jobs = xcalloc(1, sizeof *jobs);
+	struct jobs *jobs = xcalloc(1, sizeof(*jobs));
 
 	hmap_init(&jobs->table, 0);
 	TAILQ_INIT(&jobs->background);
@@ -84,9 +84,7 @@ void jobs_remove(struct jobs *jobs, struct job *j)
 
 struct job *jobs_find(const struct jobs *jobs, const struct nexthop *nexthop)
 {
-	struct job *j;
-
-	for (j = domain_first(jobs, nexthop->domain); j != NULL; j = domain_next(j))
+	for (struct job *j = domain_first(jobs, nexthop->domain); j; j = domain_next(j))
 		if (strcmp(j->facts.nexthop.key, nexthop->key) == 0)
 			return j;
 	return NULL;
@@ -94,7 +92,7 @@ struct job *jobs_find(const struct jobs *jobs, const struct nexthop *nexthop)
 
 bool jobs_has_domain(const struct jobs *jobs, const char *domain)
 {
-	return domain_first(jobs, domain) != NULL;
+	return domain_first(jobs, domain);
 }
 
 size_t jobs_count(const struct jobs *jobs)
@@ -104,9 +102,7 @@ size_t jobs_count(const struct jobs *jobs)
 
 void jobs_mark(struct jobs *jobs, const char *domain, unsigned mark)
 {
-	struct job *j;
-
-	for (j = domain_first(jobs, domain); j != NULL; j = domain_next(j))
+	for (struct job *j = domain_first(jobs, domain); j; j = domain_next(j))
 		j->stale |= mark;
 }
 

@@ -159,7 +159,7 @@ static void set_max(struct known_facts *k, size_t max_domains)
 
 struct known_facts *known_facts_new(size_t max_domains, void (*fn)(const char *domain, void *arg), void *arg)
 {
-	struct known_facts *k = xcalloc(1, sizeof *k);
+	struct known_facts *k = xcalloc(1, sizeof(*k));
 
 	refmap_init(&k->domains, hash_of, k);
 	slab_init(&k->slab, 0);
@@ -171,7 +171,7 @@ struct known_facts *known_facts_new(size_t max_domains, void (*fn)(const char *d
 
 void known_facts_free(struct known_facts **k)
 {
-	if (*k == NULL)
+	if (!*k)
 		return;
 	refmap_fini(&(*k)->domains);
 	slab_fini(&(*k)->slab);
@@ -187,8 +187,8 @@ void known_facts_resize(struct known_facts *k, size_t max_domains)
 
 static const unsigned char *hop_next(const unsigned char *at, struct hop_head *head)
 {
-	memcpy(head, at, sizeof *head);
-	return at + sizeof *head;
+	memcpy(head, at, sizeof(*head));
+	return at + sizeof(*head);
 }
 
 static bool hop_is(const struct hop_head *head, const struct nexthop *n)
@@ -201,30 +201,30 @@ static void add_hop(struct packed *p, const struct facts *f)
 	struct hop_head head;
 	size_t at = p->len;
 
-	memset(&head, 0, sizeof head);
+	memset(&head, 0, sizeof(head));
 	head.kind = (uint8_t)f->nexthop.kind;
 	head.port = f->nexthop.port;
-	packed_add(p, &head, sizeof head);
+	packed_add(p, &head, sizeof(head));
 	facts_pack_hop(p, f);
-	head.len = (uint16_t)(p->len - at - sizeof head);
-	memcpy(p->bytes + at, &head, sizeof head);
+	head.len = (uint16_t)(p->len - at - sizeof(head));
+	memcpy(p->bytes + at, &head, sizeof(head));
 }
 
 /* The hops that stay beside the new one; the oldest go first. How many. */
 static size_t add_other_hops(struct packed *p, const struct block *old, const struct facts *f, bool with_hop)
 {
 	const unsigned char *at;
-	size_t i, kept = 0, room = KNOWN_HOPS_MAX - with_hop;
+	size_t kept = 0, room = KNOWN_HOPS_MAX - with_hop;
 
-	if (old == NULL)
+	if (!old)
 		return 0;
 	at = block_sts(old) + old->sts_len;
-	for (i = 0; i < old->hops && kept < room; i++) {
+	for (size_t i = 0; i < old->hops && kept < room; i++) {
 		struct hop_head head;
 		const unsigned char *body = hop_next(at, &head);
 
 		if (!with_hop || !hop_is(&head, &f->nexthop)) {
-			packed_add(p, at, sizeof head + head.len);
+			packed_add(p, at, sizeof(head) + head.len);
 			kept++;
 		}
 		at = body + head.len;
@@ -255,7 +255,7 @@ static void pack(struct known_facts *k, const struct block *old, const struct fa
 	if (with_hop)
 		add_hop(p, f);
 	head->hops = (uint8_t)(with_hop + add_other_hops(p, old, f, with_hop));
-	head->size = (uint32_t)(sizeof *head + p->len);
+	head->size = (uint32_t)(sizeof(*head) + p->len);
 	head->domain_len = (uint8_t)domain_len;
 }
 
@@ -267,15 +267,15 @@ void known_facts_put(struct known_facts *k, const struct facts *f, int64_t now, 
 	struct block head = {.hash = refmap_hash(&k->domains, domain, strlen(domain))};
 
 	pack(k, old, f, with_hop, &head);
-	head.generation = old != NULL ? old->generation : k->generation;
-	head.marks = old != NULL ? old->marks : 0;
-	head.privileged = facts_policy(f, now) != NULL;
+	head.generation = old ? old->generation : k->generation;
+	head.marks = old ? old->marks : 0;
+	head.privileged = facts_policy(f, now) ? 1 : 0;
 	if (ref)
 		drop(k, ref);
 	ref = block_new(k, head.size);
 	if (ref == 0)
 		return; /* the bound is less than this one domain */
-	memcpy(block_at(k, ref), &head, sizeof head);
+	memcpy(block_at(k, ref), &head, sizeof(head));
 	memcpy(block_at(k, ref)->data, k->work.bytes, k->work.len);
 	refmap_insert(&k->domains, head.hash, ref);
 	list_add(k, ref);
@@ -289,7 +289,6 @@ bool known_facts_get(struct known_facts *k, const struct nexthop *nexthop, struc
 	const unsigned char *at;
 	struct hop_head head;
 	struct block *b;
-	size_t i;
 
 	if (ref == 0)
 		return false;
@@ -298,7 +297,7 @@ bool known_facts_get(struct known_facts *k, const struct nexthop *nexthop, struc
 	list_add(k, ref);
 	facts_unpack_sts(block_sts(b), b->sts_len, &f->sts);
 	at = block_sts(b) + b->sts_len;
-	for (i = 0; i < b->hops; i++) {
+	for (size_t i = 0; i < b->hops; i++) {
 		const unsigned char *body = hop_next(at, &head);
 
 		if (hop_is(&head, nexthop))
@@ -315,8 +314,8 @@ static void hop_nexthop(struct nexthop *out, const struct block *b, const struct
 	int len;
 
 	if (head->port != 25)
-		snprintf(port, sizeof port, ":%u", (unsigned)head->port);
-	len = snprintf(text, sizeof text, "%s%s%s%s", host ? "[" : "", block_domain(b), host ? "]" : "", port);
+		snprintf(port, sizeof(port), ":%u", (unsigned)head->port);
+	len = snprintf(text, sizeof(text), "%s%s%s%s", host ? "[" : "", block_domain(b), host ? "]" : "", port);
 	nexthop_parse(out, text, (size_t)len);
 }
 
@@ -325,12 +324,11 @@ size_t known_facts_hops(struct known_facts *k, const char *domain, struct nextho
 	struct block *b = find(k, domain);
 	const unsigned char *at;
 	struct hop_head head;
-	size_t i;
 
-	if (b == NULL)
+	if (!b)
 		return 0;
 	at = block_sts(b) + b->sts_len;
-	for (i = 0; i < b->hops; i++) {
+	for (size_t i = 0; i < b->hops; i++) {
 		at = hop_next(at, &head) + head.len;
 		hop_nexthop(&out[i], b, &head);
 	}
@@ -341,7 +339,7 @@ void known_facts_mark(struct known_facts *k, const char *domain, unsigned marks)
 {
 	struct block *b = find(k, domain);
 
-	if (b != NULL)
+	if (b)
 		b->marks |= (uint8_t)marks;
 }
 
@@ -354,7 +352,7 @@ unsigned known_facts_marks(struct known_facts *k, const char *domain)
 {
 	struct block *b = find(k, domain);
 
-	if (b == NULL)
+	if (!b)
 		return 0;
 	return b->marks | (b->generation != k->generation ? KNOWN_MARK_ALL : 0);
 }
@@ -363,7 +361,7 @@ void known_facts_unmark(struct known_facts *k, const char *domain)
 {
 	struct block *b = find(k, domain);
 
-	if (b == NULL)
+	if (!b)
 		return;
 	b->marks = 0;
 	b->generation = k->generation;

@@ -23,7 +23,7 @@ static void on_policy_evicted(const char *domain, void *arg)
 
 void ledger_init(struct ledger *l, struct redis *redis, size_t max_domains)
 {
-	memset(l, 0, sizeof *l);
+	memset(l, 0, sizeof(*l));
 	l->redis = redis;
 	l->known = known_facts_new(max_domains, on_policy_evicted, l);
 }
@@ -73,19 +73,18 @@ static void say_failed(struct ledger *l, const struct job *j)
 {
 	const struct sts_fact *s = &j->facts.sts;
 	const struct sts_policy *policy = facts_policy(&j->facts, wall_s());
-	bool alert = policy != NULL && policy->mode != STS_NONE;
+	bool alert = policy && policy->mode != STS_NONE;
 	unsigned long unsaid = 0;
-	char why[3 * sizeof s->fail_why];
+	char why[3 * sizeof(s->fail_why)];
 
 	if (!alert && !ratelimit_ok(&l->say_failed, tick_mono_ms(), &unsaid))
 		return;
-	log_quote(why, sizeof why, s->fail_why, strlen(s->fail_why));
+	log_quote(why, sizeof(why), s->fail_why, strlen(s->fail_why));
 	(alert ? log_warn : log_info)(
 	    "event=sts_fetch_failed domain=%s id=%s failure=%s reason=%s ms=%lld in_force=%s%s unsaid=%lu",
 	    j->facts.nexthop.domain, s->fail_id[0] != '\0' ? s->fail_id : "-",
 	    names_name(fetch_failure_names, (int)s->failure), why, (long long)(tick_mono_ms() - j->fetch_ms),
-	    policy != NULL ? names_name(sts_mode_names, (int)policy->mode) : "-", j->refresh ? " refresh=yes" : "",
-	    unsaid);
+	    policy ? names_name(sts_mode_names, (int)policy->mode) : "-", j->refresh ? " refresh=yes" : "", unsaid);
 }
 
 void ledger_policy(struct ledger *l, struct job *j, bool ours)
@@ -119,7 +118,7 @@ static int64_t next_date(const struct facts *f, int64_t now)
 {
 	int64_t at = refresh_date(f);
 
-	if (facts_policy(f, now) == NULL)
+	if (!facts_policy(f, now))
 		return INT64_MAX;
 	return at < facts_policy_end(f) ? at : facts_policy_end(f);
 }

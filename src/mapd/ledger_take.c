@@ -88,7 +88,7 @@ static void take_sts_hash(struct facts *f, const struct text_field *sts, size_t 
 
 	if (!facts_text_take_sts(f, sts, count, now, &reason))
 		log_warn("event=fact_malformed fact=sts nexthop=%s reason=%s", f->nexthop.key,
-			 log_quote(quoted, sizeof quoted, reason, strlen(reason)));
+			 log_quote(quoted, sizeof(quoted), reason, strlen(reason)));
 }
 
 static void take_dane_hash(struct facts *f, const struct text_field *dane, size_t count, int64_t now)
@@ -98,14 +98,12 @@ static void take_dane_hash(struct facts *f, const struct text_field *dane, size_
 
 	if (!facts_text_take_dane(f, dane, count, now, &reason))
 		log_warn("event=fact_malformed fact=dane nexthop=%s reason=%s", f->nexthop.key,
-			 log_quote(quoted, sizeof quoted, reason, strlen(reason)));
+			 log_quote(quoted, sizeof(quoted), reason, strlen(reason)));
 }
 
 static const struct text_field *find_field(const struct text_field *field, size_t count, const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		if (field[i].name_len == strlen(name) && memcmp(field[i].name, name, field[i].name_len) == 0)
 			return &field[i];
 	return NULL;
@@ -113,7 +111,7 @@ static const struct text_field *find_field(const struct text_field *field, size_
 
 static bool has_field(const struct text_field *field, size_t count, const char *name)
 {
-	return find_field(field, count, name) != NULL;
+	return find_field(field, count, name);
 }
 
 bool ledger_finds_anew(const struct text_field *sts, size_t count)
@@ -140,10 +138,9 @@ static void note_shared_txt(struct job *j, const struct text_field *sts, size_t 
 	const struct text_field *txt = find_field(sts, count, "txt"), *id = find_field(sts, count, "txt_id");
 
 	j->shared_txt = TXT_UNKNOWN;
-	if (txt != NULL)
-		j->shared_txt = id != NULL ? TXT_RECORD : TXT_NONE;
-	snprintf(j->shared_id, sizeof j->shared_id, "%.*s", id != NULL ? (int)id->value_len : 0,
-		 id != NULL ? id->value : "");
+	if (txt)
+		j->shared_txt = id ? TXT_RECORD : TXT_NONE;
+	snprintf(j->shared_id, sizeof(j->shared_id), "%.*s", id ? (int)id->value_len : 0, id ? id->value : "");
 }
 
 static void take_sts(struct ledger *l, struct job *j, const struct text_field *sts, size_t count, int64_t now)
@@ -153,7 +150,7 @@ static void take_sts(struct ledger *l, struct job *j, const struct text_field *s
 
 	j->forgot = has_field(sts, count, LEDGER_FORGOTTEN);
 	note_shared_txt(j, sts, count);
-	j->share_policy = count == 0 && facts_policy(f, now) != NULL;
+	j->share_policy = count == 0 && facts_policy(f, now);
 	if ((j->marks & KNOWN_MARK_STS) || (j->marks != 0 && j->forgot))
 		take_changed_sts(l, f, sts, count, now);
 	else
@@ -164,7 +161,7 @@ static void take_sts(struct ledger *l, struct job *j, const struct text_field *s
 /* The refresher's date may be another node's work by now; an operator's wish (the hash's field "refresh") stands. */
 static void take_refresh(struct facts *f, bool dated, int64_t now)
 {
-	if (dated && facts_policy(f, now) != NULL && refresh_date(f) <= now)
+	if (dated && facts_policy(f, now) && refresh_date(f) <= now)
 		f->sts.refresh = true;
 }
 
@@ -210,10 +207,8 @@ bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field
 /* As both would look in Redis, where nobody says why. */
 static void picture(struct packed *p, struct facts *f)
 {
-	size_t i;
-
 	f->mx_why = NULL;
-	for (i = 0; i < f->host_count; i++)
+	for (size_t i = 0; i < f->host_count; i++)
 		f->host[i].why = NULL;
 	facts_pack_sts(p, &f->sts);
 	facts_pack_hop(p, f);
@@ -234,7 +229,7 @@ static bool differ(struct facts *old, struct facts *new)
 
 static struct facts *known_new(struct ledger *l, const struct nexthop *nexthop, bool *known)
 {
-	struct facts *f = xmalloc(sizeof *f);
+	struct facts *f = xmalloc(sizeof(*f));
 
 	facts_init(f, nexthop);
 	*known = known_facts_get(l->known, nexthop, f);
@@ -261,7 +256,7 @@ bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop)
 {
 	bool known;
 	struct facts *f = known_new(l, nexthop, &known);
-	bool in_force = facts_policy(f, wall_s()) != NULL;
+	bool in_force = facts_policy(f, wall_s());
 
 	if (known && !in_force)
 		known_facts_put(l->known, f, wall_s(), false);
@@ -277,7 +272,7 @@ bool ledger_alive(struct ledger *l, const struct nexthop *nexthop)
 
 	f->shared_known = true;
 	facts_begin(f, wall_s());
-	alive = known && (facts_policy(f, wall_s()) != NULL || facts_ready(f, wall_s()));
+	alive = known && (facts_policy(f, wall_s()) || facts_ready(f, wall_s()));
 	known_free(f);
 	return alive;
 }

@@ -256,7 +256,7 @@ static bool try_out(const struct conf *conf, char *error, size_t size)
 	struct event_base *base = event_base_new();
 	struct dns *dns = dns_new(base, &conf->dns, error, size);
 	struct https *https = dns ? https_new(base, &conf->sts, error, size) : NULL;
-	bool ok = https != NULL;
+	bool ok = https;
 
 	if (!ok)
 		conf_blame(conf, error, size);

@@ -21,7 +21,7 @@ static void read_destination(struct nexthop *out, const char *text, size_t len)
 	const char *at = memrchr(text, '@', len);
 	char domain[DOMAIN_SIZE];
 
-	if (at == NULL)
+	if (!at)
 		nexthop_parse(out, text, len);
 	else if (address_domain(domain, text, len) == ADDRESS_DOMAIN)
 		nexthop_parse(out, domain, strlen(domain));
@@ -104,7 +104,7 @@ void map_explain_finish(struct mapd *m, const struct map_query *q, const struct 
 		key.mode = sender.mode;
 	}
 	in.mode = key.mode;
-	in.all_modes = !key.has_mode && (!key.has_sender || in.awaited != NULL);
+	in.all_modes = !key.has_mode && (!key.has_sender || in.awaited);
 	json = explain_json(&in);
 	mapd_settings_done(m);
 	reply_make(&m->reply, SOCKMAP_OK, json);

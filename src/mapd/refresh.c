@@ -34,7 +34,7 @@ static struct dated *find(struct refresh *r, const char *domain)
 {
 	struct hmap_node *n;
 
-	for (n = hmap_first(&r->domains, hmap_hash(&r->domains, domain, strlen(domain))); n != NULL; n = hmap_next(n)) {
+	for (n = hmap_first(&r->domains, hmap_hash(&r->domains, domain, strlen(domain))); n; n = hmap_next(n)) {
 		struct dated *d = hmap_entry(n, struct dated, node);
 
 		if (strcmp(d->domain, domain) == 0)
@@ -62,7 +62,7 @@ static void start_queued(struct refresh *r)
 {
 	struct dated *d;
 
-	while (r->running < REFRESH_AT_ONCE && (d = TAILQ_FIRST(&r->queue)) != NULL) {
+	while (r->running < REFRESH_AT_ONCE && (d = TAILQ_FIRST(&r->queue))) {
 		char domain[DOMAIN_SIZE];
 
 		memcpy(domain, d->domain, strlen(d->domain) + 1); /* the function may give the domain a new date */
@@ -86,7 +86,7 @@ static void on_due(void *arg)
 static struct dated *add(struct refresh *r, const char *domain)
 {
 	size_t len = strlen(domain);
-	struct dated *d = xcalloc(1, sizeof *d + len + 1);
+	struct dated *d = xcalloc(1, sizeof(*d) + len + 1);
 
 	d->refresh = r;
 	memcpy(d->domain, domain, len + 1);
@@ -97,7 +97,7 @@ static struct dated *add(struct refresh *r, const char *domain)
 
 struct refresh *refresh_new(struct due_queue *wall, refresh_fn *fn, void *arg)
 {
-	struct refresh *r = xcalloc(1, sizeof *r);
+	struct refresh *r = xcalloc(1, sizeof(*r));
 
 	r->wall = wall;
 	r->fn = fn;
@@ -115,7 +115,7 @@ static void drop_node(struct hmap_node *node, void *arg)
 
 void refresh_free(struct refresh **r)
 {
-	if (*r == NULL)
+	if (!*r)
 		return;
 	hmap_each(&(*r)->domains, drop_node, NULL);
 	hmap_fini(&(*r)->domains);
@@ -128,11 +128,11 @@ void refresh_set(struct refresh *r, const char *domain, int64_t at)
 	struct dated *d = find(r, domain);
 
 	if (at == INT64_MAX) {
-		if (d != NULL)
+		if (d)
 			drop(d);
 		return;
 	}
-	if (d == NULL)
+	if (!d)
 		d = add(r, domain);
 	sleep_no_more(d);
 	due_set(r->wall, &d->due, at * 1000);

@@ -33,9 +33,7 @@ static uint64_t hash_of(const struct rereads *r, const struct nexthop *n)
 
 static struct reread *find(const struct rereads *r, const struct nexthop *n)
 {
-	struct hmap_node *node;
-
-	for (node = hmap_first(&r->table, hash_of(r, n)); node != NULL; node = hmap_next(node)) {
+	for (struct hmap_node *node = hmap_first(&r->table, hash_of(r, n)); node; node = hmap_next(node)) {
 		struct reread *one = hmap_entry(node, struct reread, node);
 
 		if (strcmp(one->nexthop.key, n->key) == 0)
@@ -57,7 +55,7 @@ static void on_read(bool served, const struct text_field *sts, size_t sts_count,
 
 struct rereads *rereads_new(struct event_base *base, struct redis *redis, reread_fn *fn, void *arg)
 {
-	struct rereads *r = xcalloc(1, sizeof *r);
+	struct rereads *r = xcalloc(1, sizeof(*r));
 
 	*r = (struct rereads){.base = base, .redis = redis, .fn = fn, .arg = arg};
 	hmap_init(&r->table, 0);
@@ -80,7 +78,7 @@ static void drop_node(struct hmap_node *node, void *arg)
 
 void rereads_free(struct rereads **r)
 {
-	if (*r == NULL)
+	if (!*r)
 		return;
 	hmap_each(&(*r)->table, drop_node, NULL);
 	hmap_fini(&(*r)->table);
@@ -92,10 +90,10 @@ bool reread_start(struct rereads *r, const struct nexthop *nexthop, unsigned mar
 {
 	struct reread *one = find(r, nexthop);
 
-	if (one != NULL) {
+	if (one) {
 		fact_read_abort(&one->read);
 	} else if (r->table.count < r->max) {
-		one = xcalloc(1, sizeof *one);
+		one = xcalloc(1, sizeof(*one));
 		one->all = r;
 		one->nexthop = *nexthop;
 		hmap_insert(&r->table, &one->node, hash_of(r, nexthop));

@@ -63,7 +63,7 @@ static void tell_variants(struct resolver *r, struct job *j)
 
 		if (strcmp(hops[i].key, j->facts.nexthop.key) == 0)
 			continue;
-		f = xmalloc(sizeof *f);
+		f = xmalloc(sizeof(*f));
 		facts_init(f, &hops[i]);
 		known_facts_get(r->ledger.known, &hops[i], f);
 		r->on_facts(hops[i].key, f, r->arg);
@@ -90,7 +90,7 @@ static void tell_waiters(struct job *j)
 	TAILQ_CONCAT(&now, &j->waits, entry); /* who asks from now on waits for the next turn */
 	TAILQ_FOREACH(w, &now, entry)
 	w->list = &now;
-	while ((w = TAILQ_FIRST(&now)) != NULL) {
+	while ((w = TAILQ_FIRST(&now))) {
 		struct resolve_wait told = *w;
 
 		TAILQ_REMOVE(&now, w, entry);
@@ -187,7 +187,7 @@ static bool make_room(struct resolver *r)
 
 	if (jobs_count(r->jobs) < r->max_jobs)
 		return true;
-	if (oldest == NULL)
+	if (!oldest)
 		return false;
 	r->given_up++;
 	finish(r, oldest);
@@ -204,7 +204,7 @@ static struct job *join_or_start(struct resolver *r, const struct nexthop *n)
 {
 	struct job *j = jobs_find(r->jobs, n);
 
-	if (j == NULL)
+	if (!j)
 		return make_room(r) ? start_job(r, n, 0) : NULL;
 	if (j->told) {
 		jobs_leave_background(r->jobs, j);
@@ -219,11 +219,11 @@ struct resolve_wait *resolve_ask(struct resolver *r, const struct nexthop *nexth
 	struct job *j = join_or_start(r, nexthop);
 	struct resolve_wait *w;
 
-	if (j == NULL) {
+	if (!j) {
 		r->refused++;
 		return NULL;
 	}
-	w = xmalloc(sizeof *w);
+	w = xmalloc(sizeof(*w));
 	*w = (struct resolve_wait){.list = &j->waits, .fn = fn, .arg = arg};
 	TAILQ_INSERT_TAIL(&j->waits, w, entry);
 	return w;
@@ -231,7 +231,7 @@ struct resolve_wait *resolve_ask(struct resolver *r, const struct nexthop *nexth
 
 void resolve_abort(struct resolve_wait **w)
 {
-	if (*w == NULL)
+	if (!*w)
 		return;
 	TAILQ_REMOVE((*w)->list, *w, entry);
 	free(*w);
@@ -246,7 +246,7 @@ bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct fac
 	facts_init(out, nexthop);
 	if (!has_questions(nexthop))
 		return true;
-	if ((j == NULL || j->told || j->prefetch) && known_facts_marks(r->ledger.known, nexthop->domain) == 0 &&
+	if ((!j || j->told || j->prefetch) && known_facts_marks(r->ledger.known, nexthop->domain) == 0 &&
 	    known_facts_get(r->ledger.known, nexthop, out)) {
 		out->shared_known = true;
 		facts_begin(out, now);
@@ -262,9 +262,9 @@ void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop)
 	struct facts *f;
 	int64_t ends_by = 0;
 
-	if (!has_questions(nexthop) || jobs_find(r->jobs, nexthop) != NULL || !room_for_unasked(r))
+	if (!has_questions(nexthop) || jobs_find(r->jobs, nexthop) || !room_for_unasked(r))
 		return;
-	f = xmalloc(sizeof *f);
+	f = xmalloc(sizeof(*f));
 	if (resolve_known(r, nexthop, f)) {
 		ends_by = facts_until(f, wall_s()) + PREFETCH_TOGETHER_S;
 		facts_fini(f);
@@ -354,14 +354,13 @@ void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 {
 	struct nexthop n;
 	unsigned mark = 0;
-	size_t i;
 
-	if (name == NULL) {
+	if (!name) {
 		known_facts_mark_all(r->ledger.known);
 		fetch_turns_changed(r->owner.turns, NULL);
 		return;
 	}
-	for (i = 0; i < sizeof marks_of / sizeof marks_of[0]; i++)
+	for (size_t i = 0; i < sizeof(marks_of) / sizeof(marks_of[0]); i++)
 		mark |= marks_of[i].rkey_kind == rkey_kind ? marks_of[i].mark : 0;
 	nexthop_parse(&n, name, strlen(name));
 	if (mark != 0 && has_questions(&n))
@@ -379,7 +378,7 @@ static void take_limits(struct resolver *r, const struct conf *conf)
 
 struct resolver *resolver_new(const struct resolver_env *env)
 {
-	struct resolver *r = xcalloc(1, sizeof *r);
+	struct resolver *r = xcalloc(1, sizeof(*r));
 
 	r->on_facts = env->on_facts;
 	r->arg = env->arg;
@@ -410,7 +409,7 @@ static void drop_job(struct job *j, void *arg)
 	struct resolve_wait *w;
 
 	(void)arg;
-	while ((w = TAILQ_FIRST(&j->waits)) != NULL)
+	while ((w = TAILQ_FIRST(&j->waits)))
 		resolve_abort(&w);
 	job_free(&j);
 }
@@ -419,7 +418,7 @@ void resolver_free(struct resolver **r)
 {
 	struct resolver *gone = *r;
 
-	if (gone == NULL)
+	if (!gone)
 		return;
 	jobs_free(&gone->jobs, drop_job, gone);
 	rereads_free(&gone->rereads);

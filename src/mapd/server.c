@@ -116,17 +116,17 @@ void server_add(struct server *s, int fd)
 
 void server_drain(struct server *s, void (*fn)(void *arg), void *arg)
 {
-	struct client *c, *next;
+	struct client *next;
 
 	gather_flush(s);
 	s->drained = fn;
 	s->drained_arg = arg;
-	for (c = TAILQ_FIRST(&s->all); c; c = next) {
+	for (struct client *c = TAILQ_FIRST(&s->all); c; c = next) {
 		next = TAILQ_NEXT(c, all);
 		if (!c->ending && !client_held(c))
 			client_read_turn(c);
 	}
-	for (c = TAILQ_FIRST(&s->all); c; c = next) {
+	for (struct client *c = TAILQ_FIRST(&s->all); c; c = next) {
 		next = TAILQ_NEXT(c, all);
 		c->ending = true;
 		client_turn(c, tick_wall_ms());

@@ -69,7 +69,7 @@ static bool is_text(const struct verdict_store *s, slab_ref ref, const char *tex
 {
 	const struct verdict_text *t = ref ? verdict_text_at(s, ref) : NULL;
 
-	return t != NULL && t->len == len && memcmp(t->text, text, len) == 0;
+	return t && t->len == len && memcmp(t->text, text, len) == 0;
 }
 
 slab_ref verdict_text_get(struct verdict_store *s, const char *text, size_t len)

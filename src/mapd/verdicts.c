@@ -36,7 +36,7 @@ bool verdicts_named(struct mapd *m, const struct nexthop *nexthop, int64_t now_m
 static enum mode mode_alone(const struct verdict *v, const struct facts *f, enum mode mode, int64_t now)
 {
 	const uint32_t dane = 1u << REASON_DANE_SOME_USABLE | 1u << REASON_DANE_ALL_USABLE | 1u << REASON_DANE_UNUSABLE;
-	bool sts_known = f->sts.txt == TXT_NONE || (f->sts.txt == TXT_RECORD && facts_policy(f, now) != NULL);
+	bool sts_known = f->sts.txt == TXT_NONE || (f->sts.txt == TXT_RECORD && facts_policy(f, now));
 
 	if ((v->level == LEVEL_ENCRYPT || v->level == LEVEL_VERIFY) && !(v->reasons & dane) && sts_known)
 		return mode;
@@ -196,7 +196,7 @@ void verdicts_render_sts(struct mapd *m, const struct nexthop *nexthop, const st
 
 	merge_dest(m, nexthop, now_ms, &dest);
 	reply_end(&m->reply, answer_sts(reply_begin(&m->reply), facts, now_ms / 1000, &dest));
-	if (dest.sts_ignore && policy != NULL && policy->mode == STS_ENFORCE)
+	if (dest.sts_ignore && policy && policy->mode == STS_ENFORCE)
 		log_exceptions(m, nexthop, &ignored, &dest, MODE_OPPORTUNISTIC);
 }
 

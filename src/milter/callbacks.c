@@ -76,7 +76,7 @@ static struct session *session_of(SMFICTX *ctx)
 {
 	struct session *s = smfi_getpriv(ctx);
 
-	if (s == NULL) {
+	if (!s) {
 		s = xcalloc(1, sizeof(*s));
 		atomic_fetch_add(&sessions, 1);
 		smfi_setpriv(ctx, s);
@@ -99,7 +99,7 @@ static void begin_message(struct session *s)
 
 static void end_message(struct session *s)
 {
-	if (s != NULL && s->in_message) {
+	if (s && s->in_message) {
 		s->in_message = false;
 		atomic_fetch_sub(&in_flight, 1);
 	}
@@ -231,7 +231,7 @@ static sfsistat on_close(SMFICTX *ctx)
 	struct session *s = smfi_getpriv(ctx);
 
 	end_message(s);
-	if (s != NULL) {
+	if (s) {
 		message_fini(&s->message);
 		atomic_fetch_sub(&sessions, 1);
 	}

@@ -29,9 +29,9 @@ static bool holds(const char *names, const char *name)
 {
 	size_t len = strlen(name);
 
-	if (len == 0 || strchr(name, ' ') != NULL)
+	if (len == 0 || strchr(name, ' '))
 		return false;
-	for (const char *at = names; (at = strstr(at, name)) != NULL; at++)
+	for (const char *at = names; (at = strstr(at, name)); at++)
 		if (at[-1] == ' ' && at[len] == ' ')
 			return true;
 	return false;
@@ -82,7 +82,7 @@ void escapes_add(struct escapes *e, const char *rcpt, const char *mailer, enum m
 	e->keeping[keeps]++;
 	if (keeps == MODE_VERIFIED || e->noted == ESCAPE_NOTES)
 		return;
-	if (e->note == NULL)
+	if (!e->note)
 		e->note = xcalloc(ESCAPE_NOTES, sizeof(*e->note));
 	e->note[e->noted++] = (struct escape_note){shortened(rcpt), shortened(mailer), keeps};
 }

@@ -26,7 +26,7 @@ void identity_from(struct identity *out, const char *raw_field)
 void identity_auth(struct identity *out, const char *raw_login)
 {
 	out->domain[0] = '\0';
-	out->there = raw_login != NULL && strchr(raw_login, '@') != NULL &&
+	out->there = raw_login && strchr(raw_login, '@') &&
 		     address_domain(out->domain, raw_login, strlen(raw_login)) == ADDRESS_DOMAIN;
-	out->missing = raw_login != NULL ? "no domain" : NULL;
+	out->missing = raw_login ? "no domain" : NULL;
 }

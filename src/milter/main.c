@@ -139,7 +139,7 @@ static struct conf *load_or_die(void)
 	char error[900];
 	struct conf *conf = load(error, sizeof(error));
 
-	if (conf == NULL)
+	if (!conf)
 		die(EX_CONFIG, error);
 	return conf;
 }
@@ -175,7 +175,7 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 	(void)sig;
 	(void)what;
 	(void)arg;
-	if (now == NULL) {
+	if (!now) {
 		log_error("event=reload status=failed reason=%s",
 			  log_quote(quoted, sizeof(quoted), error, strlen(error)));
 		return;
@@ -307,7 +307,7 @@ static void serve(void)
 	static const struct mirror_events events = {.on_settled = on_settled};
 
 	milter.base = event_base_new();
-	if (milter.base == NULL)
+	if (!milter.base)
 		die(EX_OSERR, "cannot make an event loop");
 	add_signals();
 	add_counters();

@@ -58,7 +58,7 @@ void message_mail(struct message *m, char *const *argv, const char *login)
 		identity_auth(&m->identity[TAG_BY_AUTH], login);
 	if (len < sizeof(m->sender))
 		memcpy(m->sender, argv[0], len + 1);
-	for (size_t i = 1; argv[i] != NULL; i++) {
+	for (size_t i = 1; argv[i]; i++) {
 		if (strcasecmp(argv[i], "RET=HDRS") == 0)
 			m->returns_headers = true;
 		else if (strcasecmp(argv[i], "REQUIRETLS") == 0)
@@ -239,7 +239,7 @@ static enum mode keeps_of(const struct message *m, const char *mailer, const str
 	enum mode keeps = escape_keeps(&m->policy.escape, "", mailer);
 	struct sender_setting setting;
 
-	if (keeps == MODE_VERIFIED || settings == NULL)
+	if (keeps == MODE_VERIFIED || !settings)
 		return keeps;
 	settings_sender(settings, m->identity[TAG_BY_ENVELOPE].domain, now_ms, &setting);
 	return mode_stricter(keeps, escape_keeps(&m->policy.escape, setting.via, mailer));
@@ -257,7 +257,7 @@ static bool has_identity(const struct message *m)
 static void take_so_far(const struct message *m, const struct settings *settings, int64_t now_ms,
 			struct message_verdict *out)
 {
-	if (settings == NULL) {
+	if (!settings) {
 		take_unknown_mode(m, out);
 		if (m->policy.when_unknown == UNKNOWN_TEMPFAIL)
 			out->mode = MODE_OPPORTUNISTIC; /* the end of the message defers it */
@@ -272,7 +272,7 @@ void message_recipient(struct message *m, const char *rcpt, const char *mailer, 
 	enum mode keeps;
 
 	memset(out, 0, sizeof(*out));
-	if (mailer == NULL) {
+	if (!mailer) {
 		m->escapes.untold++;
 		return;
 	}
@@ -293,7 +293,7 @@ void message_decide(const struct message *m, const struct settings *settings, in
 		    struct message_verdict *out)
 {
 	memset(out, 0, sizeof(*out));
-	if (settings == NULL)
+	if (!settings)
 		take_unknown(m, out);
 	else
 		take_strictest(m, settings, now_ms, out);

@@ -88,7 +88,7 @@ static void count_message(const struct message *m, const struct message_verdict 
 
 const char *report_id(char out[REPORT_ID_SIZE], const char *raw_id)
 {
-	const char *id = raw_id != NULL ? raw_id : "NOQUEUE";
+	const char *id = raw_id ? raw_id : "NOQUEUE";
 
 	return log_quote(out, REPORT_ID_SIZE, id, strlen(id));
 }
@@ -100,7 +100,7 @@ static void log_verdict(const char *id, const struct message *m, const struct me
 	log_quote(domain, sizeof(domain), v->domain, strlen(v->domain));
 	log_info("%s: event=%s mode=%s domain=%s by=%s removed=%u%s%s", id, v->event,
 		 names_name(mode_names, (int)v->mode), domain, names_name(tag_by_names, (int)v->by), v->remove,
-		 v->reason != NULL ? " reason=" : "", v->reason != NULL ? v->reason : "");
+		 v->reason ? " reason=" : "", v->reason ? v->reason : "");
 	if (v->mismatch && v->outcome == MESSAGE_PASS && m->policy.on_mismatch == ACTION_ACCEPT)
 		log_warn("%s: event=mismatch mode=%s domain=%s by=%s reason=\"the envelope's route is less strict\"",
 			 id, names_name(mode_names, (int)v->mode), domain, names_name(tag_by_names, (int)v->by));
@@ -116,7 +116,7 @@ static void log_identities(const char *id, const struct message *m)
 	sbuf_init(&b, line, sizeof(line));
 	for (int i = 0; i < IDENTITY_COUNT; i++) {
 		const struct identity *who = &m->identity[i];
-		const char *text = who->there ? who->domain : who->missing != NULL ? who->missing : "none";
+		const char *text = who->there ? who->domain : who->missing ? who->missing : "none";
 
 		sbuf_addf(&b, " %s=%s", names_name(tag_by_names, i),
 			  log_quote(quoted, sizeof(quoted), text, strlen(text)));

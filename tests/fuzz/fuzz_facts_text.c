@@ -17,24 +17,22 @@ static size_t read_fields(const char *p, size_t len, struct text_field out[FACTS
 
 	while (len > 0 && n < FACTS_TEXT_FIELDS_MAX) {
 		const char *end = memchr(p, '\n', len), *equal;
-		size_t line = end != NULL ? (size_t)(end - p) : len;
+		size_t line = end ? (size_t)(end - p) : len;
 
 		equal = memchr(p, '=', line);
-		if (equal != NULL)
+		if (equal)
 			out[n++] =
 			    (struct text_field){p, (size_t)(equal - p), equal + 1, line - (size_t)(equal + 1 - p)};
-		p += line + (end != NULL);
-		len -= line + (end != NULL);
+		p += line + !!end;
+		len -= line + !!end;
 	}
 	return n;
 }
 
 static void same_fields(const struct text_fields *a, const struct text_fields *b)
 {
-	size_t i;
-
 	must(a->count == b->count);
-	for (i = 0; i < a->count; i++) {
+	for (size_t i = 0; i < a->count; i++) {
 		must(strcmp(a->field[i].name, b->field[i].name) == 0);
 		must(a->field[i].value_len == b->field[i].value_len);
 		must(memcmp(a->field[i].value, b->field[i].value, a->field[i].value_len) == 0);
@@ -54,7 +52,7 @@ static void round_trip(const struct facts *f, format_fn *format, take_fn *take)
 	if (!format(f, NOW, &first))
 		return;
 	facts_init(&again, &f->nexthop);
-	must(take(&again, first.field, first.count, NOW, &reason) && reason == NULL);
+	must(take(&again, first.field, first.count, NOW, &reason) && !reason);
 	must(format(&again, NOW, &second));
 	same_fields(&first, &second);
 	text_fields_fini(&first);
@@ -70,27 +68,26 @@ static void check_replies(const struct facts *f)
 	struct explain_input in = {
 	    .facts = f, .now = NOW, .dest = &dest, .all_modes = true, .dane = true, .options = o};
 	char *json;
-	int mode;
 
-	for (mode = 0; mode < MODE_COUNT; mode++) {
+	for (int mode = 0; mode < MODE_COUNT; mode++) {
 		struct sbuf t, r;
 		struct verdict v;
 
-		sbuf_init(&t, text, sizeof text);
-		sbuf_init(&r, reply, sizeof reply);
+		sbuf_init(&t, text, sizeof(text));
+		sbuf_init(&r, reply, sizeof(reply));
 		decide(f, NOW, (enum mode)mode, &dest, true, &v);
 		sockmap_reply(&r, answer_format(&t, &v, f, NOW, &dest, &o), text);
-		must(postfix_grammar(reply, r.len, POSTFIX_3_10) == NULL);
-		must(postfix_grammar_wise(reply, r.len) == NULL);
+		must(!postfix_grammar(reply, r.len, POSTFIX_3_10));
+		must(!postfix_grammar_wise(reply, r.len));
 	}
 	json = explain_json(&in);
-	must(json != NULL && strchr(json, '\n') == NULL);
+	must(json && !strchr(json, '\n'));
 	free(json);
 }
 
 static void nothing_taken(const struct facts *f, const char *reason)
 {
-	must(reason != NULL);
+	must(reason);
 	must(!f->sts.have_policy && f->sts.failure == FETCH_OK);
 	must(f->nexthop.kind != NEXTHOP_DOMAIN || (f->mx == MX_UNKNOWN && f->sts.txt == TXT_UNKNOWN));
 }
@@ -101,11 +98,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct text_field field[FACTS_TEXT_FIELDS_MAX];
 	const char *text = (const char *)data, *line = memchr(data, '\n', size), *reason;
 	struct nexthop nexthop;
-	size_t key_len = line != NULL ? (size_t)(line - text) : size, count;
+	size_t key_len = line ? (size_t)(line - text) : size, count;
 	bool ok;
 
 	nexthop_parse(&nexthop, text, key_len);
-	count = line != NULL ? read_fields(line + 1, size - key_len - 1, field) : 0;
+	count = line ? read_fields(line + 1, size - key_len - 1, field) : 0;
 	facts_init(&f, &nexthop);
 	ok = facts_text_take_sts(&f, field, count, NOW, &reason);
 	if (!ok)

@@ -14,7 +14,7 @@ static void wrapped(char out[DOMAIN_SIZE], const char *before, const uint8_t *da
 	memcpy(field, before, head);
 	memcpy(field + head, data, size);
 	memcpy(field + head + size, after, tail);
-	must(from_domain(out, field, head + size + tail, &reason) == (reason == NULL));
+	must(from_domain(out, field, head + size + tail, &reason) == (!reason));
 	free(field);
 }
 

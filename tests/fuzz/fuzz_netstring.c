@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		buf += ns.used;
 		size -= ns.used;
 	}
-	must(status == NETSTRING_MORE || ns.reason != NULL);
+	must(status == NETSTRING_MORE || ns.reason);
 	must(status == NETSTRING_BAD || size < PAYLOAD_MAX + 8);
 	return 0;
 }

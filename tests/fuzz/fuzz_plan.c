@@ -52,12 +52,12 @@ static size_t put_rdata(struct input *in, enum rr_type type, uint8_t *out)
 	case RR_MX:
 		out[0] = 0;
 		out[1] = (uint8_t)(how % 3);
-		return 2 + put_name(out + 2, names[how % (sizeof names / sizeof names[0])]);
+		return 2 + put_name(out + 2, names[how % (sizeof(names) / sizeof(names[0]))]);
 	case RR_CNAME:
-		return put_name(out, names[how % (sizeof names / sizeof names[0])]);
+		return put_name(out, names[how % (sizeof(names) / sizeof(names[0]))]);
 	case RR_TXT:
-		memcpy(out, how % 2 ? record : other, sizeof record - 1);
-		return sizeof record - 1;
+		memcpy(out, how % 2 ? record : other, sizeof(record) - 1);
+		return sizeof(record) - 1;
 	case RR_TLSA:
 		memset(out, 1, 35);
 		out[0] = how % 2 ? 3 : 1;
@@ -100,7 +100,7 @@ static void give_policy(struct input *in, struct facts *f, int64_t now)
 	    "version: STSv1\nmode: enforce\n",
 	};
 	unsigned how = take(in);
-	const char *body = bodies[how % (sizeof bodies / sizeof bodies[0])];
+	const char *body = bodies[how % (sizeof(bodies) / sizeof(bodies[0]))];
 	struct policy_result r = {
 	    .failure = (enum fetch_failure)(how / 8 % 4), .why = "fuzz", .body = body, .len = strlen(body)};
 
@@ -118,13 +118,13 @@ static void check_ready(const struct facts *f, int64_t now)
 	struct sbuf t, r;
 	struct verdict v;
 
-	sbuf_init(&t, text, sizeof text);
-	sbuf_init(&r, reply, sizeof reply);
+	sbuf_init(&t, text, sizeof(text));
+	sbuf_init(&r, reply, sizeof(reply));
 	decide(f, now, MODE_OPPORTUNISTIC, &dest, true, &v);
 	sockmap_reply(&r, answer_format(&t, &v, f, now, &dest, &o), text);
-	must(postfix_grammar(reply, r.len, POSTFIX_3_10) == NULL);
-	must(postfix_grammar_wise(reply, r.len) == NULL);
-	if (policy != NULL && policy->mode == STS_ENFORCE)
+	must(!postfix_grammar(reply, r.len, POSTFIX_3_10));
+	must(!postfix_grammar_wise(reply, r.len));
+	if (policy && policy->mode == STS_ENFORCE)
 		must(v.level == LEVEL_SECURE || v.level == LEVEL_DANE_ONLY || v.level == LEVEL_TEMP);
 	must(facts_until(f, now) > now && facts_until(f, now) <= now + FACTS_TTL_MAX);
 }
@@ -153,14 +153,12 @@ static void answer_one(struct driver *d, struct input *in, int64_t now)
 static void round_of(struct driver *d, struct input *in, int64_t now)
 {
 	static struct plan p;
-	unsigned steps;
-	size_t i;
 
 	facts_begin(d->f, now);
-	for (steps = 0;; steps++) {
+	for (unsigned steps = 0;; steps++) {
 		must(steps < STEPS_MAX);
 		plan_next(d->f, now, &p);
-		for (i = 0; i < p.count; i++) {
+		for (size_t i = 0; i < p.count; i++) {
 			must(d->count < PLAN_ASKS_MAX * 2);
 			d->waiting[d->count++] = p.ask[i];
 		}
@@ -171,7 +169,7 @@ static void round_of(struct driver *d, struct input *in, int64_t now)
 		if (d->count == 0)
 			return;
 		if (take(in) == 255) {
-			for (i = 0; i < d->count;)
+			for (size_t i = 0; i < d->count;)
 				if (d->waiting[i].kind < ASK_POLICY_A)
 					d->waiting[i] = d->waiting[--d->count];
 				else
@@ -179,7 +177,7 @@ static void round_of(struct driver *d, struct input *in, int64_t now)
 			facts_timeout(d->f, now);
 			plan_next(d->f, now, &p);
 			must(p.ready);
-			for (i = 0; i < p.count; i++)
+			for (size_t i = 0; i < p.count; i++)
 				d->waiting[d->count++] = p.ask[i];
 			continue;
 		}
@@ -194,7 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct driver d = {.f = &f};
 	struct input in = {data, data + size};
 	struct nexthop nexthop;
-	const char *key = keys[take(&in) % (sizeof keys / sizeof keys[0])];
+	const char *key = keys[take(&in) % (sizeof(keys) / sizeof(keys[0]))];
 	int64_t now = 1000000;
 
 	nexthop_parse(&nexthop, key, strlen(key));

@@ -10,12 +10,12 @@ static void split(const uint8_t *data, size_t size, const char *part[PARTS], siz
 {
 	for (int i = 0; i < PARTS; i++) {
 		const uint8_t *end = memchr(data, 0, size);
-		size_t n = end != NULL && i < PARTS - 1 ? (size_t)(end - data) : size;
+		size_t n = end && i < PARTS - 1 ? (size_t)(end - data) : size;
 
 		part[i] = (const char *)data;
 		len[i] = n;
-		data += n + (end != NULL && i < PARTS - 1);
-		size -= n + (end != NULL && i < PARTS - 1);
+		data += n + (end && i < PARTS - 1);
+		size -= n + (end && i < PARTS - 1);
 	}
 }
 
@@ -41,9 +41,8 @@ static void judge(const struct postconf *p, const char *table, size_t len)
 	size_t total = 0;
 
 	f->postfix = p;
-	postfix_version_parse(&f->version, postconf_raw(p, NULL, "mail_version") != NULL
-					       ? postconf_raw(p, NULL, "mail_version")
-					       : "3.7.11");
+	postfix_version_parse(&f->version,
+			      postconf_raw(p, NULL, "mail_version") ? postconf_raw(p, NULL, "mail_version") : "3.7.11");
 	f->conf = (struct doctor_conf){.enforced_transport = "e",
 				       .verified_transport = "v",
 				       .dane = true,

@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data++, size--;
 	len = line_length(data, size);
 	named = setting_name_canon(name, kind, (const char *)data, len, &reason);
-	must(named == (reason == NULL) && named == (name[0] != '\0'));
+	must(named == (!reason) && named == (name[0] != '\0'));
 	if (named)
 		must(setting_name_canon(again, kind, name, strlen(name), &reason) && strcmp(again, name) == 0);
 	setting_init(&s);

@@ -13,7 +13,7 @@ static void check_pattern(const char *pattern)
 
 	must(strspn(pattern, "abcdefghijklmnopqrstuvwxyz0123456789-_.*") == strlen(pattern));
 	must(pattern[0] != '*' || pattern[1] == '.');
-	must(strchr(pattern + 1, '*') == NULL);
+	must(!strchr(pattern + 1, '*'));
 	must(sts_pattern_canon(again, sizeof(again), pattern, strlen(pattern)));
 	must(strcmp(again, pattern) == 0);
 	must(pattern[0] == '*' || sts_pattern_matches(pattern, pattern));
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *reason;
 	bool ok = sts_policy_parse(&p, (const char *)data, size, &reason);
 
-	must(ok == (reason == NULL));
+	must(ok == (!reason));
 	check_patterns(&p);
 	if (ok) {
 		must(p.max_age <= STS_MAX_AGE_LIMIT && (p.mode == STS_NONE || p.mx_count > 0));
@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (sts_policy_set_mx(&stored, (const char *)data, size))
 		check_patterns(&stored);
 	else
-		must(stored.mx == NULL && stored.mx_count == 0);
+		must(!stored.mx && stored.mx_count == 0);
 	sts_policy_fini(&p);
 	sts_policy_fini(&stored);
 	return 0;

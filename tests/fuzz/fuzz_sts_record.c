@@ -38,8 +38,8 @@ static void check_find(const uint8_t *data, size_t size)
 	const char *reason;
 	size_t valid = 0;
 
-	must(sts_record_find(id, &a, &reason) == (reason == NULL));
-	must((id[0] != '\0') == (reason == NULL));
+	must(sts_record_find(id, &a, &reason) == (!reason));
+	must((id[0] != '\0') == (!reason));
 	if (reason)
 		return;
 	check_id(id);
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *reason;
 	bool ok = sts_record_parse(id, (const char *)data, size, &reason);
 
-	must(ok == (reason == NULL));
+	must(ok == (!reason));
 	if (ok)
 		check_id(id);
 	else

@@ -60,7 +60,7 @@ static void on_answer(const struct rr_answer *a, void *arg)
 	}
 	printf("%s %s %s %s ttl=%u canon=%s count=%zu ms=%lld why=\"%s\"", q->type, q->name,
 	       names_name(rr_status_names, (int)a->status), a->secure ? "secure" : "insecure", a->ttl, a->canon,
-	       a->count, (long long)(tick_mono_ms() - q->at), a->why == NULL ? "" : a->why);
+	       a->count, (long long)(tick_mono_ms() - q->at), !a->why ? "" : a->why);
 	print_data(a);
 	putchar('\n');
 	fflush(stdout);
@@ -77,7 +77,7 @@ static void on_aborted(const struct rr_answer *a, void *arg)
 
 static void end_when_idle(void)
 {
-	if (probe.ended && (probe.dns == NULL || dns_pending(probe.dns) == 0))
+	if (probe.ended && (!probe.dns || dns_pending(probe.dns) == 0))
 		event_base_loopexit(probe.base, NULL);
 }
 
@@ -123,9 +123,9 @@ static void take_line(char *line)
 	char *save = NULL;
 	char *word = strtok_r(line, " ", &save);
 	const char *name, *about;
-	bool aborts = word != NULL && strcmp(word, "abort") == 0;
+	bool aborts = word && strcmp(word, "abort") == 0;
 
-	if (word == NULL)
+	if (!word)
 		return;
 	if (strcmp(word, "free") == 0) {
 		dns_free(&probe.dns);
@@ -140,7 +140,7 @@ static void take_line(char *line)
 		word = strtok_r(NULL, " ", &save);
 	name = strtok_r(NULL, " ", &save);
 	about = strtok_r(NULL, " ", &save);
-	(aborts ? ask_and_abort : ask)(word, name, about == NULL ? name : about);
+	(aborts ? ask_and_abort : ask)(word, name, !about ? name : about);
 }
 
 static void on_input(evutil_socket_t fd, short what, void *arg)
@@ -157,7 +157,7 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 		probe.len += (size_t)n;
 	}
 	probe.line[probe.len] = '\0';
-	while (!probe.ended && (newline = strchr(probe.line, '\n')) != NULL) {
+	while (!probe.ended && (newline = strchr(probe.line, '\n'))) {
 		*newline = '\0';
 		take_line(probe.line);
 		probe.len -= (size_t)(newline + 1 - probe.line);
@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 	options(&conf, argc, argv);
 	probe.base = event_base_new();
 	probe.dns = dns_new(probe.blocking ? NULL : probe.base, &conf, error, sizeof(error));
-	if (probe.dns == NULL) {
+	if (!probe.dns) {
 		printf("%s\n", error);
 		event_base_free(probe.base);
 		free(conf.forward.item);

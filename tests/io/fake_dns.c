@@ -44,8 +44,8 @@ static struct script *script_of(const char *name, enum rr_type type)
 	LIST_FOREACH(s, &scripts, entry)
 	if (s->type == type && strcmp(s->name, name) == 0)
 		return s;
-	s = xcalloc(1, sizeof *s);
-	snprintf(s->name, sizeof s->name, "%s", name);
+	s = xcalloc(1, sizeof(*s));
+	snprintf(s->name, sizeof(s->name), "%s", name);
 	s->type = type;
 	s->answer = (struct rr_answer){.status = RR_NXDOMAIN, .secure = true, .ttl = 300};
 	LIST_INSERT_HEAD(&scripts, s, entry);
@@ -97,7 +97,7 @@ void world_tlsa(const char *host, uint32_t ttl)
 	char name[DOMAIN_SIZE];
 	struct script *s;
 
-	snprintf(name, sizeof name, "_25._tcp.%s", host);
+	snprintf(name, sizeof(name), "_25._tcp.%s", host);
 	s = script_of(name, RR_TLSA);
 	memset(s->bytes, 0xab, 35);
 	memcpy(s->bytes, "\3\1\1", 3);
@@ -109,13 +109,13 @@ void world_sts_txt(const char *domain, const char *id, uint32_t ttl)
 	char name[DOMAIN_SIZE];
 	struct script *s;
 
-	snprintf(name, sizeof name, "_mta-sts.%s", domain);
+	snprintf(name, sizeof(name), "_mta-sts.%s", domain);
 	s = script_of(name, RR_TXT);
 	s->answer = (struct rr_answer){.status = RR_NXDOMAIN, .secure = true, .ttl = ttl};
 	s->silent = false;
-	if (id == NULL)
+	if (!id)
 		return;
-	s->bytes[0] = (uint8_t)snprintf((char *)s->bytes + 1, sizeof s->bytes - 1, "v=STSv1; id=%s;", id);
+	s->bytes[0] = (uint8_t)snprintf((char *)s->bytes + 1, sizeof(s->bytes) - 1, "v=STSv1; id=%s;", id);
 	script_ok(s, false, ttl, (size_t)s->bytes[0] + 1);
 }
 
@@ -135,7 +135,7 @@ void world_dns_silent(const char *name, enum rr_type type)
 
 size_t world_dns_asked(const char *name, enum rr_type type)
 {
-	return name == NULL ? dns_asked : script_of(name, type)->asked;
+	return !name ? dns_asked : script_of(name, type)->asked;
 }
 
 size_t world_dns_open(void)
@@ -168,9 +168,9 @@ static void answer_query(evutil_socket_t fd, short what, void *arg)
 struct dns_query *dns_ask(struct dns *d, const char *about, const char *name, enum rr_type type, dns_answer_fn *fn,
 			  void *arg)
 {
-	struct dns_query *q = xcalloc(1, sizeof *q);
+	struct dns_query *q = xcalloc(1, sizeof(*q));
 
-	assert(d != NULL && *about != '\0');
+	assert(d && *about != '\0');
 	*q = (struct dns_query){.script = script_of(name, type), .fn = fn, .arg = arg};
 	q->script->asked++;
 	dns_asked++;

@@ -42,8 +42,8 @@ static struct site *site_of(const char *host)
 	LIST_FOREACH(s, &sites, entry)
 	if (strcmp(s->host, host) == 0)
 		return s;
-	s = xcalloc(1, sizeof *s);
-	snprintf(s->host, sizeof s->host, "%s", host);
+	s = xcalloc(1, sizeof(*s));
+	snprintf(s->host, sizeof(s->host), "%s", host);
 	s->result = (struct policy_result){.failure = FETCH_FAILED, .why = "connection refused"};
 	LIST_INSERT_HEAD(&sites, s, entry);
 	return s;
@@ -54,7 +54,7 @@ void world_policy(const char *host, const char *mode, unsigned max_age, const ch
 	struct site *s = site_of(host);
 
 	s->result = (struct policy_result){.body = s->body};
-	s->result.len = (size_t)snprintf(s->body, sizeof s->body, "version: STSv1\nmode: %s\nmax_age: %u\nmx: %s\n",
+	s->result.len = (size_t)snprintf(s->body, sizeof(s->body), "version: STSv1\nmode: %s\nmax_age: %u\nmx: %s\n",
 					 mode, max_age, mx);
 }
 
@@ -70,7 +70,7 @@ void world_hold(const char *host)
 
 size_t world_fetches(const char *host)
 {
-	return host == NULL ? fetch_count : site_of(host)->fetches;
+	return !host ? fetch_count : site_of(host)->fetches;
 }
 
 size_t world_fetches_open(void)
@@ -107,16 +107,16 @@ void world_release(const char *host)
 
 	s->held = false;
 	LIST_FOREACH(f, &fetches, entry)
-	if (f->site == s && f->call.event == NULL)
+	if (f->site == s && !f->call.event)
 		fake_call_soon(&f->call, answer_fetch, f);
 }
 
 struct https_fetch *https_fetch(struct https *h, const char *host, const char *const *addresses, size_t count,
 				https_result_fn *fn, void *arg)
 {
-	struct https_fetch *f = xcalloc(1, sizeof *f);
+	struct https_fetch *f = xcalloc(1, sizeof(*f));
 
-	assert(h != NULL && count > 0 && addresses[0][0] != '\0');
+	assert(h && count > 0 && addresses[0][0] != '\0');
 	*f = (struct https_fetch){.site = site_of(host), .fn = fn, .arg = arg};
 	f->site->fetches++;
 	fetch_count++;

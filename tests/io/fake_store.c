@@ -78,9 +78,9 @@ static struct hash *hash_new(const char *key)
 {
 	struct hash *h = hash_of(key);
 
-	if (h == NULL) {
-		h = xcalloc(1, sizeof *h);
-		snprintf(h->key, sizeof h->key, "%s", key);
+	if (!h) {
+		h = xcalloc(1, sizeof(*h));
+		snprintf(h->key, sizeof(h->key), "%s", key);
 		LIST_INSERT_HEAD(&hashes, h, entry);
 	}
 	h->count = 0;
@@ -92,8 +92,8 @@ static void hash_add(struct hash *h, const char *name, const char *value, size_t
 	struct text_field *f = &h->field[h->count];
 	char *to = h->text[h->count * 2];
 
-	assert(h->count < HASH_FIELDS && len < sizeof h->text[0]);
-	snprintf(to, sizeof h->text[0], "%s", name);
+	assert(h->count < HASH_FIELDS && len < sizeof(h->text[0]));
+	snprintf(to, sizeof(h->text[0]), "%s", name);
 	memcpy(h->text[h->count * 2 + 1], value, len);
 	h->text[h->count * 2 + 1][len] = '\0';
 	*f = (struct text_field){to, strlen(to), h->text[h->count * 2 + 1], len};
@@ -104,22 +104,21 @@ void world_hash(const char *key, const char *const *nv)
 {
 	struct hash *h = hash_of(key);
 
-	if (nv == NULL) {
-		if (h != NULL)
+	if (!nv) {
+		if (h)
 			LIST_REMOVE(h, entry);
 		free(h);
 		return;
 	}
-	for (h = hash_new(key); *nv != NULL; nv += 2)
+	for (h = hash_new(key); *nv; nv += 2)
 		hash_add(h, nv[0], nv[1], strlen(nv[1]));
 }
 
 const char *world_hash_get(const char *key, const char *field)
 {
 	struct hash *h = hash_of(key);
-	size_t i;
 
-	for (i = 0; h != NULL && i < h->count; i++)
+	for (size_t i = 0; h && i < h->count; i++)
 		if (strcmp(h->field[i].name, field) == 0)
 			return h->field[i].value;
 	return NULL;
@@ -127,7 +126,7 @@ const char *world_hash_get(const char *key, const char *field)
 
 int64_t world_hash_ttl(const char *key)
 {
-	return hash_of(key) != NULL ? hash_of(key)->ttl : 0;
+	return hash_of(key) ? hash_of(key)->ttl : 0;
 }
 
 size_t world_reads(void)
@@ -156,21 +155,21 @@ static void answer_read(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	read_end(r);
-	snprintf(key, sizeof key, "sts:%s", told.nexthop.domain);
+	snprintf(key, sizeof(key), "sts:%s", told.nexthop.domain);
 	sts = hash_of(key);
-	snprintf(key, sizeof key, "dane:%s", told.nexthop.key);
+	snprintf(key, sizeof(key), "dane:%s", told.nexthop.key);
 	dane = hash_of(key);
 	if (world_redis_away)
 		told.fn(false, NULL, 0, NULL, 0, told.arg);
 	else
-		told.fn(true, sts != NULL ? sts->field : NULL, sts != NULL ? sts->count : 0,
-			dane != NULL ? dane->field : NULL, dane != NULL ? dane->count : 0, told.arg);
+		told.fn(true, sts ? sts->field : NULL, sts ? sts->count : 0, dane ? dane->field : NULL,
+			dane ? dane->count : 0, told.arg);
 }
 
 struct fact_read *fact_store_read(struct redis *r, struct event_base *b, const struct nexthop *nexthop,
 				  fact_read_fn *fn, void *arg)
 {
-	struct fact_read *read = xcalloc(1, sizeof *read);
+	struct fact_read *read = xcalloc(1, sizeof(*read));
 
 	assert(r == world_redis() && b == fake_base);
 	*read = (struct fact_read){.nexthop = *nexthop, .fn = fn, .arg = arg};
@@ -191,15 +190,14 @@ static void write_hash(const char *kind, const char *name, const struct text_fie
 {
 	char key[NEXTHOP_SIZE + 8];
 	struct hash *h;
-	size_t i;
 
 	if (world_redis_away)
 		return;
 	write_count++;
-	snprintf(key, sizeof key, "%s:%s", kind, name);
+	snprintf(key, sizeof(key), "%s:%s", kind, name);
 	h = hash_new(key);
 	h->ttl = ttl_s;
-	for (i = 0; i < fields->count; i++)
+	for (size_t i = 0; i < fields->count; i++)
 		hash_add(h, fields->field[i].name, fields->field[i].value, fields->field[i].value_len);
 }
 
@@ -229,11 +227,11 @@ void world_lock_of_other(const char *domain, bool held)
 {
 	struct other_lock *o = other_of(domain);
 
-	if (held && o == NULL) {
-		o = xcalloc(1, sizeof *o);
-		snprintf(o->domain, sizeof o->domain, "%s", domain);
+	if (held && !o) {
+		o = xcalloc(1, sizeof(*o));
+		snprintf(o->domain, sizeof(o->domain), "%s", domain);
 		LIST_INSERT_HEAD(&others, o, entry);
-	} else if (!held && o != NULL) {
+	} else if (!held && o) {
 		LIST_REMOVE(o, entry);
 		free(o);
 	}
@@ -261,18 +259,18 @@ static void answer_lock(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	fake_call_end(&l->call);
-	l->got = world_redis_away || (other_of(l->domain) == NULL && !world_lock_is_ours(l->domain));
+	l->got = world_redis_away || (!other_of(l->domain) && !world_lock_is_ours(l->domain));
 	l->fn(l->got, l->arg);
 }
 
 struct fact_lock *fact_store_lock(struct redis *r, struct event_base *b, const char *domain, unsigned ttl_s,
 				  fact_lock_fn *fn, void *arg)
 {
-	struct fact_lock *l = xcalloc(1, sizeof *l);
+	struct fact_lock *l = xcalloc(1, sizeof(*l));
 
 	assert(r == world_redis() && b == fake_base && ttl_s > 0);
 	*l = (struct fact_lock){.fn = fn, .arg = arg};
-	snprintf(l->domain, sizeof l->domain, "%s", domain);
+	snprintf(l->domain, sizeof(l->domain), "%s", domain);
 	lock_asks++;
 	LIST_INSERT_HEAD(&locks, l, entry);
 	fake_call_soon(&l->call, answer_lock, l);

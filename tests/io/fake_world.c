@@ -31,16 +31,14 @@ void fake_call_soon(struct fake_call *c, event_callback_fn fn, void *arg)
 
 void fake_call_end(struct fake_call *c)
 {
-	if (c->event != NULL)
+	if (c->event)
 		event_free(c->event);
 	c->event = NULL;
 }
 
 void world_run(void)
 {
-	int i;
-
-	for (i = 0; i < 100; i++)
+	for (int i = 0; i < 100; i++)
 		event_base_loop(fake_base, EVLOOP_NONBLOCK);
 }
 
@@ -63,12 +61,11 @@ static int collect(const struct event_base *b, const struct event *event, void *
 void world_pass(int64_t ms)
 {
 	struct timers t = {.count = 0};
-	size_t i;
 
 	world_run();
 	clock_ms += ms;
 	event_base_foreach_event(fake_base, collect, &t);
-	for (i = 0; i < t.count; i++)
+	for (size_t i = 0; i < t.count; i++)
 		event_active(t.event[i], EV_TIMEOUT, 0);
 	world_run();
 }

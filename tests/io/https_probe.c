@@ -59,7 +59,7 @@ static void print_text(const char *text, size_t len)
 
 static void end_when_idle(void)
 {
-	if (probe.ended && (probe.https == NULL || https_pending(probe.https) == 0))
+	if (probe.ended && (!probe.https || https_pending(probe.https) == 0))
 		event_base_loopexit(probe.base, NULL);
 }
 
@@ -92,7 +92,7 @@ static struct question *fetch(char **word, size_t count)
 	snprintf(q->host, sizeof(q->host), "%s", word[0]);
 	q->at = tick_mono_ms();
 	for (size_t i = 0; i < FETCHES_MAX; i++) {
-		if (probe.questions[i] != NULL)
+		if (probe.questions[i])
 			continue;
 		probe.questions[i] = q;
 		break;
@@ -114,7 +114,7 @@ static void cancel(struct question *q)
 static void cancel_host(const char *host)
 {
 	for (size_t i = 0; i < FETCHES_MAX; i++)
-		if (probe.questions[i] != NULL && strcmp(probe.questions[i]->host, host) == 0) {
+		if (probe.questions[i] && strcmp(probe.questions[i]->host, host) == 0) {
 			cancel(probe.questions[i]);
 			return;
 		}
@@ -135,7 +135,7 @@ static void take_line(char *line)
 	char *word[WORDS_MAX], *save = NULL;
 	size_t count = 0;
 
-	for (char *w = strtok_r(line, " ", &save); w != NULL && count < WORDS_MAX; w = strtok_r(NULL, " ", &save))
+	for (char *w = strtok_r(line, " ", &save); w && count < WORDS_MAX; w = strtok_r(NULL, " ", &save))
 		word[count++] = w;
 	if (count == 0)
 		return;
@@ -168,7 +168,7 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
 		probe.len += (size_t)n;
 	}
 	probe.line[probe.len] = '\0';
-	while (probe.https != NULL && (newline = strchr(start, '\n')) != NULL) {
+	while (probe.https && (newline = strchr(start, '\n'))) {
 		*newline = '\0';
 		take_line(start);
 		start = newline + 1;
@@ -207,7 +207,7 @@ int main(int argc, char **argv)
 	}
 	probe.base = event_base_new();
 	probe.https = https_new(probe.base, &conf, error, sizeof(error));
-	if (probe.https == NULL) {
+	if (!probe.https) {
 		printf("%s\n", error);
 		event_base_free(probe.base);
 		return 78;

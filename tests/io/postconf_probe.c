@@ -31,7 +31,7 @@ int main(void)
 	char *save;
 
 	postconf_take_main(p, text, fread(text, 1, INPUT_MAX, stdin));
-	for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		print_value(p, line);
 	postconf_free(&p);
 	free(text);

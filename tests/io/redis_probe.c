@@ -126,7 +126,7 @@ static void set_address(struct conf *c, const char *text)
 
 	c->redis.address = copy;
 	c->redis.sentinels = (struct conf_list){0, NULL};
-	while (c->redis.master[0] != '\0' && (one = strsep(&rest, ",")) != NULL) {
+	while (c->redis.master[0] != '\0' && (one = strsep(&rest, ","))) {
 		struct conf_list *list = &c->redis.sentinels;
 
 		list->item = xrealloc(list->item, (list->count + 1) * sizeof(char *));
@@ -185,7 +185,7 @@ static void do_write(char *rest)
 	struct text_fields f = {0};
 	char *kind = strtok(rest, " "), *name = strtok(NULL, " "), *ttl = strtok(NULL, " "), *field, *value;
 
-	while ((field = strtok(NULL, " ")) != NULL && (value = strtok(NULL, " ")) != NULL)
+	while ((field = strtok(NULL, " ")) && (value = strtok(NULL, " ")))
 		f.field[f.count++] = (struct text_field){field, strlen(field), value, strlen(value)};
 	if (strcmp(kind, "sts") == 0)
 		fact_store_write_sts(mirror_redis(mirror), name, &f, atoll(ttl));
@@ -222,7 +222,7 @@ static void do_quiet(char *rest)
 static void on_pause(const redisReply *reply, void *arg)
 {
 	(void)arg;
-	printf("reply %s\n", reply == NULL ? "none" : "some");
+	printf("reply %s\n", !reply ? "none" : "some");
 }
 
 static void do_busy(char *rest)
@@ -251,7 +251,7 @@ static void run_line(char *line)
 {
 	char *rest = strchr(line, ' ');
 
-	if (rest != NULL)
+	if (rest)
 		*rest++ = '\0';
 	if (strcmp(line, "quit") == 0) {
 		event_base_loopbreak(base);
@@ -270,14 +270,15 @@ static void on_stdin(evutil_socket_t fd, short what, void *arg)
 	ssize_t got = read(fd, buf + len, sizeof(buf) - 1 - len);
 	char *line = buf, *end;
 
-	(void)what, (void)arg;
+	(void)what;
+	(void)arg;
 	if (got <= 0) {
 		event_base_loopbreak(base);
 		return;
 	}
 	len += (size_t)got;
 	buf[len] = '\0';
-	while ((end = strchr(line, '\n')) != NULL) {
+	while ((end = strchr(line, '\n'))) {
 		*end = '\0';
 		run_line(line);
 		line = end + 1;
@@ -301,7 +302,9 @@ static void on_beat(evutil_socket_t fd, short what, void *arg)
 {
 	int64_t now = mono_us(), cpu = cpu_us();
 
-	(void)fd, (void)what, (void)arg;
+	(void)fd;
+	(void)what;
+	(void)arg;
 	if (beat_us != 0 && cpu - beat_cpu_us > worst_cpu_us) {
 		worst_cpu_us = cpu - beat_cpu_us;
 		if (worst_cpu_us > 5000)
@@ -364,10 +367,10 @@ static int try_blocking(void)
 	redisContext *c = redis_connect_blocking(&conf->redis, 2, error, sizeof(error));
 	redisReply *reply = c ? redisCommand(c, "HGET tlsmode:sender:a.test mode") : NULL;
 
-	printf("blocking %s\n", c == NULL ? error : reply != NULL && reply->str != NULL ? reply->str : "nothing");
-	if (reply != NULL)
+	printf("blocking %s\n", !c ? error : reply && reply->str ? reply->str : "nothing");
+	if (reply)
 		freeReplyObject(reply);
-	if (c != NULL)
+	if (c)
 		redisFree(c);
 	free_address(conf);
 	free(conf);

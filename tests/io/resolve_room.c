@@ -16,19 +16,19 @@ static void on_facts(const char *key, const struct facts *facts, void *arg)
 {
 	(void)arg;
 	room.heard.calls++;
-	room.heard.forgotten += facts == NULL;
-	snprintf(room.heard.key, sizeof room.heard.key, "%s", key);
+	room.heard.forgotten += !facts;
+	snprintf(room.heard.key, sizeof(room.heard.key), "%s", key);
 	room.heard.enforce = false;
-	if (facts != NULL && facts_policy(facts, world_now()) != NULL)
+	if (facts && facts_policy(facts, world_now()))
 		room.heard.enforce = facts_policy(facts, world_now())->mode == STS_ENFORCE;
 }
 
 static void on_line(enum log_level level, const char *line)
 {
 	(void)level;
-	snprintf(room.last_line, sizeof room.last_line, "%s", line);
-	room.lines_failed += strstr(line, "event=sts_fetch_failed") != NULL;
-	room.lines_timeout += strstr(line, "event=resolve_timeout") != NULL;
+	snprintf(room.last_line, sizeof(room.last_line), "%s", line);
+	room.lines_failed += !!strstr(line, "event=sts_fetch_failed");
+	room.lines_timeout += !!strstr(line, "event=resolve_timeout");
 }
 
 void room_open(void)
@@ -46,7 +46,7 @@ void room_open(void)
 int room_begin(void **state)
 {
 	(void)state;
-	memset(&room.heard, 0, sizeof room.heard);
+	memset(&room.heard, 0, sizeof(room.heard));
 	room.lines_failed = room.lines_timeout = 0;
 	room.conf = (struct conf){
 	    .dns.timeout_s = 6, .sts.timeout_s = 5, .mapd = {.deadline_s = 10, .cache_entries = 1000, .max_jobs = 100}};
@@ -75,8 +75,8 @@ static void on_answer(const struct facts *facts, void *arg)
 	a->answers++;
 	a->mx = facts->mx;
 	a->tlsa = facts->host_count > 0 ? facts->host[0].tlsa : TLSA_UNKNOWN;
-	a->policy = policy != NULL;
-	a->enforce = policy != NULL && policy->mode == STS_ENFORCE;
+	a->policy = policy;
+	a->enforce = policy && policy->mode == STS_ENFORCE;
 	a->until = facts_until(facts, world_now());
 }
 
@@ -92,7 +92,7 @@ void room_ask(struct asker *a, const char *name)
 {
 	struct nexthop n = room_hop(name);
 
-	memset(a, 0, sizeof *a);
+	memset(a, 0, sizeof(*a));
 	a->wait = resolve_ask(room.resolver, &n, on_answer, a);
 }
 
@@ -109,7 +109,7 @@ struct asker room_answer(const char *name)
 bool room_is_known(const char *name)
 {
 	struct nexthop n = room_hop(name);
-	struct facts *f = xmalloc(sizeof *f);
+	struct facts *f = xmalloc(sizeof(*f));
 	bool known = resolve_known(room.resolver, &n, f);
 
 	if (known)
@@ -132,7 +132,7 @@ void room_plain(const char *domain, uint32_t ttl)
 {
 	char host[DOMAIN_SIZE];
 
-	snprintf(host, sizeof host, "mx.%s", domain);
+	snprintf(host, sizeof(host), "mx.%s", domain);
 	world_mx(domain, false, ttl, host);
 	world_address(host, false, ttl);
 	world_sts_txt(domain, NULL, ttl);
@@ -142,7 +142,7 @@ void room_with_dane(const char *domain, uint32_t ttl)
 {
 	char host[DOMAIN_SIZE];
 
-	snprintf(host, sizeof host, "mx.%s", domain);
+	snprintf(host, sizeof(host), "mx.%s", domain);
 	world_mx(domain, true, ttl, host);
 	world_address(host, true, ttl);
 	world_tlsa(host, ttl);
@@ -153,7 +153,7 @@ const char *room_policy_host(const char *domain)
 {
 	static char host[DOMAIN_SIZE];
 
-	snprintf(host, sizeof host, "mta-sts.%s", domain);
+	snprintf(host, sizeof(host), "mta-sts.%s", domain);
 	return host;
 }
 
@@ -162,7 +162,7 @@ void room_with_sts(const char *domain, const char *id, unsigned max_age)
 	char host[DOMAIN_SIZE];
 
 	room_plain(domain, 300);
-	snprintf(host, sizeof host, "mx.%s", domain);
+	snprintf(host, sizeof(host), "mx.%s", domain);
 	world_sts_txt(domain, id, 300);
 	world_address(room_policy_host(domain), false, 300);
 	world_policy(room_policy_host(domain), "enforce", max_age, host);
@@ -172,8 +172,8 @@ void room_other_node_fetched(const char *key, const char *mode)
 {
 	char at[24], until[24];
 
-	snprintf(at, sizeof at, "%lld", (long long)world_now());
-	snprintf(until, sizeof until, "%lld", (long long)world_now() + 300);
+	snprintf(at, sizeof(at), "%lld", (long long)world_now());
+	snprintf(until, sizeof(until), "%lld", (long long)world_now() + 300);
 	world_hash(key, (const char *[]){"txt", "record", "txt_id", "1", "txt_until", until, "mode", mode, "max_age",
 					 "86400", "mx", "mx.a.example", "id", "1", "fetched_at", at, NULL});
 }

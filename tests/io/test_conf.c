@@ -22,7 +22,7 @@ static char file[64];
 static int make_dir(void **state)
 {
 	(void)state;
-	if (mkdtemp(dir) == NULL)
+	if (!mkdtemp(dir))
 		return -1;
 	snprintf(file, sizeof(file), "%s/c", dir);
 	return 0;
@@ -147,7 +147,7 @@ static void test_sample(void **state)
 	assert_non_null(c);
 	check_defaults(c);
 	conf_free(&c);
-	snprintf(path, sizeof(path), "%s/etc/tlsmode.conf.sample", srcdir != NULL ? srcdir : ".");
+	snprintf(path, sizeof(path), "%s/etc/tlsmode.conf.sample", srcdir ? srcdir : ".");
 	f = fopen(path, "r");
 	assert_non_null(f);
 	kept[fread(kept, 1, sizeof(kept) - 1, f)] = '\0';
@@ -177,7 +177,7 @@ static void test_full(void **state)
 	struct conf *c = load(full, CONF_FOR_MILTER, error, sizeof(error));
 
 	(void)state;
-	if (c == NULL)
+	if (!c)
 		fail_msg("%s", error);
 	assert_string_equal(c->user, "");
 	assert_string_equal(c->redis.address, "[::1]:6380");
@@ -307,7 +307,7 @@ static void check_error(const char *text, const char *error, const char *begins,
 	size_t len = strlen(file);
 
 	if (strncmp(error, file, len) != 0 || strncmp(error + len, begins, strlen(begins)) != 0 ||
-	    strstr(error, holds) == NULL || strchr(error, '\n') != NULL)
+	    !strstr(error, holds) || strchr(error, '\n'))
 		fail_msg("for <%s> got <%s>, expected <FILE%s...%s>", text, error, begins, holds);
 }
 
@@ -318,7 +318,7 @@ static void test_mistakes(void **state)
 		char error[900];
 		struct conf *c = load(mistakes[i].text, 0, error, sizeof(error));
 
-		if (c != NULL)
+		if (c)
 			fail_msg("accepted: <%s>", mistakes[i].text);
 		check_error(mistakes[i].text, error, mistakes[i].begins, mistakes[i].holds);
 	}
@@ -350,14 +350,14 @@ static void test_outside(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
 		c = load(outside[i].text, outside[i].uses, error, sizeof(error));
-		if (c != NULL)
+		if (c)
 			fail_msg("accepted: <%s>", outside[i].text);
 		check_error(outside[i].text, error, outside[i].begins, outside[i].holds);
 		c = load(outside[i].text,
 			 (CONF_FOR_MAPD | CONF_FOR_MILTER) &
 			     ~(outside[i].uses | CONF_USE_USER | CONF_USE_MAPD | CONF_USE_MILTER),
 			 error, sizeof(error));
-		if (c == NULL)
+		if (!c)
 			fail_msg("for <%s> what others use was asked for: %s", outside[i].text, error);
 		conf_free(&c);
 	}
@@ -420,9 +420,9 @@ static void test_password(void **state)
 
 		write_to(path, passwords[i].bytes, passwords[i].len);
 		c = load(text, CONF_USE_REDIS, error, sizeof(error));
-		if ((c == NULL) != (passwords[i].password == NULL))
+		if ((!c) != (!passwords[i].password))
 			fail_msg("row %zu: %s", i, error);
-		if (c != NULL)
+		if (c)
 			assert_string_equal(c->redis.password, passwords[i].password);
 		else
 			assert_null(strstr(error, "secret"));

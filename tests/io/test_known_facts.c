@@ -27,7 +27,7 @@ static void on_evicted(const char *domain, void *arg)
 
 static struct facts *facts_new(const char *name)
 {
-	struct facts *f = xmalloc(sizeof *f);
+	struct facts *f = xmalloc(sizeof(*f));
 	struct nexthop n;
 
 	nexthop_parse(&n, name, strlen(name));
@@ -45,8 +45,8 @@ static void give_host(struct facts *f, const char *name, enum tlsa_state tlsa)
 {
 	struct host_fact *h = &f->host[f->host_count++];
 
-	memset(h, 0, sizeof *h);
-	snprintf(h->name, sizeof h->name, "%s", name);
+	memset(h, 0, sizeof(*h));
+	snprintf(h->name, sizeof(h->name), "%s", name);
 	h->tlsa = tlsa;
 	h->step = HOST_DONE;
 	h->until = NOW + 300;
@@ -139,20 +139,19 @@ static void test_variants_stand_together(void **state)
 	struct known_facts *k = known_facts_new(10, on_evicted, NULL);
 	struct nexthop hops[KNOWN_HOPS_MAX];
 	char name[40];
-	int i;
 
 	(void)state;
-	for (i = 0; i < 12; i++) {
+	for (int i = 0; i < 12; i++) {
 		struct facts *f;
 
-		snprintf(name, sizeof name, "a.example:%d", 1000 + i);
+		snprintf(name, sizeof(name), "a.example:%d", 1000 + i);
 		f = plain(name);
 		known_facts_put(k, f, NOW, true);
 		drop(f);
 	}
 	assert_int_equal(known_facts_hops(k, "a.example", hops), KNOWN_HOPS_MAX);
-	for (i = 0; i < KNOWN_HOPS_MAX; i++) { /* the last found first */
-		snprintf(name, sizeof name, "a.example:%d", 1011 - i);
+	for (int i = 0; i < KNOWN_HOPS_MAX; i++) { /* the last found first */
+		snprintf(name, sizeof(name), "a.example:%d", 1011 - i);
 		assert_string_equal(hops[i].key, name);
 	}
 	assert_int_equal(known_facts_hops(k, "b.example", hops), 0);
@@ -187,16 +186,15 @@ static void test_bound_in_octets(void **state)
 	struct known_facts_counts c;
 	char *patterns = xmalloc(60000), name[40];
 	size_t len = 0;
-	int i;
 
 	(void)state;
 	told = 0;
-	for (i = 0; len < 59900; i++)
+	for (int i = 0; len < 59900; i++)
 		len += (size_t)snprintf(patterns + len, 60000 - len, "%smx%d.long-policy.example", i > 0 ? " " : "", i);
-	for (i = 0; i < 100; i++) {
+	for (int i = 0; i < 100; i++) {
 		struct facts *f;
 
-		snprintf(name, sizeof name, "p%d.example", i);
+		snprintf(name, sizeof(name), "p%d.example", i);
 		f = plain(name);
 		give_policy(f, NOW, 86400, patterns);
 		known_facts_put(k, f, NOW, true);
@@ -226,11 +224,10 @@ static void test_what_a_domain_costs(void **state)
 	struct facts *f = plain("a.example"), *g = facts_new("a.example");
 	size_t before = (size_t)mallinfo2().uordblks;
 	double begin = seconds();
-	int i;
 
 	(void)state;
-	for (i = 0; i < MANY; i++) {
-		snprintf(f->nexthop.domain, sizeof f->nexthop.domain, "customer-%d.example", i);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(f->nexthop.domain, sizeof(f->nexthop.domain), "customer-%d.example", i);
 		known_facts_put(k, f, NOW, true);
 	}
 	known_facts_counts(k, &c);
@@ -239,8 +236,8 @@ static void test_what_a_domain_costs(void **state)
 		      MANY, (double)c.octets / MANY, (double)((size_t)mallinfo2().uordblks - before) / MANY,
 		      (seconds() - begin) * 1e6 / MANY);
 	begin = seconds();
-	for (i = 0; i < MANY; i++) {
-		snprintf(g->nexthop.domain, sizeof g->nexthop.domain, "customer-%d.example", (int)(i * 7919L % MANY));
+	for (int i = 0; i < MANY; i++) {
+		snprintf(g->nexthop.domain, sizeof(g->nexthop.domain), "customer-%d.example", (int)(i * 7919L % MANY));
 		assert_true(known_facts_get(k, &g->nexthop, g));
 	}
 	print_message("# %.1f us to get one back\n", (seconds() - begin) * 1e6 / MANY);
@@ -265,19 +262,17 @@ static void test_refresh_date(void **state)
 	    {"two minutes: never within a minute", 120, 0, 60, 60},
 	    {"held off", 604800, 86390, 86690, 86690},
 	};
-	size_t i;
-	int d;
 
 	(void)state;
-	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int64_t lowest = INT64_MAX, highest = 0;
 
-		for (d = 0; d < 1000; d++) {
+		for (int d = 0; d < 1000; d++) {
 			char name[40];
 			struct facts *f;
 			int64_t at;
 
-			snprintf(name, sizeof name, "d%d.example", d);
+			snprintf(name, sizeof(name), "d%d.example", d);
 			f = plain(name);
 			give_policy(f, NOW, rows[i].max_age, "mx.example");
 			f->sts.failure = rows[i].failed_at ? FETCH_FAILED : FETCH_OK;

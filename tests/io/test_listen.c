@@ -26,7 +26,7 @@ static char error[500];
 static int make_dir(void **state)
 {
 	(void)state;
-	if (mkdtemp(dir) == NULL)
+	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/s", dir);
 	snprintf(text, sizeof(text), "unix:%s", path);
@@ -113,7 +113,7 @@ static void refused(const char *holds)
 
 	assert_true(listen_parse(&a, text, error, sizeof(error)));
 	assert_int_equal(listen_open(&a, 0600, "", error, sizeof(error)), -1);
-	if (strstr(error, holds) == NULL)
+	if (!strstr(error, holds))
 		fail_msg("<%s> lacks <%s>", error, holds);
 	assert_false(listen_prepare(&a, error, sizeof(error)));
 }

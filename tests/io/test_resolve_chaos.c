@@ -54,7 +54,7 @@ static const char *domain_name(size_t i)
 {
 	static char name[40];
 
-	snprintf(name, sizeof name, "d%zu.example", i);
+	snprintf(name, sizeof(name), "d%zu.example", i);
 	return name;
 }
 
@@ -62,7 +62,7 @@ static const char *policy_host(size_t i)
 {
 	static char host[60];
 
-	snprintf(host, sizeof host, "mta-sts.%s", domain_name(i));
+	snprintf(host, sizeof(host), "mta-sts.%s", domain_name(i));
 	return host;
 }
 
@@ -72,7 +72,7 @@ static struct nexthop variant(size_t i, unsigned which)
 	char text[60];
 	struct nexthop n;
 
-	snprintf(text, sizeof text, form[which], domain_name(i));
+	snprintf(text, sizeof(text), form[which], domain_name(i));
 	nexthop_parse(&n, text, strlen(text));
 	return n;
 }
@@ -80,7 +80,7 @@ static struct nexthop variant(size_t i, unsigned which)
 static void on_facts(const char *key, const struct facts *facts, void *arg)
 {
 	(void)arg;
-	if (key[0] == '\0' || (facts != NULL && strcmp(facts->nexthop.key, key) != 0))
+	if (key[0] == '\0' || (facts && strcmp(facts->nexthop.key, key) != 0))
 		fail("on_facts names another next hop");
 }
 
@@ -88,14 +88,14 @@ static bool enforced(const struct facts *f)
 {
 	const struct sts_policy *policy = facts_policy(f, world_now());
 
-	return policy != NULL && policy->mode == STS_ENFORCE;
+	return policy && policy->mode == STS_ENFORCE;
 }
 
 static void on_answer(const struct facts *facts, void *arg)
 {
 	struct asker *a = arg;
 
-	if (a->wait == NULL || a->answered++ > 0)
+	if (!a->wait || a->answered++ > 0)
 		fail("an asker was answered twice, or after it had gone");
 	a->wait = NULL;
 	if (facts->mx == MX_UNKNOWN || facts->sts.txt == TXT_UNKNOWN)
@@ -113,7 +113,7 @@ static void do_ask(void)
 	struct asker *a = &askers[roll(ASKERS)];
 	struct nexthop n;
 
-	if (a->wait != NULL)
+	if (a->wait)
 		return;
 	*a = (struct asker){.domain = roll(DOMAINS), .since_ms = now_ms};
 	n = variant(a->domain, roll(8) < 6 ? 0 : 1 + roll(2));
@@ -130,7 +130,7 @@ static void do_abort(void)
 static void do_known(void)
 {
 	struct nexthop n = variant(roll(DOMAINS), roll(3));
-	struct facts *f = xmalloc(sizeof *f);
+	struct facts *f = xmalloc(sizeof(*f));
 
 	if (resolve_known(resolver, &n, f)) {
 		if (f->mx == MX_UNKNOWN || f->sts.txt == TXT_UNKNOWN)
@@ -158,7 +158,7 @@ static void do_pass(void)
 {
 	static const int64_t steps[] = {1, 50, 400, 1100, 3000, 5100, 11000, 61000, 310000};
 
-	pass(steps[roll(sizeof steps / sizeof steps[0])]);
+	pass(steps[roll(sizeof(steps) / sizeof(steps[0]))]);
 }
 
 static void do_run(void)
@@ -170,7 +170,7 @@ static void good_dns(size_t i)
 {
 	char host[60];
 
-	snprintf(host, sizeof host, "mx.%s", domain_name(i));
+	snprintf(host, sizeof(host), "mx.%s", domain_name(i));
 	world_mx(domain_name(i), i % 2 == 0, 60 + (uint32_t)i, host);
 	world_address(host, i % 2 == 0, 120);
 	world_tlsa(host, 90);
@@ -186,7 +186,7 @@ static void good_policy(size_t i)
 {
 	char host[60];
 
-	snprintf(host, sizeof host, "mx.%s", domain_name(i));
+	snprintf(host, sizeof(host), "mx.%s", domain_name(i));
 	world_policy(policy_host(i), "enforce", i < LAWFUL ? 31557600 : 60 + roll(5000), host);
 	world_release(policy_host(i));
 }
@@ -197,7 +197,7 @@ static void do_break_dns(void)
 	size_t i = roll(DOMAINS);
 	char name[80];
 
-	snprintf(name, sizeof name, "_mta-sts.%s", domain_name(i));
+	snprintf(name, sizeof(name), "_mta-sts.%s", domain_name(i));
 	switch (roll(5)) {
 	case 0:
 		world_dns_silent(domain_name(i), RR_MX);
@@ -240,13 +240,12 @@ static void do_mend_https(void)
 static void do_redis(void)
 {
 	char key[60];
-	size_t i;
 
 	world_redis_away = roll(3) == 0;
 	if (world_redis_away)
 		return;
-	for (i = 0; roll(4) == 0 && i < DOMAINS; i++) {
-		snprintf(key, sizeof key, "sts:%s", domain_name(i));
+	for (size_t i = 0; roll(4) == 0 && i < DOMAINS; i++) {
+		snprintf(key, sizeof(key), "sts:%s", domain_name(i));
 		world_hash(key, NULL);
 	}
 	resolve_fact_changed(resolver, RKEY_STS, NULL);
@@ -264,13 +263,13 @@ static void do_change_fact(void)
 	char key[60];
 
 	if (roll(2)) {
-		snprintf(key, sizeof key, "dane:%s", domain_name(i));
+		snprintf(key, sizeof(key), "dane:%s", domain_name(i));
 		if (roll(2))
 			world_hash(key, NULL);
 		resolve_fact_changed(resolver, RKEY_DANE, domain_name(i));
 		return;
 	}
-	snprintf(key, sizeof key, "sts:%s", domain_name(i));
+	snprintf(key, sizeof(key), "sts:%s", domain_name(i));
 	if (roll(3) == 0)
 		world_hash(key, NULL);
 	else if (roll(2) && i >= LAWFUL)
@@ -308,7 +307,7 @@ static void happen(void)
 	unsigned total = 0, at;
 	size_t i;
 
-	for (i = 0; i < sizeof happenings / sizeof happenings[0]; i++)
+	for (i = 0; i < sizeof(happenings) / sizeof(happenings[0]); i++)
 		total += happenings[i].weight;
 	at = roll(total);
 	for (i = 0; at >= happenings[i].weight; i++)
@@ -326,17 +325,16 @@ static void begin(void)
 				   .https = world_https(),
 				   .redis = world_redis(),
 				   .on_facts = on_facts};
-	size_t i;
 
 	conf = (struct conf){
 	    .dns.timeout_s = 6, .sts.timeout_s = 5, .mapd = {.deadline_s = 10, .cache_entries = 30, .max_jobs = 30}};
 	world_redis_policy = "volatile-ttl";
-	memset(askers, 0, sizeof askers);
+	memset(askers, 0, sizeof(askers));
 	now_ms = 0;
 	stalled_ms = 0;
 	lawful_fetched = false;
 	resolver = resolver_new(&env);
-	for (i = 0; i < DOMAINS; i++) {
+	for (size_t i = 0; i < DOMAINS; i++) {
 		good_dns(i);
 		good_policy(i);
 	}
@@ -344,16 +342,14 @@ static void begin(void)
 
 static void fetch_lawful(void)
 {
-	size_t i;
-
-	for (i = 0; i < LAWFUL; i++) {
+	for (size_t i = 0; i < LAWFUL; i++) {
 		struct nexthop n = variant(i, 0);
 
 		askers[i] = (struct asker){.domain = i};
 		askers[i].wait = resolve_ask(resolver, &n, on_answer, &askers[i]);
 	}
 	world_run();
-	for (i = 0; i < LAWFUL; i++)
+	for (size_t i = 0; i < LAWFUL; i++)
 		if (askers[i].answered != 1)
 			fail("the first answers did not come");
 	lawful_fetched = true;
@@ -363,18 +359,17 @@ static void fetch_lawful(void)
 static void calm_down(void)
 {
 	struct resolver_counts c;
-	size_t i;
 
 	world_redis_away = world_redis_silent = false;
-	for (i = 0; i < DOMAINS; i++) {
+	for (size_t i = 0; i < DOMAINS; i++) {
 		good_dns(i);
 		good_policy(i);
 		world_lock_of_other(domain_name(i), false);
 	}
-	for (i = 0; i < 15; i++)
+	for (size_t i = 0; i < 15; i++)
 		pass(10000);
-	for (i = 0; i < ASKERS; i++)
-		if (askers[i].wait != NULL)
+	for (size_t i = 0; i < ASKERS; i++)
+		if (askers[i].wait)
 			fail("an asker was never answered");
 	resolver_counts(resolver, &c);
 	if (c.jobs != 0 || c.fetches != 0)
@@ -403,17 +398,15 @@ static void add_up(void)
 
 static void play(uint64_t number)
 {
-	int i;
-
 	seed = number;
 	state = number * 0x9e3779b97f4a7c15u + 1;
 	begin();
 	fetch_lawful();
-	for (i = 0; i < STEPS; i++)
+	for (int i = 0; i < STEPS; i++)
 		happen();
 	calm_down();
 	if (number % 2)
-		for (i = 0; i < 20; i++) /* the end may come in the middle */
+		for (int i = 0; i < 20; i++) /* the end may come in the middle */
 			do_ask();
 	add_up();
 	resolver_free(&resolver);
@@ -428,13 +421,11 @@ static void swallow(enum log_level level, const char *line)
 
 int main(int argc, char **argv)
 {
-	uint64_t i;
-
 	log_capture(swallow);
 	if (argc > 1) {
 		play(strtoull(argv[1], NULL, 10));
 	} else {
-		for (i = 1; i <= SEEDS; i++)
+		for (uint64_t i = 1; i <= SEEDS; i++)
 			play(i);
 	}
 	printf("# jobs %lu refused %lu given up %lu timeouts %lu fetched %lu failed %lu refreshed %lu evicted %lu with "

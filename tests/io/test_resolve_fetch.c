@@ -91,7 +91,7 @@ static void test_other_node_failed(void **state)
 	world_lock_of_other("a.example", true);
 	room_ask(&a, "a.example");
 	world_pass(1000);
-	snprintf(at, sizeof at, "%lld", (long long)world_now());
+	snprintf(at, sizeof(at), "%lld", (long long)world_now());
 	world_hash("sts:a.example", (const char *[]){"failure", "sts-webpki-invalid", "fail_id", "1", "fail_at", at,
 						     "fail_why", "bad", NULL});
 	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
@@ -171,7 +171,7 @@ static void test_what_is_in_redis_is_not_asked(void **state)
 
 	(void)state;
 	room_other_node_fetched("sts:a.example", "enforce");
-	snprintf(until, sizeof until, "%lld", (long long)world_now() + 300);
+	snprintf(until, sizeof(until), "%lld", (long long)world_now() + 300);
 	world_hash("dane:a.example", (const char *[]){"mx", "insecure", "kind", "null", "until", until, "truncated",
 						      "0", "hosts", "", NULL});
 	a = room_answer("a.example");

@@ -39,15 +39,14 @@ static void test_answers_sts(void **state)
 static void test_thousand_askers_one_job(void **state)
 {
 	static struct asker a[1000];
-	size_t i;
 
 	(void)state;
 	room_with_sts("a.example", "1", DAY);
-	for (i = 0; i < 1000; i++)
+	for (size_t i = 0; i < 1000; i++)
 		room_ask(&a[i], "a.example");
 	assert_int_equal(room_counts().jobs, 1);
 	world_run();
-	for (i = 0; i < 1000; i++)
+	for (size_t i = 0; i < 1000; i++)
 		assert_int_equal(a[i].answers, 1);
 	assert_int_equal(world_dns_asked("a.example", RR_MX), 1);
 	assert_int_equal(world_fetches(NULL), 1);

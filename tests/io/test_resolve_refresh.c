@@ -27,12 +27,10 @@ static void test_refresh_without_a_query(void **state)
 
 static void test_refresh_of_short_lives(void **state)
 {
-	int i;
-
 	(void)state;
 	room_with_sts("a.example", "1", 100); /* half of it is less than a minute */
 	assert_true(room_answer("a.example").enforce);
-	for (i = 0; i < 59; i++)
+	for (int i = 0; i < 59; i++)
 		world_pass(1000);
 	assert_int_equal(world_fetches(NULL), 1);
 	world_pass(1000);
@@ -43,8 +41,6 @@ static void test_refresh_of_short_lives(void **state)
 
 static void test_failing_refresh_holds_off_and_warns(void **state)
 {
-	int hour;
-
 	(void)state;
 	room_with_sts("a.example", "1", 2 * DAY);
 	assert_true(room_answer("a.example").enforce);
@@ -56,7 +52,7 @@ static void test_failing_refresh_holds_off_and_warns(void **state)
 	assert_int_equal(world_fetches(NULL), 2);
 	world_pass(11 * 1000);
 	assert_int_equal(world_fetches(NULL), 3);
-	for (hour = 0; hour < 23; hour++) {
+	for (int hour = 0; hour < 23; hour++) {
 		world_pass(3600 * 1000);
 		assert_true(room_answer("a.example").enforce); /* to the end of its life */
 	}
@@ -68,15 +64,13 @@ static void test_failing_refresh_holds_off_and_warns(void **state)
 
 static void test_redis_away_for_the_whole_life(void **state)
 {
-	int hour;
-
 	(void)state;
 	room_with_sts("a.example", "1", DAY);
 	assert_true(room_answer("a.example").enforce);
 	world_redis_away = true;
 	world_policy_fails(room_policy_host("a.example"), FETCH_FAILED, "connection refused");
 	world_dns_status("_mta-sts.a.example", RR_TXT, RR_ERROR);
-	for (hour = 0; hour < 23; hour++) {
+	for (int hour = 0; hour < 23; hour++) {
 		world_pass(3600 * 1000);
 		assert_true(room_answer("a.example").enforce);
 	}
@@ -105,9 +99,9 @@ static void test_operator_asks_for_a_fetch(void **state)
 	(void)state;
 	room_with_sts("a.example", "1", 7 * DAY);
 	assert_true(room_answer("a.example").enforce);
-	snprintf(at, sizeof at, "%lld", (long long)world_now());
+	snprintf(at, sizeof(at), "%lld", (long long)world_now());
 	world_pass(100 * 1000);
-	snprintf(asked, sizeof asked, "%lld", (long long)world_now());
+	snprintf(asked, sizeof(asked), "%lld", (long long)world_now());
 	world_hash("sts:a.example", (const char *[]){"mode", "enforce", "max_age", "604800", "mx", "mx.a.example", "id",
 						     "1", "fetched_at", at, "refresh", asked, NULL});
 	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
@@ -122,11 +116,10 @@ static void test_operator_asks_for_a_fetch(void **state)
 static void test_refresh_at_most_ten_at_once(void **state)
 {
 	char name[40];
-	int i;
 
 	(void)state;
-	for (i = 0; i < 30; i++) {
-		snprintf(name, sizeof name, "d%d.example", i);
+	for (int i = 0; i < 30; i++) {
+		snprintf(name, sizeof(name), "d%d.example", i);
 		room_with_sts(name, "1", 7 * DAY);
 		assert_true(room_answer(name).enforce);
 		world_hold(room_policy_host(name));
@@ -134,8 +127,8 @@ static void test_refresh_at_most_ten_at_once(void **state)
 	world_pass((int64_t)DAY * 1000);
 	assert_int_equal(world_fetches_open(), 10);
 	assert_int_equal(room_counts().jobs, 10);
-	for (i = 0; i < 30; i++) {
-		snprintf(name, sizeof name, "d%d.example", i);
+	for (int i = 0; i < 30; i++) {
+		snprintf(name, sizeof(name), "d%d.example", i);
 		world_release(room_policy_host(name));
 	}
 	world_run();

@@ -33,8 +33,6 @@ static void test_cache_forget(void **state)
  * to all. */
 static void test_looks_are_not_shared(void **state)
 {
-	int i;
-
 	(void)state;
 	room_with_sts("a.example", "1", DAY);
 	world_tlsa("mx.a.example", 300);
@@ -42,7 +40,7 @@ static void test_looks_are_not_shared(void **state)
 	assert_string_equal(world_hash_get("sts:a.example", "txt_id"), "1");
 	world_hash("sts:a.example",
 		   (const char *[]){"txt", "record", "txt_id", "1", "txt_until", "1", "mark", "1", NULL});
-	for (i = 0; i < 3; i++) {
+	for (int i = 0; i < 3; i++) {
 		world_pass(301 * 1000);
 		assert_true(room_answer("a.example").enforce);
 	}
@@ -209,23 +207,22 @@ static void test_other_job_without_the_policy(void **state)
 static void test_many_changes(void **state)
 {
 	char name[40];
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < 800; i++) {
-		snprintf(name, sizeof name, "d%zu.example", i);
+	for (size_t i = 0; i < 800; i++) {
+		snprintf(name, sizeof(name), "d%zu.example", i);
 		room_plain(name, 300);
 		room_answer(name);
 	}
-	for (i = 0; i < 800; i++) {
-		snprintf(name, sizeof name, "dane:d%zu.example", i);
+	for (size_t i = 0; i < 800; i++) {
+		snprintf(name, sizeof(name), "dane:d%zu.example", i);
 		world_hash(name, NULL);
 		resolve_fact_changed(room.resolver, RKEY_DANE, name + 5);
 	}
 	assert_int_equal(world_reads(), 800 + room.conf.mapd.max_jobs / 4 + 1);
 	world_run();
-	for (i = 0; i < 800; i++) {
-		snprintf(name, sizeof name, "d%zu.example", i);
+	for (size_t i = 0; i < 800; i++) {
+		snprintf(name, sizeof(name), "d%zu.example", i);
 		assert_false(room_is_known(name));
 	}
 	assert_int_equal(room.heard.forgotten, 800);

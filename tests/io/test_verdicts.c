@@ -214,7 +214,7 @@ static void unknown_mta_sts_allows_no_bounce(void **state)
 		begin(state);
 		make_facts(&f, "a.example", MX_SECURE, TLSA_NONE);
 		f.sts.txt = rows[i].txt;
-		if (body != NULL) {
+		if (body) {
 			f.sts.have_policy = sts_policy_parse(&f.sts.policy, body, strlen(body), &reason);
 			f.sts.fetched_at = clock_ms / 1000;
 		}

@@ -13,7 +13,7 @@
 static void fail(struct drive *d, const char *what, const char *more)
 {
 	if (d->error[0] == '\0')
-		snprintf(d->error, sizeof d->error, "%s%s%s", what, more[0] ? ": " : "", more);
+		snprintf(d->error, sizeof(d->error), "%s%s%s", what, more[0] ? ": " : "", more);
 }
 
 static void question_text(char out[QUESTION_SIZE], const struct ask *a)
@@ -29,20 +29,19 @@ static void question_text(char out[QUESTION_SIZE], const struct ask *a)
 static void start(struct drive *d, struct job *job, const struct ask *a)
 {
 	char text[QUESTION_SIZE], other[QUESTION_SIZE];
-	size_t i;
 
 	question_text(text, a);
-	for (i = 0; i < job->waiting_count; i++) {
+	for (size_t i = 0; i < job->waiting_count; i++) {
 		question_text(other, &job->waiting[i]);
 		if (job->waiting[i].kind == a->kind && strcmp(text, other) == 0)
 			fail(d, "asked again while on its way", text);
 	}
-	if (job->waiting_count == sizeof job->waiting / sizeof job->waiting[0] || d->asked_count == DRIVE_QUESTIONS) {
+	if (job->waiting_count == sizeof(job->waiting) / sizeof(job->waiting[0]) || d->asked_count == DRIVE_QUESTIONS) {
 		fail(d, "too many questions", text);
 		return;
 	}
 	job->waiting[job->waiting_count++] = *a;
-	memcpy(d->asked[d->asked_count++], text, sizeof text);
+	memcpy(d->asked[d->asked_count++], text, sizeof(text));
 }
 
 /* The script can answer A now. */
@@ -56,15 +55,15 @@ static bool comes(struct drive *d, const struct ask *a)
 		return true;
 	if (a->kind == ASK_POLICY) {
 		h = world_find_https(d->world, a->name);
-		if (h == NULL)
+		if (!h)
 			fail(d, "no https line for", a->name);
-		return h != NULL && !h->never;
+		return h && !h->never;
 	}
 	dns = world_find_dns(d->world, a->name, a->type);
 	question_text(text, a);
-	if (dns == NULL)
+	if (!dns)
 		fail(d, "no dns line for", text);
-	return dns != NULL && !dns->never;
+	return dns && !dns->never;
 }
 
 static size_t pick(struct drive *d, size_t count)
@@ -88,13 +87,13 @@ static void give_shared(struct drive *d, struct job *job, int64_t now)
 	char key[400];
 	const char *line, *reason;
 
-	hash_key(key, sizeof key, "sts", &job->facts);
+	hash_key(key, sizeof(key), "sts", &job->facts);
 	line = d->world->redis_away ? NULL : world_hash(d->world, key, now);
-	if (line != NULL)
+	if (line)
 		facts_text_take_sts(&job->facts, field, world_fields(line, field), now, &reason);
-	hash_key(key, sizeof key, "dane", &job->facts);
+	hash_key(key, sizeof(key), "dane", &job->facts);
 	line = d->world->redis_away ? NULL : world_hash(d->world, key, now);
-	if (line != NULL)
+	if (line)
 		facts_text_take_dane(&job->facts, field, world_fields(line, field), now, &reason);
 }
 
@@ -105,9 +104,9 @@ static bool of_fetch(const struct ask *a)
 
 static void drop_fetch(struct job *job)
 {
-	size_t i, kept = 0;
+	size_t kept = 0;
 
-	for (i = 0; i < job->waiting_count; i++)
+	for (size_t i = 0; i < job->waiting_count; i++)
 		if (!of_fetch(&job->waiting[i]))
 			job->waiting[kept++] = job->waiting[i];
 	job->waiting_count = kept;
@@ -138,7 +137,7 @@ static bool step(struct drive *d, struct job *job, int64_t now)
 		return false;
 	i = can[pick(d, count)];
 	a = job->waiting[i];
-	memmove(&job->waiting[i], &job->waiting[i + 1], (job->waiting_count - i - 1) * sizeof a);
+	memmove(&job->waiting[i], &job->waiting[i + 1], (job->waiting_count - i - 1) * sizeof(a));
 	job->waiting_count--;
 	give(d, job, &a, now);
 	return true;
@@ -148,9 +147,9 @@ static bool step(struct drive *d, struct job *job, int64_t now)
  */
 static void give_up(struct job *job, int64_t now)
 {
-	size_t i, kept = 0;
+	size_t kept = 0;
 
-	for (i = 0; i < job->waiting_count; i++)
+	for (size_t i = 0; i < job->waiting_count; i++)
 		if (of_fetch(&job->waiting[i]))
 			job->waiting[kept++] = job->waiting[i];
 	if (kept == job->waiting_count)
@@ -162,9 +161,9 @@ static void give_up(struct job *job, int64_t now)
 
 static const char *line_of(const struct text_fields *t, char *out, size_t size)
 {
-	size_t i, len = 0;
+	size_t len = 0;
 
-	for (i = 0; i < t->count; i++)
+	for (size_t i = 0; i < t->count; i++)
 		len +=
 		    (size_t)snprintf(out + len, size - len, "%s%.*s=%.*s", i > 0 ? "|" : "", (int)t->field[i].name_len,
 				     t->field[i].name, (int)t->field[i].value_len, t->field[i].value);
@@ -180,12 +179,12 @@ static void share(struct drive *d, struct job *job, int64_t now)
 	char key[400];
 
 	if (!d->world->redis_away && facts_text_sts(f, now, &text)) {
-		hash_key(key, sizeof key, "sts", f);
+		hash_key(key, sizeof(key), "sts", f);
 		world_set_hash(d->world, key, line_of(&text, line, size), now + facts_text_sts_ttl(f, now));
 		text_fields_fini(&text);
 	}
 	if (!d->world->redis_away && facts_text_dane(f, now, &text)) {
-		hash_key(key, sizeof key, "dane", f);
+		hash_key(key, sizeof(key), "dane", f);
 		world_set_hash(d->world, key, line_of(&text, line, size), now + facts_text_dane_ttl(f, now));
 		text_fields_fini(&text);
 	}
@@ -194,10 +193,8 @@ static void share(struct drive *d, struct job *job, int64_t now)
 
 static void ask_all(struct drive *d, struct job *job, int64_t now, struct plan *p)
 {
-	size_t i;
-
 	plan_next(&job->facts, now, p);
-	for (i = 0; i < p->count; i++)
+	for (size_t i = 0; i < p->count; i++)
 		start(d, job, &p->ask[i]);
 	if (p->idle != (job->waiting_count == 0))
 		fail(d, "idle is not what is on its way", "");
@@ -208,7 +205,7 @@ static void ask_all(struct drive *d, struct job *job, int64_t now, struct plan *
 static void run(struct drive *d, struct job *job, int64_t now, drive_ready_fn *on_ready, void *arg)
 {
 	static struct plan p;
-	bool told = on_ready == NULL;
+	bool told = !on_ready;
 
 	for (;;) {
 		ask_all(d, job, now, &p);

@@ -49,11 +49,11 @@ static bool token(struct text *rest, bool braces, struct text *out)
 
 static struct text stripped(struct text t)
 {
-	while (t.len > 0 && strchr(" \t", *t.p) != NULL) {
+	while (t.len > 0 && strchr(" \t", *t.p)) {
 		t.p++;
 		t.len--;
 	}
-	while (t.len > 0 && strchr(" \t", t.p[t.len - 1]) != NULL)
+	while (t.len > 0 && strchr(" \t", t.p[t.len - 1]))
 		t.len--;
 	return t;
 }
@@ -81,11 +81,11 @@ static bool split(struct text t, struct text *name, struct text *value)
 {
 	const char *equal = memchr(t.p, '=', t.len);
 
-	if (equal == NULL)
+	if (!equal)
 		return false;
 	*name = stripped((struct text){t.p, (size_t)(equal - t.p)});
 	*value = stripped((struct text){equal + 1, (size_t)(t.p + t.len - equal - 1)});
-	return name->len > 0 && memchr(name->p, ' ', name->len) == NULL;
+	return name->len > 0 && !memchr(name->p, ' ', name->len);
 }
 
 static bool label_char(char c)
@@ -96,12 +96,12 @@ static bool label_char(char c)
 /* Labels of 1 to 63 letters, digits, '-', '_', no '-' at an end of a label, not all digits, at most 255 octets. */
 static bool hostname(struct text t)
 {
-	size_t i, label = 0;
+	size_t label = 0;
 	bool all_digits = true;
 
 	if (t.len == 0 || t.len > 255)
 		return false;
-	for (i = 0; i < t.len; i++) {
+	for (size_t i = 0; i < t.len; i++) {
 		char c = t.p[i];
 
 		if (c == '.') {
@@ -121,9 +121,7 @@ static bool hostname(struct text t)
 /* Labels of letters, digits, '-' and '_'. */
 static bool labels(struct text t)
 {
-	size_t i;
-
-	for (i = 0; i < t.len; i++)
+	for (size_t i = 0; i < t.len; i++)
 		if (t.p[i] == '.' ? i == 0 || t.p[i - 1] == '.' : !label_char(t.p[i]))
 			return false;
 	return t.len > 0 && t.p[t.len - 1] != '.';
@@ -186,9 +184,7 @@ static bool level_is(const struct policy *p, const char *word)
 
 static bool known_level(struct text t)
 {
-	size_t i;
-
-	for (i = 0; i < COUNT(levels); i++)
+	for (size_t i = 0; i < COUNT(levels); i++)
 		if (is(t, levels[i]))
 			return true;
 	return false;
@@ -196,9 +192,7 @@ static bool known_level(struct text t)
 
 static bool one_of(struct text t, const char *const *words, size_t count)
 {
-	size_t i;
-
-	for (i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		if (is(t, words[i]))
 			return true;
 	return false;
@@ -250,12 +244,12 @@ static const char *check_match(struct policy *p, struct text v)
 		return "match at a level that does not take it";
 	if (v.len == 0)
 		return "match is empty";
-	while (wrong == NULL) {
+	while (!wrong) {
 		const char *colon = memchr(v.p, ':', v.len);
-		size_t len = colon != NULL ? (size_t)(colon - v.p) : v.len;
+		size_t len = colon ? (size_t)(colon - v.p) : v.len;
 
 		wrong = check_match_name(p, (struct text){v.p, len});
-		if (colon == NULL)
+		if (!colon)
 			break;
 		v = (struct text){colon + 1, v.len - len - 1};
 	}
@@ -268,7 +262,6 @@ static const char *check_value(struct policy *p, enum attribute a, struct text v
 	static const char *const types[] = {"sts", "no-policy-found"};
 	static const char *const failures[] = {"sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid",
 					       "validation-failure"};
-	size_t i;
 
 	switch (a) {
 	case CIPHERS:
@@ -287,7 +280,7 @@ static const char *check_value(struct policy *p, enum attribute a, struct text v
 	case ENABLE_RPK:
 		return one_of(v, yes_no, COUNT(yes_no)) ? NULL : "neither yes nor no";
 	case POLICY_TTL:
-		for (i = 0; i < v.len; i++)
+		for (size_t i = 0; i < v.len; i++)
 			if (v.p[i] < '0' || v.p[i] > '9')
 				return "policy_ttl is no number";
 		return v.len > 0 ? NULL : "policy_ttl is no number";
@@ -339,18 +332,17 @@ static const char *read_policy(struct policy *p, struct text t, enum postfix_ver
 	const char *wrong = NULL;
 	struct text tok;
 	bool braces = version >= POSTFIX_3_10;
-	int a;
 
-	memset(p, 0, sizeof *p);
+	memset(p, 0, sizeof(*p));
 	if (!token(&t, braces, &p->level))
 		return "the policy is empty";
 	if (!known_level(p->level))
 		return "the level is not a known one";
-	while (wrong == NULL && token(&t, braces, &tok))
+	while (!wrong && token(&t, braces, &tok))
 		wrong = check_attribute(p, tok, version);
-	if (wrong != NULL || p->count[POLICY_TYPE] > 0)
+	if (wrong || p->count[POLICY_TYPE] > 0)
 		return wrong;
-	for (a = POLICY_TTL; a < ATTRIBUTES; a++)
+	for (int a = POLICY_TTL; a < ATTRIBUTES; a++)
 		if (p->count[a] > 0)
 			return "an attribute that needs policy_type";
 	return NULL;
@@ -366,11 +358,10 @@ static bool starts(const char *reply, size_t len, const char *word)
 const char *postfix_grammar(const char *reply, size_t len, enum postfix_version version)
 {
 	struct policy p;
-	size_t i;
 
 	if (len > REPLY_MAX)
 		return "the reply is longer than 100,000 octets";
-	for (i = 0; i < len; i++)
+	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)reply[i] < ' ' || (unsigned char)reply[i] >= 0x7f)
 			return "an octet that does not print";
 	if (starts(reply, len, "NOTFOUND "))
@@ -391,7 +382,7 @@ const char *postfix_grammar_wise(const char *reply, size_t len)
 	struct policy p;
 	bool pkix;
 
-	if (!starts(reply, len, "OK ") || read_policy(&p, (struct text){reply + 3, len - 3}, POSTFIX_3_10) != NULL)
+	if (!starts(reply, len, "OK ") || read_policy(&p, (struct text){reply + 3, len - 3}, POSTFIX_3_10))
 		return NULL;
 	pkix = level_is(&p, "verify") || level_is(&p, "secure");
 	if (level_is(&p, "none") || level_is(&p, "fingerprint"))

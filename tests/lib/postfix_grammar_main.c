@@ -14,7 +14,7 @@ static const char *check_line(const char *line, size_t len)
 	enum postfix_version version = POSTFIX_ANY;
 	size_t reply_len;
 
-	if (tab == NULL)
+	if (!tab)
 		return "no tab in the line";
 	reply_len = len - (size_t)(tab + 1 - line);
 	if (strncmp(line, "37\t", 3) == 0)
@@ -24,7 +24,7 @@ static const char *check_line(const char *line, size_t len)
 	else if (strncmp(line, "any\t", 4) != 0)
 		return "the version is not 37, 310 or any";
 	wrong = postfix_grammar(tab + 1, reply_len, version);
-	if (wrong == NULL && version != POSTFIX_ANY)
+	if (!wrong && version != POSTFIX_ANY)
 		wrong = postfix_grammar_wise(tab + 1, reply_len);
 	return wrong;
 }
@@ -41,7 +41,7 @@ int main(void)
 		if (line[len - 1] == '\n')
 			len--;
 		wrong = check_line(line, (size_t)len);
-		if (wrong != NULL) {
+		if (wrong) {
 			fprintf(stderr, "line %zu: %s: %.*s\n", good + 1, wrong, (int)len, line);
 			return 1;
 		}

@@ -12,15 +12,13 @@
 
 void world_fini(struct world *w)
 {
-	size_t i;
-
-	for (i = 0; i < w->dns_count; i++)
+	for (size_t i = 0; i < w->dns_count; i++)
 		free(w->dns[i]);
-	for (i = 0; i < w->https_count; i++)
+	for (size_t i = 0; i < w->https_count; i++)
 		free(w->https[i].body);
-	for (i = 0; i < w->hash_count; i++)
+	for (size_t i = 0; i < w->hash_count; i++)
 		free(w->hash[i].line);
-	memset(w, 0, sizeof *w);
+	memset(w, 0, sizeof(*w));
 }
 
 /* The next word of *AT into OUT; false at the end. */
@@ -47,7 +45,7 @@ static const char *rest(const char *at)
 
 static void put_bytes(struct world_dns *d, const void *bytes, size_t len)
 {
-	if (d->used + len > sizeof d->bytes)
+	if (d->used + len > sizeof(d->bytes))
 		abort();
 	memcpy(d->bytes + d->used, bytes, len);
 	d->used += len;
@@ -111,7 +109,7 @@ static bool put_tlsa(struct world_dns *d, const char *data)
 	put_byte(d, strcmp(data, "usable") == 0 ? 3 : 1);
 	put_byte(d, 1);
 	put_byte(d, 1);
-	put_bytes(d, digest, sizeof digest);
+	put_bytes(d, digest, sizeof(digest));
 	return true;
 }
 
@@ -160,14 +158,14 @@ static bool put_rdata(struct world_dns *d, const char *data)
 
 static bool put_many(struct world_dns *d, const char *data)
 {
-	unsigned i, count;
+	unsigned count;
 
 	if (sscanf(data, "many %u", &count) != 1)
 		return false;
-	for (i = 1; i <= count; i++) {
+	for (unsigned i = 1; i <= count; i++) {
 		char mx[60];
 
-		snprintf(mx, sizeof mx, "%u mx%u.many.example", i, i);
+		snprintf(mx, sizeof(mx), "%u mx%u.many.example", i, i);
 		if (!put_rdata(d, mx))
 			return false;
 	}
@@ -183,15 +181,15 @@ static bool put_data(struct world_dns *d, const char *data)
 		return put_many(d, data);
 	while (*data != '\0') {
 		const char *bar = strstr(data, " | ");
-		size_t len = bar != NULL ? (size_t)(bar - data) : strlen(data);
+		size_t len = bar ? (size_t)(bar - data) : strlen(data);
 
-		if (len >= sizeof one)
+		if (len >= sizeof(one))
 			return false;
 		memcpy(one, data, len);
 		one[len] = '\0';
 		if (!put_rdata(d, one))
 			return false;
-		data += len + (bar != NULL ? 3 : 0);
+		data += len + (bar ? 3 : 0);
 	}
 	return d->answer.count > 0;
 }
@@ -216,21 +214,21 @@ static bool parse_dns(struct world_dns *d, const char *line)
 	char text[DOMAIN_SIZE + 10];
 	int type;
 
-	if (!word(&line, d->name, sizeof d->name) || !word(&line, text, sizeof text))
+	if (!word(&line, d->name, sizeof(d->name)) || !word(&line, text, sizeof(text)))
 		return false;
 	type = names_code(rr_type_names, text, strlen(text));
 	d->type = (enum rr_type)type;
-	if (type < 0 || !word(&line, text, sizeof text) || !take_status(d, text))
+	if (type < 0 || !word(&line, text, sizeof(text)) || !take_status(d, text))
 		return false;
 	if (d->answer.status == RR_ERROR || d->answer.status == RR_BOGUS)
 		return *rest(line) == '\0';
-	if (!word(&line, text, sizeof text) || !take_security(d, text) || !word(&line, text, sizeof text))
+	if (!word(&line, text, sizeof(text)) || !take_security(d, text) || !word(&line, text, sizeof(text)))
 		return false;
 	d->answer.ttl = (uint32_t)strtoul(text, NULL, 10);
 	line = rest(line);
 	if (strncmp(line, "-> ", 3) == 0) {
 		line += 3;
-		if (!word(&line, d->answer.canon, sizeof d->answer.canon))
+		if (!word(&line, d->answer.canon, sizeof(d->answer.canon)))
 			return false;
 	}
 	d->answer.rdata = d->rdata;
@@ -239,14 +237,13 @@ static bool parse_dns(struct world_dns *d, const char *line)
 
 bool world_set_dns(struct world *w, const char *line)
 {
-	struct world_dns *d = xcalloc(1, sizeof *d);
-	size_t i;
+	struct world_dns *d = xcalloc(1, sizeof(*d));
 
 	if (!parse_dns(d, line) || w->dns_count == WORLD_DNS_MAX) {
 		free(d);
 		return false;
 	}
-	for (i = 0; i < w->dns_count; i++) {
+	for (size_t i = 0; i < w->dns_count; i++) {
 		if (w->dns[i]->type == d->type && strcmp(w->dns[i]->name, d->name) == 0) {
 			free(w->dns[i]);
 			w->dns[i] = d;
@@ -260,9 +257,8 @@ bool world_set_dns(struct world *w, const char *line)
 const struct world_dns *world_find_dns(const struct world *w, const char *name, enum rr_type type)
 {
 	const struct world_dns *any = NULL;
-	size_t i;
 
-	for (i = 0; i < w->dns_count; i++) {
+	for (size_t i = 0; i < w->dns_count; i++) {
 		if (w->dns[i]->type != type)
 			continue;
 		if (strcmp(w->dns[i]->name, name) == 0)
@@ -287,7 +283,7 @@ static struct world_https *https_slot(struct world *w, const char *host)
 	if (i == w->https_count)
 		w->https_count++;
 	free(w->https[i].body);
-	memset(&w->https[i], 0, sizeof w->https[i]);
+	memset(&w->https[i], 0, sizeof(w->https[i]));
 	memcpy(w->https[i].host, host, strlen(host) + 1);
 	return &w->https[i];
 }
@@ -320,10 +316,10 @@ static bool https_policy(struct world_https *h, const char *line)
 	char mode[20], max_age[20], mx[DOMAIN_SIZE + 2];
 	char *body, *more;
 
-	if (!word(&line, mode, sizeof mode) || !word(&line, max_age, sizeof max_age))
+	if (!word(&line, mode, sizeof(mode)) || !word(&line, max_age, sizeof(max_age)))
 		return false;
 	body = xasprintf("version: STSv1\r\nmode: %s\r\nmax_age: %s\r\n", mode, max_age);
-	while (word(&line, mx, sizeof mx)) {
+	while (word(&line, mx, sizeof(mx))) {
 		more = xasprintf("%smx: %s\r\n", body, mx);
 		free(body);
 		body = more;
@@ -337,10 +333,10 @@ static bool https_fail(struct world_https *h, const char *line)
 	char kind[40];
 	int failure;
 
-	if (!word(&line, kind, sizeof kind))
+	if (!word(&line, kind, sizeof(kind)))
 		return false;
 	failure = names_code(fetch_failure_names, kind, strlen(kind));
-	snprintf(h->why, sizeof h->why, "%s", rest(line));
+	snprintf(h->why, sizeof(h->why), "%s", rest(line));
 	h->result = (struct policy_result){.failure = (enum fetch_failure)failure, .why = h->why};
 	return failure > 0;
 }
@@ -350,7 +346,7 @@ bool world_set_https(struct world *w, const char *line)
 	char host[DOMAIN_SIZE], what[20];
 	struct world_https *h;
 
-	if (!word(&line, host, sizeof host) || !word(&line, what, sizeof what))
+	if (!word(&line, host, sizeof(host)) || !word(&line, what, sizeof(what)))
 		return false;
 	h = https_slot(w, host);
 	h->never = strcmp(what, "never") == 0;
@@ -367,9 +363,7 @@ bool world_set_https(struct world *w, const char *line)
 
 const struct world_https *world_find_https(const struct world *w, const char *host)
 {
-	size_t i;
-
-	for (i = 0; i < w->https_count; i++)
+	for (size_t i = 0; i < w->https_count; i++)
 		if (strcmp(w->https[i].host, host) == 0)
 			return &w->https[i];
 	return NULL;
@@ -384,21 +378,19 @@ void world_set_hash(struct world *w, const char *key, const char *line, int64_t 
 	for (i = 0; i < w->hash_count; i++)
 		if (strcmp(w->hash[i].key, key) == 0)
 			break;
-	if (i == WORLD_HASHES_MAX || strlen(key) >= sizeof w->hash[i].key)
+	if (i == WORLD_HASHES_MAX || strlen(key) >= sizeof(w->hash[i].key))
 		abort();
 	if (i == w->hash_count)
 		w->hash_count++;
 	free(w->hash[i].line);
 	memcpy(w->hash[i].key, key, strlen(key) + 1);
-	w->hash[i].line = line != NULL ? xstrdup(line) : NULL;
+	w->hash[i].line = line ? xstrdup(line) : NULL;
 	w->hash[i].ends_at = ends_at;
 }
 
 const char *world_hash(const struct world *w, const char *key, int64_t now)
 {
-	size_t i;
-
-	for (i = 0; i < w->hash_count; i++)
+	for (size_t i = 0; i < w->hash_count; i++)
 		if (strcmp(w->hash[i].key, key) == 0 && w->hash[i].ends_at > now)
 			return w->hash[i].line;
 	return NULL;
@@ -411,7 +403,7 @@ size_t world_fields(const char *line, struct text_field out[FACTS_TEXT_FIELDS_MA
 	while (*line != '\0' && n < FACTS_TEXT_FIELDS_MAX) {
 		const char *equal = strchr(line, '='), *end = strchrnul(line, '|');
 
-		if (equal == NULL || equal > end)
+		if (!equal || equal > end)
 			abort();
 		out[n].name = line;
 		out[n].name_len = (size_t)(equal - line);

@@ -35,9 +35,9 @@ void scenario_wrong(struct scenario *s, const char *fmt, ...)
 
 	if (s->error[0] != '\0')
 		return;
-	len = snprintf(s->error, sizeof s->error, "%s:%u: ", s->file, s->line_number);
+	len = snprintf(s->error, sizeof(s->error), "%s:%u: ", s->file, s->line_number);
 	va_start(ap, fmt);
-	vsnprintf(s->error + len, sizeof s->error - (size_t)len, fmt, ap);
+	vsnprintf(s->error + len, sizeof(s->error) - (size_t)len, fmt, ap);
 	va_end(ap);
 }
 
@@ -90,17 +90,16 @@ static const struct {
 
 static void run_line(struct scenario *s, char *line)
 {
-	size_t i, len;
 	char *name;
 
 	line[strcspn(line, "#\n")] = '\0';
-	for (len = strlen(line); len > 0 && line[len - 1] == ' '; len--)
+	for (size_t len = strlen(line); len > 0 && line[len - 1] == ' '; len--)
 		line[len - 1] = '\0';
 	line += strspn(line, " \t");
 	if (*line == '\0')
 		return;
 	name = scenario_word(&line);
-	for (i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, name) == 0) {
 			commands[i].run(s, line + strspn(line, " "));
 			return;
@@ -123,9 +122,7 @@ static void run_file(struct scenario *s, FILE *f)
 
 static void scenario_fini(struct scenario *s)
 {
-	size_t i;
-
-	for (i = 0; i < s->known_count; i++) {
+	for (size_t i = 0; i < s->known_count; i++) {
 		facts_fini(&s->known[i]->job.facts);
 		free(s->known[i]);
 	}
@@ -135,11 +132,11 @@ static void scenario_fini(struct scenario *s)
 
 static void run_case(const char *path, unsigned order, unsigned number)
 {
-	struct scenario *s = xcalloc(1, sizeof *s);
+	struct scenario *s = xcalloc(1, sizeof(*s));
 	const char *base = strrchr(path, '/');
 	FILE *f = fopen(path, "r");
 
-	s->file = base != NULL ? base + 1 : path;
+	s->file = base ? base + 1 : path;
 	s->now = START;
 	s->dane = true;
 	s->settings = settings_new();
@@ -148,7 +145,7 @@ static void run_case(const char *path, unsigned order, unsigned number)
 	s->drive.seed = order * 7919;
 	memcpy(s->min_tls, "1.2", 4);
 	memcpy(s->node, "A", 2);
-	if (f == NULL) {
+	if (!f) {
 		scenario_wrong(s, "cannot be read");
 	} else {
 		run_file(s, f);
@@ -163,10 +160,9 @@ static void run_case(const char *path, unsigned order, unsigned number)
 int main(int argc, char **argv)
 {
 	const char *srcdir = getenv("srcdir");
-	char *pattern = xasprintf("%s/tests/scenario/*.case", srcdir != NULL ? srcdir : ".");
-	unsigned number = 0, order;
+	char *pattern = xasprintf("%s/tests/scenario/*.case", srcdir ? srcdir : ".");
+	unsigned number = 0;
 	glob_t found;
-	size_t i;
 
 	if (argc > 1 || glob(pattern, 0, NULL, &found) != 0) {
 		found.gl_pathc = (size_t)(argc - 1);
@@ -175,8 +171,8 @@ int main(int argc, char **argv)
 	printf("1..%zu\n", found.gl_pathc * DRIVE_ORDERS);
 	if (found.gl_pathc == 0)
 		printf("Bail out! no case at %s\n", pattern);
-	for (i = 0; i < found.gl_pathc; i++)
-		for (order = 0; order < DRIVE_ORDERS; order++)
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		for (unsigned order = 0; order < DRIVE_ORDERS; order++)
 			run_case(found.gl_pathv[i], order, ++number);
 	if (argc == 1 && found.gl_pathc > 0)
 		globfree(&found);

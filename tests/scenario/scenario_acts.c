@@ -15,7 +15,7 @@
 
 void cmd_title(struct scenario *s, char *args)
 {
-	snprintf(s->title, sizeof s->title, "%s", args);
+	snprintf(s->title, sizeof(s->title), "%s", args);
 }
 
 void cmd_clock(struct scenario *s, char *args)
@@ -39,15 +39,15 @@ static void redis_have(struct scenario *s, const char *key, const char *part)
 {
 	const char *line = world_hash(&s->world, key, s->now);
 
-	if (strcmp(part, "nothing") == 0 ? line != NULL : line == NULL || strstr(line, part) == NULL)
-		scenario_wrong(s, "Redis has %s for %s, not %s", line != NULL ? line : "nothing", key, part);
+	if (strcmp(part, "nothing") == 0 ? !!line : !line || !strstr(line, part))
+		scenario_wrong(s, "Redis has %s for %s, not %s", line ? line : "nothing", key, part);
 }
 
 static void redis_lacks(struct scenario *s, const char *key, const char *part)
 {
 	const char *line = world_hash(&s->world, key, s->now);
 
-	if (line != NULL && strstr(line, part) != NULL)
+	if (line && strstr(line, part))
 		scenario_wrong(s, "Redis has %s for %s", line, key);
 }
 
@@ -63,7 +63,7 @@ void cmd_redis(struct scenario *s, char *args)
 	}
 	kind = scenario_word(&args);
 	name = scenario_word(&args);
-	snprintf(key, sizeof key, "%s %s", kind, name);
+	snprintf(key, sizeof(key), "%s %s", kind, name);
 	if (strcmp(what, "put") == 0)
 		world_set_hash(&s->world, key, args, INT64_MAX);
 	else if (strcmp(what, "del") == 0)
@@ -92,13 +92,13 @@ static void set_setting(struct scenario *s, enum setting_kind kind, char *args)
 	while ((field = scenario_word(&args))[0] != '\0') {
 		char *equal = strchr(field, '=');
 
-		if (equal == NULL)
+		if (!equal)
 			scenario_wrong(s, "not name=value: %s", field);
 		else if (strncmp(field, "ends=", 5) == 0)
 			value.ends_at_ms = scenario_time(s, field + 5) * 1000;
 		else
 			setting_field(&value, kind, field, (size_t)(equal - field), equal + 1, strlen(equal + 1),
-				      complaint, sizeof complaint);
+				      complaint, sizeof(complaint));
 	}
 	settings_put(s->settings, kind, name, &value);
 }
@@ -120,7 +120,7 @@ void cmd_conf(struct scenario *s, char *args)
 	else if (strncmp(args, "report=", 7) == 0)
 		s->report = strcmp(args + 7, "yes") == 0;
 	else if (strncmp(args, "min_tls=", 8) == 0)
-		snprintf(s->min_tls, sizeof s->min_tls, "%s", args + 8);
+		snprintf(s->min_tls, sizeof(s->min_tls), "%s", args + 8);
 	else
 		scenario_wrong(s, "conf what? %s", args);
 }
@@ -129,15 +129,13 @@ void cmd_conf(struct scenario *s, char *args)
 
 void cmd_node(struct scenario *s, char *args)
 {
-	snprintf(s->node, sizeof s->node, "%s", args);
+	snprintf(s->node, sizeof(s->node), "%s", args);
 }
 
 void cmd_restart(struct scenario *s, char *args)
 {
-	size_t i;
-
 	(void)args;
-	for (i = 0; i < s->known_count; i++)
+	for (size_t i = 0; i < s->known_count; i++)
 		if (strncmp(s->known[i]->key, s->node, strlen(s->node)) == 0)
 			s->known[i]->key[0] = '\0';
 }
@@ -147,17 +145,16 @@ static struct job *job_of(struct scenario *s, const char *raw)
 	struct nexthop nexthop;
 	char key[NEXTHOP_SIZE + 40];
 	struct known *k;
-	size_t i;
 
 	nexthop_parse(&nexthop, raw, strlen(raw));
-	snprintf(key, sizeof key, "%s %s", s->node, nexthop.kind == NEXTHOP_OTHER ? raw : nexthop.key);
-	for (i = 0; i < s->known_count; i++)
+	snprintf(key, sizeof(key), "%s %s", s->node, nexthop.kind == NEXTHOP_OTHER ? raw : nexthop.key);
+	for (size_t i = 0; i < s->known_count; i++)
 		if (strcmp(s->known[i]->key, key) == 0)
 			return &s->known[i]->job;
 	if (s->known_count == JOBS_MAX)
 		abort();
-	k = xcalloc(1, sizeof *k);
-	memcpy(k->key, key, sizeof key);
+	k = xcalloc(1, sizeof(*k));
+	memcpy(k->key, key, sizeof(key));
 	facts_init(&k->job.facts, &nexthop);
 	s->known[s->known_count++] = k;
 	return &k->job;
@@ -168,9 +165,9 @@ static void check_grammar(struct scenario *s)
 	size_t len = strlen(s->reply);
 	const char *complaint = postfix_grammar(s->reply, len, s->tlsrpt ? POSTFIX_3_10 : POSTFIX_3_7);
 
-	if (complaint == NULL)
+	if (!complaint)
 		complaint = postfix_grammar_wise(s->reply, len);
-	if (complaint != NULL)
+	if (complaint)
 		scenario_wrong(s, "Postfix would not take it: %s: %s", complaint, s->reply);
 }
 
@@ -186,8 +183,7 @@ static void check_explain(struct scenario *s, const struct dest_setting *dest, c
 				   .settings_known = true};
 	char *json = explain_json(&in);
 
-	if (strlen(json) > SOCKMAP_REPLY_MAX - 3 || strchr(json, '\n') != NULL ||
-	    strstr(json, "\"verdicts\":[{") == NULL)
+	if (strlen(json) > SOCKMAP_REPLY_MAX - 3 || strchr(json, '\n') || !strstr(json, "\"verdicts\":[{"))
 		scenario_wrong(s, "explain: %.200s", json);
 	free(json);
 }
@@ -204,9 +200,9 @@ static void on_ready(struct job *job, void *arg)
 	s->job = job;
 	settings_dest(s->settings, &job->facts.nexthop, s->now * 1000, &dest);
 	decide(&job->facts, s->now, s->mode, &dest, s->dane, &s->verdict);
-	sbuf_init(&text, storage, sizeof storage);
+	sbuf_init(&text, storage, sizeof(storage));
 	status = answer_format(&text, &s->verdict, &job->facts, s->now, &dest, &o);
-	sbuf_init(&reply, s->reply, sizeof s->reply);
+	sbuf_init(&reply, s->reply, sizeof(s->reply));
 	sockmap_reply(&reply, status, storage);
 	s->until = facts_until(&job->facts, s->now);
 	check_grammar(s);
@@ -232,8 +228,8 @@ void cmd_ask(struct scenario *s, char *args)
 	char *map = scenario_word(&args), *dash = strstr(map, "-tlsrpt");
 	int mode;
 
-	s->tlsrpt = dash != NULL;
-	if (dash != NULL)
+	s->tlsrpt = dash;
+	if (dash)
 		*dash = '\0';
 	mode = names_code(mode_names, map, strlen(map));
 	if (mode < 0) {

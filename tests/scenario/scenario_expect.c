@@ -33,7 +33,6 @@ void cmd_reasons(struct scenario *s, char *args)
 	char told[1000] = "";
 	uint32_t expected = 0;
 	const char *name;
-	int i;
 
 	while ((name = scenario_word(&args))[0] != '\0') {
 		int reason = names_code(reason_names, name, strlen(name));
@@ -42,7 +41,7 @@ void cmd_reasons(struct scenario *s, char *args)
 			scenario_wrong(s, "no such reason: %s", name);
 		expected |= 1u << reason;
 	}
-	for (i = 0; i < REASON_COUNT; i++)
+	for (int i = 0; i < REASON_COUNT; i++)
 		if (s->verdict.reasons & 1u << i)
 			strcat(strcat(told, " "), names_name(reason_names, i));
 	if (s->verdict.reasons != expected)
@@ -51,19 +50,19 @@ void cmd_reasons(struct scenario *s, char *args)
 
 static size_t times_asked(const struct scenario *s, const char *question)
 {
-	size_t i, n = 0;
+	size_t n = 0;
 
-	for (i = 0; i < s->drive.asked_count; i++)
+	for (size_t i = 0; i < s->drive.asked_count; i++)
 		n += strcmp(s->drive.asked[i], question) == 0;
 	return n;
 }
 
 static void all_asked(const struct scenario *s, char *out, size_t size)
 {
-	size_t i, len = 0;
+	size_t len = 0;
 
 	out[0] = '\0';
-	for (i = 0; i < s->drive.asked_count && len < size; i++)
+	for (size_t i = 0; i < s->drive.asked_count && len < size; i++)
 		len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? " | " : "", s->drive.asked[i]);
 }
 
@@ -73,16 +72,16 @@ void cmd_asked(struct scenario *s, char *args)
 	char all[900];
 	size_t n = 0;
 
-	all_asked(s, all, sizeof all);
+	all_asked(s, all, sizeof(all));
 	while (*args != '\0' && strcmp(args, "nothing") != 0) {
 		char *bar = strstr(args, " | ");
 
-		if (bar != NULL)
+		if (bar)
 			*bar = '\0';
 		if (times_asked(s, args) != 1)
 			scenario_wrong(s, "%s: asked %zu times; all: %s", args, times_asked(s, args), all);
 		n++;
-		args = bar != NULL ? bar + 3 : args + strlen(args);
+		args = bar ? bar + 3 : args + strlen(args);
 	}
 	if (n != s->drive.asked_count)
 		scenario_wrong(s, "asked: %s", all);
@@ -91,18 +90,16 @@ void cmd_asked(struct scenario *s, char *args)
 /* No question begins so. */
 void cmd_asked_not(struct scenario *s, char *args)
 {
-	size_t i;
-
-	for (i = 0; i < s->drive.asked_count; i++)
+	for (size_t i = 0; i < s->drive.asked_count; i++)
 		if (strncmp(s->drive.asked[i], args, strlen(args)) == 0)
 			scenario_wrong(s, "asked: %s", s->drive.asked[i]);
 }
 
 void cmd_fetches(struct scenario *s, char *args)
 {
-	size_t i, n = 0;
+	size_t n = 0;
 
-	for (i = 0; i < s->drive.asked_count; i++)
+	for (size_t i = 0; i < s->drive.asked_count; i++)
 		n += strncmp(s->drive.asked[i], "policy ", 7) == 0;
 	if (n != strtoul(args, NULL, 10))
 		scenario_wrong(s, "%zu fetches, not %s", n, args);
@@ -128,12 +125,12 @@ void cmd_policy(struct scenario *s, char *args)
 	const char *mode = scenario_word(&args), *id = s->job->facts.sts.policy_id;
 
 	if (strcmp(mode, "none") == 0 && *args == '\0') {
-		if (p != NULL)
+		if (p)
 			scenario_wrong(s, "a policy is in force: id %s", id);
 		return;
 	}
-	if (p == NULL || strcmp(names_name(sts_mode_names, (int)p->mode), mode) != 0)
-		scenario_wrong(s, "policy is %s", p == NULL ? "not there" : names_name(sts_mode_names, (int)p->mode));
+	if (!p || strcmp(names_name(sts_mode_names, (int)p->mode), mode) != 0)
+		scenario_wrong(s, "policy is %s", !p ? "not there" : names_name(sts_mode_names, (int)p->mode));
 	else if (strcmp(id[0] != '\0' ? id : "-", args) != 0)
 		scenario_wrong(s, "the policy's id is %s, not %s", id, args);
 }

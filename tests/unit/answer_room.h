@@ -20,10 +20,10 @@ static inline const char *reply_of(struct verdict *v, const struct facts *f, con
 	struct sbuf t, r;
 	enum sockmap_status status;
 
-	sbuf_init(&t, text, sizeof text);
+	sbuf_init(&t, text, sizeof(text));
 	status = answer_format(&t, v, f, NOW, dest, o);
 	assert_true(sbuf_ok(&t));
-	sbuf_init(&r, reply, sizeof reply);
+	sbuf_init(&r, reply, sizeof(reply));
 	sockmap_reply(&r, status, text);
 	return reply;
 }

@@ -44,7 +44,7 @@ static inline const char *shown(const struct decide_facts *f, const struct decid
 	static char text[300];
 
 	snprintf(
-	    text, sizeof text,
+	    text, sizeof(text),
 	    "mx=%d usable=%d unusable=%d none=%d error=%d sts=%d literal=%d | mode=%d rcpt=%d match=%d dane_ignore=%d "
 	    "sts_ignore=%d plaintext=%d for_all=%d dane=%d",
 	    (int)f->mx, f->usable, f->unusable, f->none, f->error, f->sts_enforce, f->literal, (int)s->mode,
@@ -56,10 +56,8 @@ typedef void law_fn(const struct decide_facts *f, const struct decide_settings *
 
 static inline void for_all_inputs(law_fn *law)
 {
-	int i, k;
-
-	for (i = 0; i < FACTS_COUNT; i++) {
-		for (k = 0; k < SETTINGS_COUNT; k++) {
+	for (int i = 0; i < FACTS_COUNT; i++) {
+		for (int k = 0; k < SETTINGS_COUNT; k++) {
 			struct decide_facts f = facts_at(i);
 			struct decide_settings s = settings_at(k);
 			struct verdict v;

@@ -36,11 +36,10 @@ static void test_forms(void **state)
 	};
 	struct dest_setting dest = {.has_match = true, .match = "x.b.example:.c.example"};
 	struct facts *f = fresh("a.example");
-	size_t i;
 
 	(void)state;
 	set_policy(f, "mx.a.example *.b.example");
-	for (i = 0; i < COUNT_OF(rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct verdict v = rows[i].v;
 
 		check_row_text(rows[i].reply, reply_of(&v, f, &dest, &plain), rows[i].reply);
@@ -120,15 +119,14 @@ static void test_temp_names_the_domain(void **state)
 	static const enum reason reasons[] = {REASON_MX_BOGUS, REASON_MX_ERROR, REASON_DANE_ERROR,
 					      REASON_NO_MATCH_FOR_LITERAL, REASON_MATCH_EMPTY};
 	struct dest_setting dest = {0};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(reasons); i++) {
+	for (size_t i = 0; i < COUNT_OF(reasons); i++) {
 		struct verdict v = {.level = LEVEL_TEMP, .reasons = 1u << reasons[i]};
 
 		reply_of(&v, fresh("mail.a.example"), &dest, &plain);
 		check_row(names_name(reason_names, (int)reasons[i]), strncmp(reply, "TEMP mail.a.example: ", 21) == 0);
-		check_row(names_name(reason_names, (int)reasons[i]), strstr(reply, "no TLS policy") == NULL);
+		check_row(names_name(reason_names, (int)reasons[i]), !strstr(reply, "no TLS policy"));
 	}
 }
 
@@ -138,11 +136,11 @@ static void test_reply_size(void **state)
 	struct dest_setting dest = {0};
 	struct facts *f = fresh("a.example");
 	char *patterns = malloc(STS_BODY_MAX + 1);
-	size_t len = 0, i;
+	size_t len = 0;
 
 	(void)state;
 	/* as many as a body of 64 KiB could hold, "mx: ...\n" each */
-	for (i = 0; len + i * 5 < STS_BODY_MAX - 100; i++)
+	for (size_t i = 0; len + i * 5 < STS_BODY_MAX - 100; i++)
 		len += (size_t)sprintf(patterns + len, "%sm%zu.a.example", i > 0 ? " " : "", i);
 	set_policy(f, patterns);
 	reply_of(&v, f, &dest, &tlsrpt);
@@ -169,7 +167,7 @@ static void test_sts_map(void **state)
 	struct sbuf b;
 
 	(void)state;
-	sbuf_init(&b, text, sizeof text);
+	sbuf_init(&b, text, sizeof(text));
 	assert_int_equal(answer_sts(&b, f, NOW, &none), SOCKMAP_NOTFOUND);
 	set_policy(f, "mx.a.example *.b.example");
 	assert_int_equal(answer_sts(&b, f, NOW, &none), SOCKMAP_OK);
@@ -189,16 +187,15 @@ static void set_facts(struct facts *f, int i)
 {
 	static const enum mx_state mx[] = {MX_SECURE, MX_INSECURE, MX_BOGUS, MX_ERROR, MX_SECURE};
 	static const enum tlsa_state states[] = {TLSA_USABLE, TLSA_UNUSABLE, TLSA_NONE, TLSA_ERROR};
-	int k;
 
 	f->mx = mx[i % 5];
 	f->mx_kind = i % 5 == 4 ? MX_NXDOMAIN : MX_RECORDS;
 	i /= 5;
-	for (k = 0; k < 4; k++) {
+	for (int k = 0; k < 4; k++) {
 		if (i & 1 << k) {
 			char name[32];
 
-			snprintf(name, sizeof name, "mx%d.a.example", k);
+			snprintf(name, sizeof(name), "mx%d.a.example", k);
 			facts_add_host(f, name)->tlsa = states[k];
 		}
 	}
@@ -236,9 +233,9 @@ static void check_reply(enum postfix_version version, const char *what, int i)
 {
 	const char *wrong = postfix_grammar(reply, strlen(reply), version);
 
-	if (wrong == NULL)
+	if (!wrong)
 		wrong = postfix_grammar_wise(reply, strlen(reply));
-	if (wrong != NULL)
+	if (wrong)
 		fail_msg("%s %d: %s: %s", what, i, wrong, reply);
 }
 
@@ -246,16 +243,14 @@ static unsigned long replies;
 
 static void all_settings(const struct facts *f, int facts_index)
 {
-	int k, mode, form;
-
-	for (k = 0; k < 12 * 16; k++) {
+	for (int k = 0; k < 12 * 16; k++) {
 		struct dest_setting dest = dest_at(k);
 
-		for (mode = 0; mode < MODE_COUNT * 2; mode++) {
+		for (int mode = 0; mode < MODE_COUNT * 2; mode++) {
 			struct verdict decided;
 
 			decide(f, NOW, (enum mode)(mode % MODE_COUNT), &dest, mode < MODE_COUNT, &decided);
-			for (form = 0; form < 3; form++) {
+			for (int form = 0; form < 3; form++) {
 				struct answer_options o = {
 				    .min_tls = "1.2", .tlsrpt = form > 0, .report_failures = form == 2};
 				struct verdict v = decided;
@@ -272,17 +267,15 @@ static void test_every_reply(void **state)
 {
 	static const char *const others[] = {"[192.0.2.1]", "[2001:db8::1]:587", ".a.example", "/run/x",
 					     "[a.example]:587"};
-	size_t n;
-	int i;
 
 	(void)state;
-	for (i = 0; i < 5 * 16 * 3; i++) {
+	for (int i = 0; i < 5 * 16 * 3; i++) {
 		struct facts *f = fresh("a.example");
 
 		set_facts(f, i);
 		all_settings(f, i);
 	}
-	for (n = 0; n < COUNT_OF(others); n++)
+	for (size_t n = 0; n < COUNT_OF(others); n++)
 		all_settings(fresh(others[n]), -1);
 	print_message("%lu replies, Postfix takes them all\n", replies);
 }

@@ -140,8 +140,8 @@ static int read_lines(FILE *f)
 	int next[LOGGERS] = {0}, count = 0, thread, number;
 	char line[4096];
 
-	for (; fgets(line, sizeof(line), f) != NULL; count++) {
-		if (strstr(line, "warning: last\n") != NULL)
+	for (; fgets(line, sizeof(line), f); count++) {
+		if (strstr(line, "warning: last\n"))
 			return count;
 		assert_int_equal(strlen(line), strlen(strchr(line, '[')) + sizeof("2024-01-01T00:00:00.000Z test") - 1);
 		assert_int_equal(sscanf(strstr(line, "thread="), "thread=%d line=%d", &thread, &number), 2);
@@ -159,7 +159,7 @@ static void log_background_loses_nothing(void **state)
 	pthread_t threads[LOGGERS];
 
 	(void)state;
-	assert_true(f != NULL && dup2(fileno(f), STDERR_FILENO) >= 0);
+	assert_true(f && dup2(fileno(f), STDERR_FILENO) >= 0);
 	log_open("test", LOG_TO_STDERR, LOG_LVL_INFO);
 	log_background();
 	for (int i = 0; i < LOGGERS; i++)
@@ -208,7 +208,7 @@ static struct item *find(const struct hmap *m, int value)
 {
 	struct hmap_node *n = hmap_first(m, hmap_hash(m, &value, sizeof(value)));
 
-	for (; n != NULL; n = hmap_next(n))
+	for (; n; n = hmap_next(n))
 		if (hmap_entry(n, struct item, node)->value == value)
 			return hmap_entry(n, struct item, node);
 	return NULL;
@@ -255,7 +255,7 @@ static void hmap_holds_through_growth(void **state)
 	assert_int_equal(sum, (long)COUNT * (COUNT - 1) / 2);
 	hmap_each(&m, drop_odd, &m);
 	for (int i = 0; i < COUNT; i++)
-		assert_true((find(&m, i) != NULL) == (i % 2 == 0));
+		assert_true(!!find(&m, i) == (i % 2 == 0));
 	hmap_each(&m, drop_all, &m);
 	assert_int_equal(m.count, 0);
 	hmap_fini(&m);
@@ -273,7 +273,7 @@ static void hmap_keeps_equal_hashes_together(void **state)
 		items[i].value = i;
 		hmap_insert(&m, &items[i].node, i % 2 == 0 ? 7 : (uint64_t)i * 977);
 	}
-	for (struct hmap_node *at = hmap_first(&m, 7); at != NULL; at = hmap_next(at))
+	for (struct hmap_node *at = hmap_first(&m, 7); at; at = hmap_next(at))
 		n++;
 	assert_int_equal(n, 100);
 	hmap_fini(&m);

@@ -21,7 +21,7 @@ static void dns(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof line, fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	if (!world_set_dns(&world, line))
 		fail_msg("malformed: %s", line);
@@ -37,8 +37,8 @@ static void ends_of(const char *names, char *first, char *last, size_t size)
 {
 	const char *arrow = strstr(names, "->"), *p = names, *next;
 
-	snprintf(first, size, "%.*s", (int)(arrow != NULL ? (size_t)(arrow - names) : strlen(names)), names);
-	while ((next = strstr(p, "->")) != NULL)
+	snprintf(first, size, "%.*s", (int)(arrow ? (size_t)(arrow - names) : strlen(names)), names);
+	while ((next = strstr(p, "->")))
 		p = next + 2;
 	snprintf(last, size, "%s", p);
 }
@@ -49,7 +49,7 @@ static void set_address(const char *first, const char *last, const char *address
 	char canon[120] = "";
 
 	if (alias)
-		snprintf(canon, sizeof canon, "-> %s ", last);
+		snprintf(canon, sizeof(canon), "-> %s ", last);
 	if (strcmp(address, "SERVFAIL") == 0)
 		dns("%s A error", first);
 	else if (strcmp(address, "insecure-NXDOMAIN") == 0)
@@ -69,21 +69,20 @@ static void set_tlsa(const char *first, const char *tlsa)
 	const char *at = strchr(tlsa, '@');
 	char state[20];
 
-	snprintf(state, sizeof state, "%.*s", (int)(at != NULL ? (size_t)(at - tlsa) : strlen(tlsa)), tlsa);
+	snprintf(state, sizeof(state), "%.*s", (int)(at ? (size_t)(at - tlsa) : strlen(tlsa)), tlsa);
 	if (strcmp(state, "usable") == 0 || strcmp(state, "unusable") == 0)
-		dns("_25._tcp.%s TLSA ok secure 300 %s", at != NULL ? at + 1 : first, state);
+		dns("_25._tcp.%s TLSA ok secure 300 %s", at ? at + 1 : first, state);
 }
 
 static void set_mx(const char *status, json_t *hosts)
 {
 	char line[800] = "";
-	size_t i;
 
-	for (i = 0; i < json_array_size(hosts); i++) {
+	for (size_t i = 0; i < json_array_size(hosts); i++) {
 		char first[100], last[100], one[200];
 
-		ends_of(string_at(json_array_get(hosts, i), 0), first, last, sizeof first);
-		snprintf(one, sizeof one, "%s%zu %s", i > 0 ? " | " : "", 10 * (i + 1), first);
+		ends_of(string_at(json_array_get(hosts, i), 0), first, last, sizeof(first));
+		snprintf(one, sizeof(one), "%s%zu %s", i > 0 ? " | " : "", 10 * (i + 1), first);
 		strcat(line, one);
 	}
 	if (strcmp(status, "timeout") == 0)
@@ -102,16 +101,15 @@ static void set_mx(const char *status, json_t *hosts)
 static void set_world(json_t *row)
 {
 	json_t *hosts = json_object_get(row, "hosts");
-	size_t i;
 
 	dns("_mta-sts.example.com TXT nxdomain secure 300");
 	dns("* TLSA nxdomain secure 300");
 	set_mx(json_string_value(json_object_get(row, "mx_status")), hosts);
-	for (i = 0; i < json_array_size(hosts); i++) {
+	for (size_t i = 0; i < json_array_size(hosts); i++) {
 		json_t *host = json_array_get(hosts, i);
 		char first[100], last[100];
 
-		ends_of(string_at(host, 0), first, last, sizeof first);
+		ends_of(string_at(host, 0), first, last, sizeof(first));
 		set_address(first, last, string_at(host, 1));
 		set_tlsa(first, string_at(host, 2));
 	}
@@ -129,8 +127,8 @@ static bool expected(const char *expect, const char *class)
 {
 	char words[300], *save = NULL, *w;
 
-	snprintf(words, sizeof words, "%.*s", (int)strcspn(expect, ";("), expect);
-	for (w = strtok_r(words, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save))
+	snprintf(words, sizeof(words), "%.*s", (int)strcspn(expect, ";("), expect);
+	for (w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
 		if (strcmp(w, class) == 0)
 			return true;
 	return false;
@@ -138,9 +136,9 @@ static bool expected(const char *expect, const char *class)
 
 static size_t tlsa_questions(const struct drive *d)
 {
-	size_t i, n = 0;
+	size_t n = 0;
 
-	for (i = 0; i < d->asked_count; i++)
+	for (size_t i = 0; i < d->asked_count; i++)
 		n += strncmp(d->asked[i], "TLSA", 4) == 0;
 	return n;
 }
@@ -148,7 +146,7 @@ static size_t tlsa_questions(const struct drive *d)
 static void check_vector(json_t *row, unsigned order)
 {
 	static struct drive d;
-	struct job *job = xcalloc(1, sizeof *job);
+	struct job *job = xcalloc(1, sizeof(*job));
 	const char *id = json_string_value(json_object_get(row, "id"));
 	const char *expect = json_string_value(json_object_get(row, "expect"));
 	struct dest_setting dest = {.has_match = false};
@@ -167,9 +165,9 @@ static void check_vector(json_t *row, unsigned order)
 	if (!expected(expect, class_of(&v)))
 		fail_msg("%s (%s): %s, not %s", id, json_string_value(json_object_get(row, "desc")), class_of(&v),
 			 expect);
-	if (strstr(expect, "no TLSA") != NULL)
+	if (strstr(expect, "no TLSA"))
 		check_row(id, tlsa_questions(&d) == 0);
-	if (strstr(expect, "one TLSA") != NULL)
+	if (strstr(expect, "one TLSA"))
 		check_row(id, tlsa_questions(&d) == 1);
 	facts_fini(&job->facts);
 	free(job);
@@ -179,14 +177,13 @@ static void check_vector(json_t *row, unsigned order)
 static void test_vectors(void **state)
 {
 	const char *srcdir = getenv("srcdir");
-	char *path = xasprintf("%s/../shared/vectors/c2_dane_domain_sets.jsonl", srcdir != NULL ? srcdir : ".");
+	char *path = xasprintf("%s/../shared/vectors/c2_dane_domain_sets.jsonl", srcdir ? srcdir : ".");
 	FILE *f = fopen(path, "r");
 	char *line = NULL;
 	size_t size = 0, rows = 0;
-	unsigned order;
 
 	(void)state;
-	if (f == NULL) {
+	if (!f) {
 		print_message("%s is not there: nothing to hold against\n", path);
 		free(path);
 		return; /* not skip(): cmocka 1.1 writes it as a failure in TAP */
@@ -195,7 +192,7 @@ static void test_vectors(void **state)
 		json_t *row = json_loads(line, 0, NULL);
 
 		assert_non_null(row);
-		for (order = 0; order < DRIVE_ORDERS; order++)
+		for (unsigned order = 0; order < DRIVE_ORDERS; order++)
 			check_vector(row, order);
 		json_decref(row);
 		rows++;

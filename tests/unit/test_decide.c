@@ -73,16 +73,15 @@ static const struct table_row *the_row(const struct decide_facts *f, const struc
 {
 	struct count n = {.usable = f->usable, .unusable = f->unusable, .none = f->none, .error = f->error};
 	const struct table_row *found = NULL;
-	size_t i;
 
 	n.all = n.usable + n.unusable + n.none + n.error;
-	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].mx != f->mx || !rows[i].hosts(&n) || (rows[i].sts != ANY && rows[i].sts != f->sts_enforce))
 			continue;
-		HOLDS(found == NULL, f, s);
+		HOLDS(!found, f, s);
 		found = &rows[i];
 	}
-	HOLDS(found != NULL, f, s);
+	HOLDS(found, f, s);
 	return found;
 }
 
@@ -249,14 +248,12 @@ static void test_summary(void **state)
 
 static void test_names(void **state)
 {
-	int i;
-
 	(void)state;
-	for (i = 0; i < REASON_COUNT; i++) {
+	for (int i = 0; i < REASON_COUNT; i++) {
 		assert_non_null(names_name(reason_names, i));
 		assert_non_null(reason_text((enum reason)i));
 	}
-	for (i = LEVEL_NOTFOUND; i <= LEVEL_SECURE; i++)
+	for (int i = LEVEL_NOTFOUND; i <= LEVEL_SECURE; i++)
 		assert_non_null(names_name(level_names, i));
 }
 

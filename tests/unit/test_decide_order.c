@@ -39,11 +39,10 @@ static bool no_weaker(const struct decide_facts *f, const struct verdict *strong
 {
 	static const enum tlsa_state states[] = {TLSA_USABLE, TLSA_UNUSABLE, TLSA_NONE, TLSA_ERROR};
 	bool has[] = {f->usable, f->unusable, f->none, f->error};
-	size_t i;
 
 	if (f->literal || (!has[0] && !has[1] && !has[2] && !has[3]))
 		return strength(strong->level, TLSA_NONE, false) >= strength(weak->level, TLSA_NONE, false);
-	for (i = 0; i < sizeof states / sizeof states[0]; i++) {
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
 		bool insecure = f->mx == COL_INSECURE;
 
 		if (has[i] && strength(strong->level, states[i], insecure) < strength(weak->level, states[i], insecure))

@@ -332,7 +332,7 @@ static char *manual(void)
 	char *text = xcalloc(1, 1 << 20);
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/doc/tlsmode.1", dir != NULL ? dir : ".");
+	snprintf(path, sizeof(path), "%s/doc/tlsmode.1", dir ? dir : ".");
 	file = fopen(path, "r");
 	assert_non_null(file);
 	assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
@@ -348,15 +348,15 @@ static void every_rule_is_in_the_manual(void **state)
 	size_t rules = 0, items = 0;
 
 	(void)state;
-	for (const struct doctor_rule *rule; (rule = doctor_rule_at(rules)) != NULL; rules++) {
+	for (const struct doctor_rule *rule; (rule = doctor_rule_at(rules)); rules++) {
 		snprintf(item, sizeof(item), "\n.It Sy %s Pq ", doctor_rule_id(rule));
-		if (strstr(text, item) == NULL)
+		if (!strstr(text, item))
 			fail_msg("tlsmode(1) does not explain %s", doctor_rule_id(rule));
 		for (size_t i = 0; i < rules; i++)
 			check_row(doctor_rule_id(rule),
 				  strcmp(doctor_rule_id(doctor_rule_at(i)), doctor_rule_id(rule)) != 0);
 	}
-	for (const char *p = text; (p = strstr(p, "\n.It Sy ")) != NULL; p++)
+	for (const char *p = text; (p = strstr(p, "\n.It Sy ")); p++)
 		items++;
 	assert_int_equal(items, rules);
 	free(text);

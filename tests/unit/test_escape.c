@@ -182,7 +182,7 @@ static void test_at_rcpt(void **state)
 			message_recipient(&m, "<x@y.example>", recipients[i].mailer, table, NOW, &v);
 			if (v.outcome != want)
 				fail_msg("row %zu: %s by %s: %d", i, recipients[i].sender,
-					 recipients[i].mailer != NULL ? recipients[i].mailer : "-", v.outcome);
+					 recipients[i].mailer ? recipients[i].mailer : "-", v.outcome);
 			/* what was refused is not there at the end */
 			message_decide(&m, table, NOW, &v);
 			assert_int_equal(v.outcome, MESSAGE_PASS);

@@ -22,7 +22,7 @@ static json_t *explained(const struct explain_input *in)
 	assert_true(strlen(text) <= SOCKMAP_REPLY_MAX - 3);
 	assert_null(strchr(text, '\n'));
 	o = json_loads(text, JSON_REJECT_DUPLICATES, &error);
-	if (o == NULL)
+	if (!o)
 		fail_msg("%s: %s", error.text, text);
 	free(text);
 	return o;
@@ -34,19 +34,19 @@ static const char *at(json_t *o, const char *path)
 	static char text[3000];
 	char part[100];
 
-	while (*path != '\0' && o != NULL) {
+	while (*path != '\0' && o) {
 		size_t len = strcspn(path, ".");
 
-		snprintf(part, sizeof part, "%.*s", (int)len, path);
+		snprintf(part, sizeof(part), "%.*s", (int)len, path);
 		o = json_is_array(o) ? json_array_get(o, (size_t)atoi(part)) : json_object_get(o, part);
 		path += len + (path[len] == '.');
 	}
 	if (json_is_integer(o))
-		snprintf(text, sizeof text, "%lld", (long long)json_integer_value(o));
+		snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(o));
 	else if (json_is_boolean(o))
-		snprintf(text, sizeof text, "%s", json_is_true(o) ? "true" : "false");
+		snprintf(text, sizeof(text), "%s", json_is_true(o) ? "true" : "false");
 	else
-		snprintf(text, sizeof text, "%s", json_is_string(o) ? json_string_value(o) : "");
+		snprintf(text, sizeof(text), "%s", json_is_string(o) ? json_string_value(o) : "");
 	return text;
 }
 
@@ -59,13 +59,12 @@ static void must_be(json_t *o, const char *path, const char *expected)
 static struct job *resolved(const char *const *lines, size_t count, const char *key)
 {
 	static const char policy[] = "mta-sts.a.example policy enforce 86400 mx.a.example *.b.example";
-	struct job *job = xcalloc(1, sizeof *job);
+	struct job *job = xcalloc(1, sizeof(*job));
 	struct world world = {.redis_away = true};
 	struct drive d = {.world = &world};
 	struct nexthop nexthop;
-	size_t i;
 
-	for (i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		assert_true(world_set_dns(&world, lines[i]));
 	assert_true(world_set_https(&world, policy));
 	nexthop_parse(&nexthop, key, strlen(key));
@@ -219,27 +218,27 @@ static void test_fits(void **state)
 				   .dane = true,
 				   .options = {.min_tls = "1.2", .tlsrpt = true}};
 	char name[DOMAIN_SIZE], *patterns = xmalloc(STS_BODY_MAX + 400);
-	size_t i, len = 0;
+	size_t len = 0;
 	json_t *o;
 
 	(void)state;
-	memset(name, 'a', sizeof name - 1);
+	memset(name, 'a', sizeof(name) - 1);
 	name[63] = name[127] = name[191] = '.';
 	name[DOMAIN_MAX] = '\0';
 	nexthop_parse(&nexthop, name, strlen(name));
 	facts_init(&f, &nexthop);
 	f.mx = MX_SECURE;
-	for (i = 0; i < FACTS_HOSTS_MAX; i++) {
+	for (size_t i = 0; i < FACTS_HOSTS_MAX; i++) {
 		struct host_fact *h = facts_add_host(&f, name);
 
-		memcpy(h->expanded, name, sizeof name);
+		memcpy(h->expanded, name, sizeof(name));
 		h->tlsa = TLSA_NONE;
 		h->why = "the TLSA name would be longer than DNS allows";
 	}
-	for (i = 0; len + 300 < STS_BODY_MAX; i++) {
+	for (size_t i = 0; len + 300 < STS_BODY_MAX; i++) {
 		char number[20];
 
-		snprintf(number, sizeof number, "%04zu", i);
+		snprintf(number, sizeof(number), "%04zu", i);
 		memcpy(name, number, 4);
 		len += (size_t)sprintf(patterns + len, "%s%s", i > 0 ? " " : "", name);
 	}
@@ -248,9 +247,9 @@ static void test_fits(void **state)
 	f.sts.policy.max_age = 86400;
 	f.sts.have_policy = true;
 	f.sts.fetched_at = NOW;
-	memset(f.sts.fail_why, '"', sizeof f.sts.fail_why - 1);
+	memset(f.sts.fail_why, '"', sizeof(f.sts.fail_why) - 1);
 	f.sts.failure = FETCH_FAILED;
-	memset(dest.match, '.', sizeof dest.match - 1);
+	memset(dest.match, '.', sizeof(dest.match) - 1);
 	o = explained(&in);
 	assert_int_equal(json_array_size(json_object_get(json_object_get(json_object_get(o, "sts"), "policy"), "mx")),
 			 100);

@@ -38,11 +38,11 @@ static size_t fields_of(const char *line, struct text_field out[FACTS_TEXT_FIELD
 static const char *line_of(const struct text_fields *t)
 {
 	static char line[70000];
-	size_t i, len = 0;
+	size_t len = 0;
 
 	line[0] = '\0';
-	for (i = 0; i < t->count; i++)
-		len += (size_t)snprintf(line + len, sizeof line - len, "%s%.*s=%.*s", i > 0 ? "|" : "",
+	for (size_t i = 0; i < t->count; i++)
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%.*s=%.*s", i > 0 ? "|" : "",
 					(int)t->field[i].name_len, t->field[i].name, (int)t->field[i].value_len,
 					t->field[i].value);
 	return line;
@@ -74,16 +74,15 @@ static void test_sts_round_trip(void **state)
 	    "fail_at=999999|fail_why=certificate has expired",
 	    "failure=sts-policy-invalid|fail_id=|fail_at=999990|fail_why=",
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(lines); i++) {
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
 		struct facts *f = fresh("a.example");
 		struct text_fields text;
 		const char *reason;
 
 		check_row(lines[i], take_sts(f, lines[i], &reason));
-		check_row(lines[i], reason == NULL);
+		check_row(lines[i], !reason);
 		check_row(lines[i], facts_text_sts(f, NOW, &text));
 		check_row_text(lines[i], line_of(&text), lines[i]);
 		text_fields_fini(&text);
@@ -126,15 +125,14 @@ static void test_sts_malformed(void **state)
 	    "failure=sts-policy-fetch-error|fail_id=a|fail_at=1|fail_why=a\nb",
 	    "mode=enforce|max_age=60|mx=mx.a.example|id=a|fetched_at=1|txt=bad",
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(lines); i++) {
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
 		struct facts *f = fresh("a.example");
 		const char *reason = NULL;
 
 		check_row(lines[i], !take_sts(f, lines[i], &reason));
-		check_row(lines[i], reason != NULL);
+		check_row(lines[i], reason);
 		check_row(lines[i], !f->sts.have_policy && f->sts.txt == TXT_UNKNOWN && f->sts.failure == FETCH_OK);
 		facts_fini(f);
 	}
@@ -182,17 +180,17 @@ static void test_sts_refresh(void **state)
 	const char *reason;
 
 	(void)state;
-	snprintf(line, sizeof line, "%sfailure=sts-policy-invalid|fail_id=1|fail_at=999900|refresh=999950", policy);
+	snprintf(line, sizeof(line), "%sfailure=sts-policy-invalid|fail_id=1|fail_at=999900|refresh=999950", policy);
 	assert_true(take_sts(f, line, &reason));
 	assert_true(f->sts.refresh);
 	assert_true(facts_fetch_due(f, NOW));
 	facts_fini(f);
 	f = fresh("a.example");
-	snprintf(line, sizeof line, "%sfailure=sts-policy-invalid|fail_id=1|fail_at=999950|refresh=999950", policy);
+	snprintf(line, sizeof(line), "%sfailure=sts-policy-invalid|fail_id=1|fail_at=999950|refresh=999950", policy);
 	assert_true(take_sts(f, line, &reason));
 	assert_false(f->sts.refresh);
 	assert_false(facts_fetch_due(f, NOW));
-	snprintf(line, sizeof line, "%srefresh=999500", policy);
+	snprintf(line, sizeof(line), "%srefresh=999500", policy);
 	assert_true(take_sts(f, line, &reason));
 	assert_false(f->sts.refresh);
 	assert_true(take_sts(f, "refresh=1000000", &reason));
@@ -238,10 +236,9 @@ static void test_dane_round_trip(void **state)
 	    {"a.example", "mx=secure|kind=records|until=1000300|truncated=0|hosts="},
 	    {"[a.example]:587", "mx=secure|kind=none|until=1000200|truncated=0|hosts=a.example usable 1000200 -"},
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct facts *f = fresh(rows[i].key);
 		struct text_fields text;
 		const char *reason;
@@ -290,17 +287,16 @@ static void test_dane_malformed(void **state)
 	    {"[a.example]", "mx=secure|kind=none|until=1000300|truncated=0|hosts=b.example usable 1000300 -"},
 	    {"[192.0.2.1]", "mx=secure|kind=none|until=1000300|truncated=0|hosts="},
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct facts *f = fresh(rows[i].key);
 		size_t hosts = f->host_count;
 		enum mx_state mx = f->mx;
 		const char *reason = NULL;
 
 		check_row(rows[i].line, !take_dane(f, rows[i].line, &reason));
-		check_row(rows[i].line, reason != NULL);
+		check_row(rows[i].line, reason);
 		check_row(rows[i].line, f->host_count == hosts && f->mx == mx);
 		check_row(rows[i].line, hosts == 0 || f->host[0].tlsa == TLSA_UNKNOWN);
 	}
@@ -312,10 +308,9 @@ static void test_dane_too_many(void **state)
 	char line[10000] = "mx=secure|kind=records|until=1000300|truncated=0|hosts=";
 	struct facts *f = fresh("a.example");
 	const char *reason;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i <= FACTS_HOSTS_MAX; i++)
+	for (size_t i = 0; i <= FACTS_HOSTS_MAX; i++)
 		sprintf(line + strlen(line), "%sm%zu.example usable 1000300 -", i > 0 ? "," : "", i);
 	assert_false(take_dane(f, line, &reason));
 	assert_string_equal(reason, "too many hosts");

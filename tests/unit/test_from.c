@@ -187,9 +187,9 @@ static void the_author_domain_is_found(void **state)
 
 		memcpy(copy, rows[i].field, len);
 		ok = from_domain(domain, copy, len, &reason);
-		check_row(rows[i].field, ok == (rows[i].domain != NULL));
+		check_row(rows[i].field, ok == !!rows[i].domain);
 		check_row_text(rows[i].field, domain, ok ? rows[i].domain : "");
-		check_row(rows[i].field, ok == (reason == NULL));
+		check_row(rows[i].field, ok == (!reason));
 		free(copy);
 	}
 	char domain[DOMAIN_SIZE];

@@ -9,11 +9,11 @@ static void test_keywords_of_a_policy(void **state)
 {
 	char storage[200];
 	char mx[] = "hostname\0nexthop\0mx.a.example";
-	struct sts_policy policy = {.mode = STS_ENFORCE, .mx_count = 3, .mx = mx, .mx_len = sizeof mx};
+	struct sts_policy policy = {.mode = STS_ENFORCE, .mx_count = 3, .mx = mx, .mx_len = sizeof(mx)};
 	struct sbuf b;
 
 	(void)state;
-	sbuf_init(&b, storage, sizeof storage);
+	sbuf_init(&b, storage, sizeof(storage));
 	assert_true(match_names_add(&b, &policy, NULL));
 	assert_string_equal(storage, "mx.a.example");
 	policy.mx_count = 2;
@@ -48,31 +48,29 @@ static void test_intersection(void **state)
 	    {NULL, "nexthop:dot-nexthop:mx.a.example", "mx.a.example"},
 	    {NULL, ".a.example:b.example", ".a.example:b.example"},
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(rows); i++) {
-		struct verdict v = {
-		    .level = LEVEL_SECURE, .use_policy = rows[i].policy != NULL, .use_match = rows[i].match != NULL};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct verdict v = {.level = LEVEL_SECURE, .use_policy = rows[i].policy, .use_match = rows[i].match};
 		struct answer_options o = {.min_tls = ""};
-		struct dest_setting dest = {.has_match = rows[i].match != NULL};
+		struct dest_setting dest = {.has_match = rows[i].match};
 		struct facts *f = fresh("a.example");
 		char row[200], expected[200];
 
-		snprintf(row, sizeof row, "policy %s match %s", rows[i].policy ? rows[i].policy : "-",
+		snprintf(row, sizeof(row), "policy %s match %s", rows[i].policy ? rows[i].policy : "-",
 			 rows[i].match ? rows[i].match : "-");
-		if (rows[i].match != NULL)
+		if (rows[i].match)
 			strcpy(dest.match, rows[i].match);
-		if (rows[i].policy != NULL)
+		if (rows[i].policy)
 			set_policy(f, rows[i].policy);
 		reply_of(&v, f, &dest, &o);
-		if (rows[i].names == NULL) {
+		if (!rows[i].names) {
 			check_row(row, strncmp(reply, "TEMP a.example: ", 16) == 0);
 			check_row(row,
 				  v.level == LEVEL_TEMP && (v.reasons & 1u << REASON_MATCH_EMPTY) && !v.use_policy);
 			continue;
 		}
-		snprintf(expected, sizeof expected, "OK secure match=%s servername=hostname", rows[i].names);
+		snprintf(expected, sizeof(expected), "OK secure match=%s servername=hostname", rows[i].names);
 		check_row_text(row, reply, expected);
 	}
 }
@@ -99,11 +97,10 @@ static void test_intersection_property(void **state)
 	static const char *const matches[] = {"a.x", ".x", "b.a.x", ".a.x", "x", "c.b.a.x", ".b.a.x"};
 	static const char *const hosts[] = {"x", "a.x", "b.x", "b.a.x", "c.a.x", "c.b.a.x", "d.c.b.a.x", "y"};
 	struct facts *f = fresh("a.example");
-	unsigned p, m, h;
 
 	(void)state;
-	for (p = 1; p < 1u << COUNT_OF(patterns); p++) {
-		for (m = 1; m < 1u << COUNT_OF(matches); m++) {
+	for (unsigned p = 1; p < 1u << COUNT_OF(patterns); p++) {
+		for (unsigned m = 1; m < 1u << COUNT_OF(matches); m++) {
 			struct verdict v = {.level = LEVEL_SECURE, .use_policy = true, .use_match = true};
 			struct answer_options o = {.min_tls = ""};
 			struct dest_setting dest = {.has_match = true};
@@ -123,7 +120,7 @@ static void test_intersection_property(void **state)
 				end = strchr(names, ' ');
 				*end = '\0';
 			}
-			for (h = 0; h < COUNT_OF(hosts); h++) {
+			for (unsigned h = 0; h < COUNT_OF(hosts); h++) {
 				bool both =
 				    sts_policy_matches(&f->sts.policy, hosts[h]) && match_allows(dest.match, hosts[h]);
 				bool answered = names[0] != '\0' && match_allows(names, hosts[h]);

@@ -70,7 +70,7 @@ static void run(struct message_verdict *v, const struct message_policy *p, const
 	snprintf(raw, sizeof(raw), "%s", sender);
 	message_begin(&m, p);
 	message_mail(&m, argv, login);
-	if (from != NULL)
+	if (from)
 		message_header(&m, "From", from);
 	message_decide(&m, table, NOW, v);
 }
@@ -134,8 +134,8 @@ static void test_identities(void **state)
 		run(&v, &p, rows[i].sender, rows[i].from, rows[i].login);
 		if (v.outcome != MESSAGE_PASS || strcmp(v.tag, rows[i].tag) != 0 || v.mismatch != rows[i].mismatch)
 			fail_msg("row %zu <%s> from <%s> login <%s>: got <%s> mismatch %d", i, rows[i].sender,
-				 rows[i].from != NULL ? rows[i].from : "-", rows[i].login != NULL ? rows[i].login : "-",
-				 v.tag, v.mismatch);
+				 rows[i].from ? rows[i].from : "-", rows[i].login ? rows[i].login : "-", v.tag,
+				 v.mismatch);
 	}
 }
 
@@ -247,8 +247,8 @@ static void test_return_headers(void **state)
 		char *argv[] = {sender, argument, NULL};
 
 		snprintf(sender, sizeof(sender), "%s", returns[i].sender);
-		snprintf(argument, sizeof(argument), "%s", returns[i].argument != NULL ? returns[i].argument : "");
-		if (returns[i].argument == NULL)
+		snprintf(argument, sizeof(argument), "%s", returns[i].argument ? returns[i].argument : "");
+		if (!returns[i].argument)
 			argv[1] = NULL;
 		message_begin(&m, &p);
 		message_mail(&m, argv, NULL);
@@ -331,7 +331,7 @@ static void test_tls_required_twice(void **state)
 		message_begin(&m, &p);
 		message_mail(&m, argv, NULL);
 		message_header(&m, "TLS-Required", tls_required_twice[i].first);
-		if (tls_required_twice[i].second != NULL)
+		if (tls_required_twice[i].second)
 			message_header(&m, "tls-required", tls_required_twice[i].second);
 		message_decide(&m, table, NOW, &v);
 		if (v.outcome != tls_required_twice[i].outcome)

@@ -26,9 +26,7 @@ static struct facts *fresh(const char *key)
 
 static const struct ask *find_ask(const struct plan *p, enum ask_kind kind)
 {
-	size_t i;
-
-	for (i = 0; i < p->count; i++)
+	for (size_t i = 0; i < p->count; i++)
 		if (p->ask[i].kind == kind)
 			return &p->ask[i];
 	fail_msg("%s is not asked", names_name(ask_kind_names, (int)kind));
@@ -92,7 +90,7 @@ static void test_policy_without_fetch(void **state)
 {
 	struct facts *f = fresh("a.example");
 	static const char body[] = "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 100\n";
-	struct policy_result result = {.failure = FETCH_OK, .body = body, .len = sizeof body - 1};
+	struct policy_result result = {.failure = FETCH_OK, .body = body, .len = sizeof(body) - 1};
 
 	(void)state;
 	plan_take_policy(f, &result, NOW);
@@ -103,7 +101,7 @@ static void test_policy_without_fetch(void **state)
 static void test_success_after_failure(void **state)
 {
 	static const char body[] = "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 100\n";
-	struct policy_result good = {.failure = FETCH_OK, .body = body, .len = sizeof body - 1};
+	struct policy_result good = {.failure = FETCH_OK, .body = body, .len = sizeof(body) - 1};
 	struct policy_result bad = {.failure = FETCH_WEBPKI, .why = "certificate has expired"};
 	struct facts *f = fresh("a.example");
 
@@ -123,13 +121,12 @@ static void test_success_after_failure(void **state)
 /* A whole round over a script of lines. */
 static struct job *resolved(const char *const *lines, size_t count, const char *key)
 {
-	struct job *job = xcalloc(1, sizeof *job);
+	struct job *job = xcalloc(1, sizeof(*job));
 	struct world world = {.redis_away = true};
 	struct drive d = {.world = &world};
 	struct nexthop nexthop;
-	size_t i;
 
-	for (i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		check_row(lines[i], world_set_dns(&world, lines[i]));
 	nexthop_parse(&nexthop, key, strlen(key));
 	facts_init(&job->facts, &nexthop);
@@ -151,14 +148,14 @@ static void test_no_room_for_tlsa(void **state)
 	name[63] = name[127] = name[191] = '.';
 	name[DOMAIN_MAX] = '\0';
 	/* the expanded name is too long: the alias itself is asked */
-	snprintf(mx, sizeof mx, "a.example MX ok secure 300 10 mx.a.example");
-	snprintf(address, sizeof address, "mx.a.example A ok secure 300 -> %s 192.0.2.1", name);
+	snprintf(mx, sizeof(mx), "a.example MX ok secure 300 10 mx.a.example");
+	snprintf(address, sizeof(address), "mx.a.example A ok secure 300 -> %s 192.0.2.1", name);
 	job = resolved(lines, COUNT_OF(lines), "a.example");
 	assert_int_equal(job->facts.host[0].tlsa, TLSA_USABLE);
 	free(job);
 	/* the host's own name is too long: nobody can publish TLSA for it */
-	snprintf(mx, sizeof mx, "a.example MX ok secure 300 10 %s", name);
-	snprintf(address, sizeof address, "%s A ok secure 300 192.0.2.1", name);
+	snprintf(mx, sizeof(mx), "a.example MX ok secure 300 10 %s", name);
+	snprintf(address, sizeof(address), "%s A ok secure 300 192.0.2.1", name);
 	job = resolved(lines, COUNT_OF(lines), "a.example");
 	assert_int_equal(job->facts.host[0].tlsa, TLSA_NONE);
 	assert_non_null(job->facts.host[0].why);
@@ -196,15 +193,13 @@ static void test_policy_addresses(void **state)
 	static const uint8_t bytes[16] = {0x20, 1, 0xd, 0xb8};
 	struct rr_rdata a[20], aaaa[20];
 	struct rr_answer answer = {.status = RR_OK, .ttl = 300, .count = 20};
-	int first;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < 20; i++) {
+	for (size_t i = 0; i < 20; i++) {
 		a[i] = (struct rr_rdata){bytes, 4};
 		aaaa[i] = (struct rr_rdata){bytes, 16};
 	}
-	for (first = 0; first < 2; first++) {
+	for (int first = 0; first < 2; first++) {
 		struct facts *f = fresh("a.example");
 		struct ask ask_a, ask_aaaa = {.kind = ASK_POLICY_AAAA, .type = RR_AAAA};
 		size_t four = 0;
@@ -218,8 +213,8 @@ static void test_policy_addresses(void **state)
 		answer.rdata = first == 0 ? aaaa : a;
 		plan_take_answer(f, first == 0 ? &ask_aaaa : &ask_a, &answer, NOW);
 		assert_int_equal(f->sts.address_count, 8);
-		for (i = 0; i < 8; i++)
-			four += strchr(f->sts.address[i], ':') == NULL;
+		for (size_t i = 0; i < 8; i++)
+			four += !strchr(f->sts.address[i], ':');
 		assert_int_equal(four, 4);
 	}
 }
@@ -234,19 +229,18 @@ static void test_refresh_of_long_name(void **state)
 	char name[DOMAIN_SIZE];
 	const char *reason;
 	struct facts *f;
-	size_t i;
 
 	(void)state;
 	memset(name, 'a', DOMAIN_MAX);
 	name[63] = name[127] = name[191] = '.';
 	name[DOMAIN_MAX] = '\0';
-	for (i = 0; i < COUNT_OF(field); i++)
+	for (size_t i = 0; i < COUNT_OF(field); i++)
 		fields[i] = (struct text_field){field[i][0], strlen(field[i][0]), field[i][1], strlen(field[i][1])};
 	f = fresh(name);
 	assert_true(facts_text_take_sts(f, fields, COUNT_OF(fields), NOW, &reason));
 	f->sts.refresh = true;
 	plan_take_shared(f);
-	for (i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		plan_next(f, NOW, &p);
 		assert_int_equal(p.count, i == 0); /* the MX question */
 	}

@@ -112,7 +112,7 @@ static const char *value_of(const struct postconf *p, const char *service, const
 	struct sbuf b;
 
 	sbuf_init(&b, out, 200);
-	assert_true(postconf_value(p, service != NULL ? postconf_service(p, service, "unix") : NULL, name, &b));
+	assert_true(postconf_value(p, service ? postconf_service(p, service, "unix") : NULL, name, &b));
 	return out;
 }
 

@@ -27,14 +27,13 @@ static void test_good(void **state)
 	    {310, "OK may policy_type=sts policy_domain=a.example policy_failure=sts-policy-invalid"},
 	    {0, "OK {\"a\":1}"},
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		const char *wrong =
 		    postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum postfix_version)rows[i].version);
 
-		if (wrong != NULL)
+		if (wrong)
 			fail_msg("%s: %s", rows[i].reply, wrong);
 		check_row(rows[i].reply,
 			  rows[i].version == 0 || !postfix_grammar_wise(rows[i].reply, strlen(rows[i].reply)));
@@ -85,12 +84,11 @@ static void test_bad(void **state)
 	    {310, "OK may policy_type=sts { policy_string }"},
 	    {310, "OK may policy_type=sts policy_ttl=1d"},
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(rows); i++)
-		check_row(rows[i].reply, postfix_grammar(rows[i].reply, strlen(rows[i].reply),
-							 (enum postfix_version)rows[i].version) != NULL);
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		check_row(rows[i].reply,
+			  postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum postfix_version)rows[i].version));
 }
 
 static void test_unwise(void **state)
@@ -106,12 +104,11 @@ static void test_unwise(void **state)
 	    "OK secure match=a servername=hostname policy_type=sts policy_failure=sts-policy-invalid",
 	    "OK may policy_type=sts policy_domain=a",
 	};
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < COUNT_OF(rows); i++) {
-		check_row(rows[i], postfix_grammar(rows[i], strlen(rows[i]), POSTFIX_3_10) == NULL);
-		check_row(rows[i], postfix_grammar_wise(rows[i], strlen(rows[i])) != NULL);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		check_row(rows[i], !postfix_grammar(rows[i], strlen(rows[i]), POSTFIX_3_10));
+		check_row(rows[i], postfix_grammar_wise(rows[i], strlen(rows[i])));
 	}
 }
 
@@ -144,7 +141,7 @@ static void test_random(void **state)
 					     "dane",
 					     "servername="};
 	uint32_t seed = 12345;
-	unsigned n, i, good = 0;
+	unsigned n, good = 0;
 
 	(void)state;
 	for (n = 0; n < 100000; n++) {
@@ -152,7 +149,7 @@ static void test_random(void **state)
 		char *copy;
 		size_t len = 3;
 
-		for (i = 0; i < 12; i++) {
+		for (unsigned i = 0; i < 12; i++) {
 			const char *piece;
 
 			seed = seed * 1664525 + 1013904223;
@@ -163,7 +160,7 @@ static void test_random(void **state)
 		/* exactly as long as it is: reading past it is seen */
 		copy = malloc(len);
 		memcpy(copy, reply, len);
-		good += postfix_grammar(copy, len, n % 2 ? POSTFIX_3_10 : POSTFIX_3_7) == NULL;
+		good += !postfix_grammar(copy, len, n % 2 ? POSTFIX_3_10 : POSTFIX_3_7);
 		postfix_grammar_wise(copy, len);
 		free(copy);
 	}

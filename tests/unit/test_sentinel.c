@@ -41,9 +41,9 @@ static void addresses(void **state)
 					   &reason);
 
 		snprintf(row, sizeof(row), "%s %s", rows[i].host, rows[i].port);
-		check_row(row, is == (rows[i].expect != NULL));
+		check_row(row, is == !!rows[i].expect);
 		check_row_text(row, out, is ? rows[i].expect : "");
-		check_row(row, is == (reason == NULL));
+		check_row(row, is == (!reason));
 	}
 }
 
@@ -92,7 +92,7 @@ static void moves(void **state)
 		check_row(rows[i].message, sentinel_switch_parse(rows[i].message, strlen(rows[i].message), "ours", out,
 								 &reason) == rows[i].what);
 		check_row_text(rows[i].message, out, rows[i].to);
-		check_row(rows[i].message, (rows[i].what == SENTINEL_SWITCH_BAD) == (reason != NULL));
+		check_row(rows[i].message, (rows[i].what == SENTINEL_SWITCH_BAD) == !!reason);
 	}
 }
 

@@ -125,7 +125,7 @@ static void match_is_a_list_of_names(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct got g = read_one(R, "match", rows[i].value);
-		check_row(rows[i].value, g.ok == (rows[i].match != NULL));
+		check_row(rows[i].value, g.ok == !!rows[i].match);
 		check_row_text(rows[i].value, g.s.match, rows[i].match ? rows[i].match : "");
 		check_row(rows[i].value, g.s.has == SETTING_HAS_MATCH); /* a bad one is in force: nothing matches */
 	}
@@ -296,9 +296,9 @@ static void names_are_made_canonical(void **state)
 		char out[SETTING_NAME_SIZE];
 		const char *reason;
 		bool ok = setting_name_canon(out, rows[i].kind, rows[i].raw, strlen(rows[i].raw), &reason);
-		check_row(rows[i].raw, ok == (rows[i].canon != NULL));
+		check_row(rows[i].raw, ok == !!rows[i].canon);
 		check_row_text(rows[i].raw, out, rows[i].canon ? rows[i].canon : "");
-		check_row(rows[i].raw, (reason == NULL) == ok);
+		check_row(rows[i].raw, (!reason) == ok);
 	}
 }
 

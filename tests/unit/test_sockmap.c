@@ -40,7 +40,7 @@ static void netstrings_are_seen_as_soon_as_possible(void **state)
 		check_row(rows[i].wire, netstring_next(&ns, rows[i].wire, strlen(rows[i].wire), 100) == rows[i].status);
 		check_row(rows[i].wire, ns.used == rows[i].used);
 		check_row(rows[i].wire, ns.len == strlen(rows[i].payload));
-		check_row(rows[i].wire, (ns.reason != NULL) == (rows[i].status == NETSTRING_BAD));
+		check_row(rows[i].wire, !!ns.reason == (rows[i].status == NETSTRING_BAD));
 		if (ns.len > 0)
 			assert_memory_equal(ns.payload, rows[i].payload, ns.len);
 	}

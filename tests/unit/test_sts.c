@@ -60,9 +60,9 @@ static void records_are_read_to_the_letter(void **state)
 		char id[STS_ID_SIZE];
 		const char *reason;
 		bool ok = sts_record_parse(id, rows[i].text, strlen(rows[i].text), &reason);
-		check_row(rows[i].text, ok == (rows[i].id != NULL));
+		check_row(rows[i].text, ok == !!rows[i].id);
 		check_row_text(rows[i].text, id, ok ? rows[i].id : "");
-		check_row(rows[i].text, ok == (reason == NULL));
+		check_row(rows[i].text, ok == (!reason));
 	}
 }
 
@@ -104,9 +104,9 @@ static void exactly_one_record_counts(void **state)
 		char id[STS_ID_SIZE];
 		const char *reason;
 		bool ok = sts_record_find(id, &a, &reason);
-		check_row(rows[i].name, ok == (rows[i].id != NULL));
+		check_row(rows[i].name, ok == !!rows[i].id);
 		check_row_text(rows[i].name, id, ok ? rows[i].id : "");
-		check_row(rows[i].name, ok == (reason == NULL));
+		check_row(rows[i].name, ok == (!reason));
 	}
 }
 
@@ -177,14 +177,14 @@ static void policies_are_read(void **state)
 		const char *reason;
 		bool ok = sts_policy_parse(&p, rows[i].body, strlen(rows[i].body), &reason);
 		check_row(rows[i].body, ok == (rows[i].mode >= 0));
-		check_row(rows[i].body, ok == (reason == NULL));
+		check_row(rows[i].body, ok == (!reason));
 		if (ok) {
 			check_row(rows[i].body, (int)p.mode == rows[i].mode && p.max_age == rows[i].max_age);
 			for (const char *m = sts_policy_mx(&p, NULL); m; m = sts_policy_mx(&p, m))
 				snprintf(mx + strlen(mx), sizeof(mx) - strlen(mx), "%s%s", mx[0] ? " " : "", m);
 			check_row_text(rows[i].body, mx, rows[i].mx);
 		}
-		check_row(rows[i].body, ok || (p.mx == NULL && p.mx_count == 0));
+		check_row(rows[i].body, ok || (!p.mx && p.mx_count == 0));
 		sts_policy_fini(&p);
 	}
 }
@@ -258,7 +258,7 @@ static void patterns_are_checked(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		bool ok = sts_pattern_canon(out, sizeof(out), rows[i].raw, strlen(rows[i].raw));
-		check_row(rows[i].raw, ok == (rows[i].canon != NULL));
+		check_row(rows[i].raw, ok == !!rows[i].canon);
 		check_row_text(rows[i].raw, out, ok ? rows[i].canon : "");
 	}
 	assert_false(sts_pattern_canon(out, sizeof(out), "a\0b", 3));
@@ -301,8 +301,8 @@ static void stored_patterns_are_checked_again(void **state)
 		check_row(rows[i].text, sts_policy_set_mx(&p, rows[i].text, strlen(rows[i].text)) == rows[i].ok);
 		check_row(rows[i].text, p.mx_count == rows[i].count);
 		sts_policy_copy(&copy, &p);
-		check_row(rows[i].text, copy.mx_count == p.mx_count && (copy.mx == NULL) == (p.mx == NULL));
-		check_row(rows[i].text, copy.mx == NULL || (copy.mx != p.mx && memcmp(copy.mx, p.mx, p.mx_len) == 0));
+		check_row(rows[i].text, copy.mx_count == p.mx_count && (!copy.mx) == (!p.mx));
+		check_row(rows[i].text, !copy.mx || (copy.mx != p.mx && memcmp(copy.mx, p.mx, p.mx_len) == 0));
 		sts_policy_fini(&copy);
 	}
 	sts_policy_fini(&p);

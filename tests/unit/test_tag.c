@@ -72,7 +72,7 @@ static void only_a_missing_offer_is_a_refusal(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct refusal r;
 		bool is = refusal_parse(&r, rows[i].status, strlen(rows[i].status));
-		check_row(rows[i].status, is == (rows[i].host != NULL));
+		check_row(rows[i].status, is == !!rows[i].host);
 		check_row_text(rows[i].status, r.host, is ? rows[i].host : "");
 		check_row(rows[i].status, !is || r.peer == rows[i].status + strlen("4.7.4 " OFFERED));
 	}

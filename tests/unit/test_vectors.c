@@ -120,13 +120,12 @@ static bool policy_is(const struct sts_policy *p, const json_t *fields)
 {
 	const json_t *mx = json_object_get(fields, "mx");
 	const char *pattern = NULL;
-	size_t i;
 
 	if (names_code(sts_mode_names, text_of(fields, "mode"), strlen(text_of(fields, "mode"))) != (int)p->mode)
 		return false;
 	if (json_integer_value(json_object_get(fields, "max_age")) != p->max_age || json_array_size(mx) != p->mx_count)
 		return false;
-	for (i = 0; i < p->mx_count; i++) {
+	for (size_t i = 0; i < p->mx_count; i++) {
 		pattern = sts_policy_mx(p, pattern);
 		if (strcmp(pattern, json_string_value(json_array_get(mx, i))) != 0)
 			return false;
@@ -162,9 +161,9 @@ static void policies(void **state)
 
 static size_t txt_rdata(uint8_t *out, const json_t *strings)
 {
-	size_t i, len = 0;
+	size_t len = 0;
 
-	for (i = 0; i < json_array_size(strings); i++) {
+	for (size_t i = 0; i < json_array_size(strings); i++) {
 		size_t n = json_string_length(json_array_get(strings, i));
 		out[len] = (uint8_t)n;
 		memcpy(out + len + 1, json_string_value(json_array_get(strings, i)), n);
