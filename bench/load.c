@@ -33,8 +33,8 @@
 #define EVENTS 512
 #define GRACE_NS 20000000000 /* for the last answers after the end */
 
-struct client {
-	struct client *next_free;
+struct load_client {
+	struct load_client *next_free;
 	int fd;
 	int outstanding;
 	int64_t began_ns;
@@ -54,7 +54,7 @@ struct load {
 
 	char wire[WIRE_MAX]; /* one question, the digits at DIGITS_AT */
 	size_t wire_len, digits_at;
-	struct client *clients, *free;
+	struct load_client *clients, *free;
 	int ep;
 	int64_t began_ns, until_ns;
 	uint64_t asked, done, ok, notfound, temp, other;
@@ -105,7 +105,7 @@ static size_t add_question(struct load *l, char *out)
 	return l->wire_len;
 }
 
-static void ask(struct load *l, struct client *c, int count, int64_t began_ns)
+static void ask(struct load *l, struct load_client *c, int count, int64_t began_ns)
 {
 	char out[PIPELINED_MAX * WIRE_MAX];
 	size_t len = 0;
@@ -146,7 +146,7 @@ static void count_answer(struct load *l, char first)
 }
 
 /* Takes LEN octets that have arrived. */
-static void take_octets(struct load *l, struct client *c, const char *bytes, size_t len)
+static void take_octets(struct load *l, struct load_client *c, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len;) {
 		if (c->payload_left) {
@@ -170,7 +170,7 @@ static void take_octets(struct load *l, struct client *c, const char *bytes, siz
 	}
 }
 
-static void on_readable(struct load *l, struct client *c)
+static void on_readable(struct load *l, struct load_client *c)
 {
 	static char buffer[BUFFER];
 	ssize_t n = recv(c->fd, buffer, sizeof(buffer), 0);
@@ -203,7 +203,7 @@ static void open_clients(struct load *l)
 	if (!l->clients)
 		die("calloc");
 	for (int i = 0; i < l->connections; i++) {
-		struct client *c = &l->clients[i];
+		struct load_client *c = &l->clients[i];
 		struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
 
 		c->fd = place_connect(l->place);
@@ -234,7 +234,7 @@ static int64_t ask_due(struct load *l)
 	int64_t now = now_ns();
 
 	while (!over(l, now) && l->free && due_ns(l) <= now) {
-		struct client *c = l->free;
+		struct load_client *c = l->free;
 		int64_t due = due_ns(l);
 
 		l->free = c->next_free;

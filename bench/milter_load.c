@@ -52,7 +52,7 @@ struct agreed {
 
 /* One message as octets, cut where a reply is waited for; the numbers of the sender's domain are written into a copy.
  */
-struct script {
+struct milter_script {
 	char bytes[SCRIPT_MAX];
 	size_t len;
 	size_t digits_at[DIGITS_MAX];
@@ -61,7 +61,7 @@ struct script {
 	int flights;
 };
 
-struct client {
+struct milter_client {
 	int fd, flight; /* the one that was sent last */
 	unsigned key;
 	int64_t began_ns;
@@ -69,7 +69,7 @@ struct client {
 	unsigned char head[5];
 };
 
-struct load {
+struct milter_load {
 	const char *place, *format, *transport;
 	int connections;
 	double seconds;
@@ -77,8 +77,8 @@ struct load {
 	unsigned keys, next_key;
 
 	struct agreed agreed;
-	struct script greeting, message;
-	struct client *clients;
+	struct milter_script greeting, message;
+	struct milter_client *clients;
 	int ep;
 	int64_t began_ns, until_ns;
 	uint64_t begun, done, accepted, refused, edits;
@@ -87,7 +87,7 @@ struct load {
 
 /* ---- packets ---- */
 
-static void put(struct script *s, const char *bytes, size_t len)
+static void put(struct milter_script *s, const char *bytes, size_t len)
 {
 	if (s->len + len > sizeof(s->bytes)) {
 		fputs("bench_milter_load: message too long\n", stderr);
@@ -97,14 +97,14 @@ static void put(struct script *s, const char *bytes, size_t len)
 	s->len += len;
 }
 
-static void put_u32(struct script *s, uint32_t value)
+static void put_u32(struct milter_script *s, uint32_t value)
 {
 	value = htonl(value);
 	put(s, (const char *)&value, sizeof(value));
 }
 
 /* TEXT, "%" as the number of the sender's domain. */
-static void put_text(struct script *s, const char *text)
+static void put_text(struct milter_script *s, const char *text)
 {
 	for (; *text != '\0'; text++) {
 		if (*text != '%') {
@@ -116,14 +116,14 @@ static void put_text(struct script *s, const char *text)
 	}
 }
 
-static void put_string(struct script *s, const char *text)
+static void put_string(struct milter_script *s, const char *text)
 {
 	put_text(s, text);
 	put(s, "", 1);
 }
 
 /* Begins a packet; where its length goes. */
-static size_t begin_packet(struct script *s, char command)
+static size_t begin_packet(struct milter_script *s, char command)
 {
 	size_t at = s->len;
 
@@ -132,21 +132,21 @@ static size_t begin_packet(struct script *s, char command)
 	return at;
 }
 
-static void end_packet(struct script *s, size_t at)
+static void end_packet(struct milter_script *s, size_t at)
 {
 	uint32_t len = htonl((uint32_t)(s->len - at - 4));
 
 	memcpy(s->bytes + at, &len, sizeof(len));
 }
 
-static void end_flight(struct script *s)
+static void end_flight(struct milter_script *s)
 {
 	s->flight_end[s->flights++] = s->len;
 }
 
 /* ---- a message ---- */
 
-static const struct step {
+static const struct milter_step {
 	char command;
 	uint32_t leave_out, no_reply;
 	int stage; /* of its macros */
@@ -163,7 +163,7 @@ static const struct step {
     {SMFIC_BODYEOB, 0, 0, SMFIM_EOM, "i"},
 };
 
-static const char *macro_value(const struct load *l, const char *name)
+static const char *macro_value(const struct milter_load *l, const char *name)
 {
 	static char address[200];
 	const struct {
@@ -190,7 +190,7 @@ static const char *macro_value(const struct load *l, const char *name)
 	return NULL; /* as those of TLS on a connection in the clear */
 }
 
-static void put_macros(const struct load *l, struct script *s, const struct step *step)
+static void put_macros(const struct milter_load *l, struct milter_script *s, const struct milter_step *step)
 {
 	const char *wanted = step->stage < 0 ? "" : l->agreed.macros[step->stage];
 	char names[MACROS_SIZE], *rest = names;
@@ -213,9 +213,10 @@ static void put_macros(const struct load *l, struct script *s, const struct step
 }
 
 /* One packet of a step with up to two strings; NULL none. */
-static void put_step(const struct load *l, struct script *s, char command, const char *first, const char *second)
+static void put_step(const struct milter_load *l, struct milter_script *s, char command, const char *first,
+		     const char *second)
 {
-	const struct step *step = steps;
+	const struct milter_step *step = steps;
 	size_t at;
 
 	while (step->command != command)
@@ -233,7 +234,7 @@ static void put_step(const struct load *l, struct script *s, char command, const
 		end_flight(s);
 }
 
-static void put_headers(const struct load *l, struct script *s)
+static void put_headers(const struct milter_load *l, struct milter_script *s)
 {
 	char from[200], id[200];
 	const char *const fields[][2] = {
@@ -262,14 +263,14 @@ static void put_headers(const struct load *l, struct script *s)
 }
 
 /* What is said once on a connection. */
-static void make_greeting(const struct load *l, struct script *s)
+static void make_greeting(const struct milter_load *l, struct milter_script *s)
 {
 	/* "4": a family, then the port (bench: "02") and the address */
 	put_step(l, s, SMFIC_CONNECT, "client.bench.test", "402192.0.2.7");
 	put_step(l, s, SMFIC_HELO, "client.bench.test", NULL);
 }
 
-static void make_message(const struct load *l, struct script *s)
+static void make_message(const struct milter_load *l, struct milter_script *s)
 {
 	char sender[200];
 
@@ -330,7 +331,7 @@ static size_t receive_packet(int fd, char *command, char *data, size_t size)
 
 static void negotiate(int fd, struct agreed *out)
 {
-	struct script offer = {0};
+	struct milter_script offer = {0};
 	char data[4096], command;
 	size_t at = begin_packet(&offer, SMFIC_OPTNEG), len;
 
@@ -354,7 +355,7 @@ static void negotiate(int fd, struct agreed *out)
 }
 
 /* The replies to the greeting. */
-static void greet(const struct load *l, int fd)
+static void greet(const struct milter_load *l, int fd)
 {
 	char data[4096], command;
 
@@ -365,9 +366,9 @@ static void greet(const struct load *l, int fd)
 
 /* ---- messages ---- */
 
-static void send_octets(struct load *l, const struct client *c, size_t begin, size_t end)
+static void send_octets(struct milter_load *l, const struct milter_client *c, size_t begin, size_t end)
 {
-	const struct script *s = &l->message;
+	const struct milter_script *s = &l->message;
 	static char out[SCRIPT_MAX];
 
 	memcpy(out, s->bytes + begin, end - begin);
@@ -382,7 +383,7 @@ static void send_octets(struct load *l, const struct client *c, size_t begin, si
 	send_all(c->fd, out, end - begin);
 }
 
-static void begin_message(struct load *l, struct client *c, int64_t now)
+static void begin_message(struct milter_load *l, struct milter_client *c, int64_t now)
 {
 	bool first = c->began_ns == 0;
 
@@ -394,13 +395,13 @@ static void begin_message(struct load *l, struct client *c, int64_t now)
 	send_octets(l, c, first ? RESET_SIZE : 0, l->message.flight_end[0]);
 }
 
-static void next_flight(struct load *l, struct client *c)
+static void next_flight(struct milter_load *l, struct milter_client *c)
 {
 	c->flight++;
 	send_octets(l, c, l->message.flight_end[c->flight - 1], l->message.flight_end[c->flight]);
 }
 
-static bool over(const struct load *l, int64_t now)
+static bool over(const struct milter_load *l, int64_t now)
 {
 	return l->limit ? l->begun >= l->limit : now >= l->until_ns;
 }
@@ -410,7 +411,7 @@ static bool is_edit(char command)
 	return strchr("+-2behimq", command);
 }
 
-static void take_reply(struct load *l, struct client *c, char command)
+static void take_reply(struct milter_load *l, struct milter_client *c, char command)
 {
 	bool accepted = command == SMFIR_CONTINUE || command == SMFIR_ACCEPT,
 	     last = c->flight + 1 == l->message.flights;
@@ -445,7 +446,7 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* Takes LEN octets that have arrived. */
-static void take_octets(struct load *l, struct client *c, const char *bytes, size_t len)
+static void take_octets(struct milter_load *l, struct milter_client *c, const char *bytes, size_t len)
 {
 	while (len > 0) {
 		size_t take = smaller(sizeof(c->head) - c->head_len, len);
@@ -469,7 +470,7 @@ static void take_octets(struct load *l, struct client *c, const char *bytes, siz
 	}
 }
 
-static void on_readable(struct load *l, struct client *c)
+static void on_readable(struct milter_load *l, struct milter_client *c)
 {
 	static char buffer[BUFFER];
 	ssize_t n = recv(c->fd, buffer, sizeof(buffer), 0);
@@ -484,14 +485,14 @@ static void on_readable(struct load *l, struct client *c)
 
 /* ---- the run ---- */
 
-static void open_clients(struct load *l)
+static void open_clients(struct milter_load *l)
 {
 	l->clients = calloc((size_t)l->connections, sizeof(*l->clients));
 	l->ep = epoll_create1(0);
 	if (!l->clients)
 		die("calloc");
 	for (int i = 0; i < l->connections; i++) {
-		struct client *c = &l->clients[i];
+		struct milter_client *c = &l->clients[i];
 		struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
 
 		c->fd = place_connect(l->place);
@@ -505,7 +506,7 @@ static void open_clients(struct load *l)
 	}
 }
 
-static void wait_and_take(struct load *l)
+static void wait_and_take(struct milter_load *l)
 {
 	struct epoll_event got[EVENTS];
 	int n = epoll_wait(l->ep, got, EVENTS, 100);
@@ -514,7 +515,7 @@ static void wait_and_take(struct load *l)
 		on_readable(l, got[i].data.ptr);
 }
 
-static void run(struct load *l)
+static void run(struct milter_load *l)
 {
 	int64_t end_ns;
 
@@ -530,7 +531,7 @@ static void run(struct load *l)
 	l->seconds = (double)(now_ns() - l->began_ns) / 1e9;
 }
 
-static void report(const struct load *l)
+static void report(const struct milter_load *l)
 {
 	printf(
 	    "{\"connections\":%d,\"seconds\":%.3f,\"messages\":%llu,\"per_s\":%.1f,\"accepted\":%llu,\"refused\":%llu,"
@@ -546,7 +547,7 @@ static void report(const struct load *l)
 	puts("\"}");
 }
 
-static void quit(const struct load *l)
+static void quit(const struct milter_load *l)
 {
 	static const char packet[] = {0, 0, 0, 1, SMFIC_QUIT};
 
@@ -563,7 +564,7 @@ static void usage(void)
 	exit(64);
 }
 
-static void read_options(struct load *l, int argc, char **argv)
+static void read_options(struct milter_load *l, int argc, char **argv)
 {
 	for (int c; (c = getopt(argc, argv, "c:s:n:f:k:t:")) != -1;) {
 		switch (c) {
@@ -596,7 +597,7 @@ static void read_options(struct load *l, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct load l = {
+	static struct milter_load l = {
 	    .format = "s%.bench.test", .transport = "smtp-enforced", .connections = 1, .seconds = 1, .keys = 1000};
 
 	read_options(&l, argc, argv);

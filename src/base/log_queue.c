@@ -16,7 +16,7 @@
 
 #define LINGER_NS 2000000
 
-struct entry {
+struct log_entry {
 	struct timespec at;
 	enum log_level level;
 	size_t size; /* of the line, with its NUL; it stands behind */
@@ -39,7 +39,7 @@ static struct {
 
 static void write_half(const char *half, size_t len)
 {
-	struct entry e;
+	struct log_entry e;
 
 	for (size_t at = 0; at < len; at += sizeof(e) + e.size) {
 		memcpy(&e, half + at, sizeof(e));
@@ -129,7 +129,7 @@ static void hurry(void)
 
 bool log_queue_put(enum log_level level, const struct timespec *at, const char *line)
 {
-	struct entry e = {*at, level, strlen(line) + 1};
+	struct log_entry e = {*at, level, strlen(line) + 1};
 
 	if (!q.started)
 		return false;

@@ -32,3 +32,8 @@ int64_t tick_mono_ms(void)
 {
 	return read_clock(CLOCK_MONOTONIC);
 }
+
+int64_t tick_wall_s(void)
+{
+	return tick_wall_ms() / 1000;
+}

@@ -168,7 +168,7 @@ enum sockmap_status answer_format(struct sbuf *out, struct verdict *v, const str
 		if (!reports_failure(f, now, dest, o))
 			return SOCKMAP_NOTFOUND;
 		sbuf_addf(out, "may policy_type=sts policy_domain=%s policy_failure=%s", f->nexthop.domain,
-			  names_name(fetch_failure_names, (int)f->sts.failure));
+			  names_name(facts_fetch_failure_names, (int)f->sts.failure));
 		return SOCKMAP_OK;
 	case LEVEL_TEMP:
 		format_temp(out, v, f);
@@ -182,7 +182,7 @@ enum sockmap_status answer_format(struct sbuf *out, struct verdict *v, const str
 	case LEVEL_VERIFY:
 		break;
 	}
-	sbuf_add(out, names_name(level_names, (int)v->level));
+	sbuf_add(out, names_name(decide_level_names, (int)v->level));
 	add_level(out, v->level, o);
 	return SOCKMAP_OK;
 }

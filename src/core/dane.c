@@ -8,7 +8,7 @@
 
 #define TLSA_HEAD 3 /* usage, selector, matching type */
 
-const struct name_code tlsa_state_names[] = {
+const struct name_code dane_tlsa_state_names[] = {
     {"unknown", TLSA_UNKNOWN}, {"usable", TLSA_USABLE}, {"unusable", TLSA_UNUSABLE},
     {"none", TLSA_NONE},       {"error", TLSA_ERROR},   {NULL, 0},
 };

@@ -17,7 +17,7 @@ enum tlsa_state {
 	TLSA_NONE,     /* proven absent, insecure, or no secure address: DANE does not apply */
 	TLSA_ERROR     /* bogus, SERVFAIL, timeout: this host must not be used as if it had none */
 };
-extern const struct name_code tlsa_state_names[]; /* unknown usable unusable none error */
+extern const struct name_code dane_tlsa_state_names[]; /* unknown usable unusable none error */
 
 /* One record is usable: usage DANE-TA(2) or DANE-EE(3), selector 0 or 1, matching type 0 (a complete DER SEQUENCE),
  * 1 (32 octets) or 2 (64 octets). PKIX usages 0 and 1 are unusable for SMTP (RFC 7672 s3.1.3). */

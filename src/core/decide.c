@@ -8,7 +8,7 @@
 
 #define R(reason) (1u << REASON_##reason)
 
-const struct name_code level_names[] = {
+const struct name_code decide_level_names[] = {
     {"notfound", LEVEL_NOTFOUND}, {"temp", LEVEL_TEMP},     {"may", LEVEL_MAY},
     {"encrypt", LEVEL_ENCRYPT},   {"dane", LEVEL_DANE},     {"dane-only", LEVEL_DANE_ONLY},
     {"verify", LEVEL_VERIFY},     {"secure", LEVEL_SECURE}, {NULL, 0},

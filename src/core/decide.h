@@ -42,7 +42,7 @@ enum level {
 	LEVEL_VERIFY, /* verify match=hostname servername=hostname */
 	LEVEL_SECURE, /* secure with the policy's patterns, the setting's names, or what is in both */
 };
-extern const struct name_code level_names[]; /* notfound temp may encrypt dane dane-only verify secure */
+extern const struct name_code decide_level_names[]; /* notfound temp may encrypt dane dane-only verify secure */
 
 struct verdict {
 	int row; /* 1..15 of PRODUCT.md's table, on the facts after exceptions */

@@ -14,7 +14,7 @@
 #define LIST_SIZE 4000
 
 /* One list of tables of one service, and the first table of tlsmode's in it. */
-struct list {
+struct map_list {
 	const struct postconf_service *service; /* who opens the tables */
 	const char *parameter;
 	char value[LIST_SIZE];
@@ -23,7 +23,8 @@ struct list {
 	const struct map_kind *map; /* of ours; NULL: no such map */
 };
 
-static void read_list(const struct doctor *d, struct list *l, const struct postconf_service *s, const char *parameter)
+static void read_list(const struct doctor *d, struct map_list *l, const struct postconf_service *s,
+		      const char *parameter)
 {
 	const char *rest, *word;
 	struct lookup_table t;
@@ -45,13 +46,13 @@ static void read_list(const struct doctor *d, struct list *l, const struct postc
 	}
 }
 
-static bool has_ours(const struct list *l)
+static bool has_ours(const struct map_list *l)
 {
 	return l->ours.type[0] != '\0';
 }
 
 /* The list with WANTED instead of OLD (a table that stands in it), or in front of all; heap. */
-static char *list_with(const struct list *l, const char *wanted, const char *old)
+static char *list_with(const struct map_list *l, const char *wanted, const char *old)
 {
 	char *out = xmalloc(2 * LIST_SIZE);
 	const char *rest = l->value, *word;
@@ -73,9 +74,9 @@ static char *list_with(const struct list *l, const char *wanted, const char *old
 
 /* Runs FN for the list PARAMETER of every smtp(8) service with a role. */
 static void each_client(struct doctor *d, const char *parameter,
-			void (*fn)(struct doctor *d, const struct route *r, const struct list *l))
+			void (*fn)(struct doctor *d, const struct route *r, const struct map_list *l))
 {
-	struct list *l = xmalloc(sizeof(*l));
+	struct map_list *l = xmalloc(sizeof(*l));
 
 	for (size_t i = 0; i < d->wiring.routes; i++) {
 		const struct route *r = &d->wiring.route[i];
@@ -94,7 +95,7 @@ static bool is_strict(const struct route *r)
 }
 
 /* A finding about the list of a service, mended by VALUE. */
-static struct doctor_finding *find_list(struct doctor *d, const struct route *r, const struct list *l,
+static struct doctor_finding *find_list(struct doctor *d, const struct route *r, const struct map_list *l,
 					const char *value, const char *found)
 {
 	char where[200];
@@ -113,8 +114,8 @@ static struct doctor_finding *find_list(struct doctor *d, const struct route *r,
 }
 
 /* The same, where the mend is the right policy map instead of (or before) what is there. */
-static struct doctor_finding *find_policy(struct doctor *d, const struct route *r, const struct list *l,
-					  const char *old, const char *found)
+static struct doctor_finding *doctor_maps_find_policy(struct doctor *d, const struct route *r, const struct map_list *l,
+						      const char *old, const char *found)
 {
 	char table[400];
 	char *value = list_with(l, doctor_policy_map(d, r->mode, table, sizeof(table)), old);
@@ -124,7 +125,7 @@ static struct doctor_finding *find_policy(struct doctor *d, const struct route *
 	return finding;
 }
 
-static void policy_missing(struct doctor *d, const struct route *r, const struct list *l, bool strict)
+static void policy_missing(struct doctor *d, const struct route *r, const struct map_list *l, bool strict)
 {
 	char found[600];
 
@@ -138,15 +139,15 @@ static void policy_missing(struct doctor *d, const struct route *r, const struct
 
 		find_list(d, r, l, doctor_policy_map(d, r->mode, table, sizeof(table)), found);
 	} else
-		find_policy(d, r, l, NULL, found);
+		doctor_maps_find_policy(d, r, l, NULL, found);
 }
 
-static void strict_policy_missing(struct doctor *d, const struct route *r, const struct list *l)
+static void strict_policy_missing(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	policy_missing(d, r, l, true);
 }
 
-static void default_policy_missing(struct doctor *d, const struct route *r, const struct list *l)
+static void default_policy_missing(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	policy_missing(d, r, l, false);
 }
@@ -161,10 +162,10 @@ void doctor_check_policy_map(struct doctor *d)
 	each_client(d, POLICY, default_policy_missing);
 }
 
-static void policy_order(struct doctor *d, const struct route *r, const struct list *l)
+static void policy_order(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	char found[600];
-	struct list *rest;
+	struct map_list *rest;
 	char *value;
 
 	if (!has_ours(l) || strcmp(l->first.whole, l->ours.whole) == 0)
@@ -189,7 +190,7 @@ void doctor_check_policy_order(struct doctor *d)
 	each_client(d, POLICY, policy_order);
 }
 
-static void policy_mode(struct doctor *d, const struct route *r, const struct list *l)
+static void policy_mode(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	char found[600];
 	struct doctor_finding *finding;
@@ -201,7 +202,7 @@ static void policy_mode(struct doctor *d, const struct route *r, const struct li
 		return;
 	snprintf(found, sizeof(found), "The service %s of %s mail asks the map \"%s\".", r->name,
 		 names_name(mode_names, (int)r->mode), l->map->name);
-	finding = find_policy(d, r, l, l->ours.whole, found);
+	finding = doctor_maps_find_policy(d, r, l, l->ours.whole, found);
 	if (l->map->mode > r->mode)
 		doctor_soften(finding, DOCTOR_WARNING);
 }
@@ -212,22 +213,22 @@ void doctor_check_policy_mode(struct doctor *d)
 }
 
 /* ---- names of maps ---- */
-static bool fits(const struct list *l, enum map_use use)
+static bool fits(const struct map_list *l, enum map_use use)
 {
 	return !has_ours(l) || (l->map && l->map->use == use);
 }
 
-static void policy_name(struct doctor *d, const struct route *r, const struct list *l)
+static void policy_name(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	char found[400];
 
 	if (fits(l, MAP_USE_POLICY))
 		return;
 	snprintf(found, sizeof(found), "\"%s\" is no policy map.", l->ours.map);
-	find_policy(d, r, l, l->ours.whole, found);
+	doctor_maps_find_policy(d, r, l, l->ours.whole, found);
 }
 
-static void refusal_name(struct doctor *d, const struct route *r, const struct list *l)
+static void refusal_name(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	char found[400], table[400];
 
@@ -239,7 +240,7 @@ static void refusal_name(struct doctor *d, const struct route *r, const struct l
 
 static void sender_name(struct doctor *d)
 {
-	struct list *l = xmalloc(sizeof(*l));
+	struct map_list *l = xmalloc(sizeof(*l));
 	const struct postconf_service *router = wiring_router(d->f);
 	char table[400], where[200];
 
@@ -263,7 +264,7 @@ void doctor_check_map_names(struct doctor *d)
 }
 
 /* ---- with and without the attributes of TLS reporting ---- */
-static void reporting(struct doctor *d, const struct route *r, const struct list *l, bool wanted)
+static void reporting(struct doctor *d, const struct route *r, const struct map_list *l, bool wanted)
 {
 	char found[400], table[400], map[64];
 	char *value;
@@ -278,12 +279,12 @@ static void reporting(struct doctor *d, const struct route *r, const struct list
 	free(value);
 }
 
-static void tlsrpt_early(struct doctor *d, const struct route *r, const struct list *l)
+static void tlsrpt_early(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	reporting(d, r, l, false);
 }
 
-static void plain_late(struct doctor *d, const struct route *r, const struct list *l)
+static void plain_late(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	reporting(d, r, l, true);
 }
@@ -294,7 +295,7 @@ void doctor_check_tlsrpt_maps(struct doctor *d)
 		each_client(d, POLICY, tlsrpt_early);
 }
 
-static void patterns_off(struct doctor *d, const struct route *r, const struct list *l)
+static void patterns_off(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	static const char name[] = "smtp_tls_enforce_sts_mx_patterns";
 	char value[16], where[200];
@@ -315,7 +316,7 @@ void doctor_check_plain_maps(struct doctor *d)
 }
 
 /* ---- refusals ---- */
-static void refusal_missing(struct doctor *d, const struct route *r, const struct list *l)
+static void refusal_missing(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	char found[400], table[400];
 
@@ -325,7 +326,7 @@ static void refusal_missing(struct doctor *d, const struct route *r, const struc
 	find_list(d, r, l, doctor_our_table(d, "refusal", table, sizeof(table)), found);
 }
 
-static void refusal_default(struct doctor *d, const struct route *r, const struct list *l)
+static void refusal_default(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	char found[400];
 
@@ -357,7 +358,7 @@ static bool is_listed(const char *list, const char *whole)
 	return false;
 }
 
-static void proxied(struct doctor *d, const struct route *r, const struct list *l)
+static void proxied(struct doctor *d, const struct route *r, const struct map_list *l)
 {
 	char *allowed;
 	const char *raw = postconf_raw(d->f->postfix, NULL, "proxy_read_maps");

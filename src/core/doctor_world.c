@@ -161,7 +161,7 @@ void doctor_check_sentinels(struct doctor *d)
 		    "see redis-cli -h ADDRESS -p PORT SENTINEL MASTERS of each, or take it out of redis.sentinels");
 }
 
-static struct doctor_finding *find_policy(struct doctor *d)
+static struct doctor_finding *doctor_world_find_policy(struct doctor *d)
 {
 	struct doctor_finding *finding = doctor_find(d, "redis maxmemory-policy", "It is %s (maxmemory %s).",
 						     d->f->redis.policy, d->f->redis.maxmemory);
@@ -179,7 +179,7 @@ void doctor_check_eviction(struct doctor *d)
 		doctor_mend_line(finding, "let the account of tlsmode.conf ask for INFO, as etc/redis-acl.sample does");
 		doctor_soften(finding, DOCTOR_UNKNOWN);
 	} else if (strncmp(d->f->redis.policy, "allkeys-", 8) == 0)
-		find_policy(d);
+		doctor_world_find_policy(d);
 }
 
 /* volatile-*: only keys with an end, the ones nearest to it first in volatile-ttl, which serves the facts' cache */
@@ -188,7 +188,7 @@ void doctor_check_eviction_ending(struct doctor *d)
 	bool limited = d->f->redis.maxmemory[0] != '\0' && strcmp(d->f->redis.maxmemory, "0") != 0;
 
 	if (limited && d->f->redis.ending.count > 0 && strncmp(d->f->redis.policy, "volatile-", 9) == 0)
-		find_policy(d);
+		doctor_world_find_policy(d);
 }
 
 void doctor_check_exceptions(struct doctor *d)

@@ -81,7 +81,7 @@ static bool only_unregistrable(int rc)
 	return false;
 }
 
-static bool is_ascii(const char *name)
+static bool domain_is_ascii(const char *name)
 {
 	for (; *name != '\0'; name++)
 		if ((unsigned char)*name >= 0x80)
@@ -101,7 +101,7 @@ static enum domain_status convert(char out[DOMAIN_SIZE], const char *name)
 		return DOMAIN_TOO_LONG;
 	/* Such A-labels are in DNS all the same, and Postfix delivers there: what they publish, and what is set for
 	 * them, must be found. RFC 5891 s5.3 leaves their test to us. */
-	if (rc != IDN2_OK && !(only_unregistrable(rc) && is_ascii(name)))
+	if (rc != IDN2_OK && !(only_unregistrable(rc) && domain_is_ascii(name)))
 		return DOMAIN_BAD_IDNA;
 	result = rc == IDN2_OK ? (const char *)ascii : name;
 	status = check_name(result, strlen(result));
@@ -219,7 +219,7 @@ static bool is_null_sender(const char *s, size_t len)
 	return len == 0 || (len == 2 && memcmp(s, "<>", 2) == 0) || (len == 4 && memcmp(s, "\"<>\"", 4) == 0);
 }
 
-enum address_status address_domain(char out[DOMAIN_SIZE], const char *raw_address, size_t len)
+enum address_status domain_of_address(char out[DOMAIN_SIZE], const char *raw_address, size_t len)
 {
 	const char *at;
 	size_t domain_len;

@@ -44,6 +44,6 @@ enum address_status {
  * a source route (ignored, RFC 5321 appendix C), and the last '@' outside quotes ends the local part.
  * OUT is "" unless ADDRESS_DOMAIN, but for what is no domain name only because of its first labels ("xn--.example.com",
  * "a..example.com"): then it is the closest parent with its leading dot, whose settings cover it. */
-enum address_status address_domain(char out[DOMAIN_SIZE], const char *raw_address, size_t len);
+enum address_status domain_of_address(char out[DOMAIN_SIZE], const char *raw_address, size_t len);
 
 #endif

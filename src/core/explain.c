@@ -37,7 +37,7 @@ static const char *const postfix_does[] = {
 	"Postfix delivers only where a public authority vouches for one of the names listed, or not at all",
 };
 
-static void put(json_t *o, const char *key, json_t *value)
+static void explain_put(json_t *o, const char *key, json_t *value)
 {
 	json_object_set_new_nocheck(o, key, value);
 }
@@ -53,13 +53,13 @@ static void put_text(json_t *o, const char *key, const char *text)
 	for (p = copy; *p != '\0'; p++)
 		if (*p < ' ' || *p >= 0x7f)
 			*p = '?';
-	put(o, key, json_string_nocheck(copy));
+	explain_put(o, key, json_string_nocheck(copy));
 	free(copy);
 }
 
 static void put_number(json_t *o, const char *key, int64_t value)
 {
-	put(o, key, json_integer(value));
+	explain_put(o, key, json_integer(value));
 }
 
 /* A point in time and how far it is. INT64_MAX: there is none. */
@@ -80,7 +80,7 @@ static void put_end_ms(json_t *o, int64_t at_ms, int64_t now)
 static void put_not_understood(json_t *o, bool mode_bad, unsigned other)
 {
 	if (mode_bad)
-		put(o, "mode_misspelt", json_true());
+		explain_put(o, "mode_misspelt", json_true());
 	if (other > 0)
 		put_number(o, "not_understood", other);
 }
@@ -132,7 +132,7 @@ static json_t *json_of_host(const struct host_fact *h, int64_t now)
 
 	put_text(o, "name", h->name);
 	put_text(o, "expanded", h->expanded);
-	put_text(o, "tlsa", names_name(tlsa_state_names, (int)h->tlsa));
+	put_text(o, "tlsa", names_name(dane_tlsa_state_names, (int)h->tlsa));
 	put_text(o, "why", h->why);
 	put_end(o, "ends_at", "ends_in", h->until, now);
 	return o;
@@ -143,15 +143,15 @@ static json_t *json_of_mx(const struct explain_input *in)
 	const struct facts *f = in->facts;
 	json_t *o = json_object(), *hosts = json_array();
 
-	put_text(o, "state", names_name(mx_state_names, (int)f->mx));
-	put_text(o, "kind", names_name(mx_kind_names, (int)f->mx_kind));
+	put_text(o, "state", names_name(facts_mx_state_names, (int)f->mx));
+	put_text(o, "kind", names_name(facts_mx_kind_names, (int)f->mx_kind));
 	put_text(o, "why", f->mx_why);
 	if (f->mx_truncated)
-		put(o, "truncated", json_true());
+		explain_put(o, "truncated", json_true());
 	put_end(o, "ends_at", "ends_in", f->mx_until, in->now);
 	for (size_t i = 0; i < f->host_count; i++)
 		json_array_append_new(hosts, json_of_host(&f->host[i], in->now));
-	put(o, "hosts", hosts);
+	explain_put(o, "hosts", hosts);
 	return o;
 }
 
@@ -170,7 +170,7 @@ static json_t *json_of_policy(const struct explain_input *in)
 	const struct sts_fact *s = &in->facts->sts;
 	json_t *o = json_object();
 
-	put(o, "in_force", json_boolean(facts_policy(in->facts, in->now)));
+	explain_put(o, "in_force", json_boolean(facts_policy(in->facts, in->now)));
 	put_text(o, "mode", names_name(sts_mode_names, (int)s->policy.mode));
 	put_text(o, "id", s->policy_id);
 	put_number(o, "max_age", s->policy.max_age);
@@ -178,7 +178,7 @@ static json_t *json_of_policy(const struct explain_input *in)
 	put_number(o, "age", in->now - s->fetched_at);
 	put_end(o, "expires_at", "expires_in", facts_policy_end(in->facts), in->now);
 	put_end(o, "refresh_at", "refresh_in", facts_refresh_at(in->facts), in->now);
-	put(o, "mx", json_of_patterns(&s->policy));
+	explain_put(o, "mx", json_of_patterns(&s->policy));
 	if (s->policy.mx_count > SHOWN_PATTERNS)
 		put_number(o, "mx_not_shown", (int64_t)s->policy.mx_count - SHOWN_PATTERNS);
 	return o;
@@ -189,7 +189,7 @@ static json_t *json_of_failure(const struct explain_input *in)
 	const struct sts_fact *s = &in->facts->sts;
 	json_t *o = json_object();
 
-	put_text(o, "kind", names_name(fetch_failure_names, (int)s->failure));
+	put_text(o, "kind", names_name(facts_fetch_failure_names, (int)s->failure));
 	put_text(o, "id", s->fail_id);
 	put_text(o, "why", s->fail_why);
 	put_number(o, "at", s->fail_at);
@@ -204,15 +204,15 @@ static json_t *json_of_sts(const struct explain_input *in)
 	const struct sts_fact *s = &in->facts->sts;
 	json_t *o = json_object();
 
-	put_text(o, "txt", names_name(txt_state_names, (int)s->txt));
+	put_text(o, "txt", names_name(facts_txt_state_names, (int)s->txt));
 	put_text(o, "txt_id", s->txt_id);
 	put_end(o, "txt_ends_at", "txt_ends_in", s->txt_until, in->now);
 	if (s->have_policy)
-		put(o, "policy", json_of_policy(in));
+		explain_put(o, "policy", json_of_policy(in));
 	if (s->failure != FETCH_OK)
-		put(o, "failure", json_of_failure(in));
+		explain_put(o, "failure", json_of_failure(in));
 	if (s->fetch != STS_FETCH_IDLE)
-		put(o, "fetching", json_true());
+		explain_put(o, "fetching", json_true());
 	return o;
 }
 
@@ -260,8 +260,8 @@ static json_t *json_of_awaited(const struct explain_input *in, enum mode mode)
 
 	put_text(o, "mode", names_name(mode_names, (int)mode));
 	put_text(o, "answer", line);
-	put_text(o, "level", names_name(level_names, LEVEL_TEMP));
-	put(o, "reasons", json_array());
+	put_text(o, "level", names_name(decide_level_names, LEVEL_TEMP));
+	explain_put(o, "reasons", json_array());
 	put_text(o, "postfix", postfix_does[LEVEL_TEMP]);
 	free(line);
 	return o;
@@ -276,8 +276,8 @@ static json_t *json_of_verdict(const struct explain_input *in, enum mode mode)
 	put_text(o, "mode", names_name(mode_names, (int)mode));
 	put_number(o, "row", v.row);
 	put_answer(o, &v, in); /* may change the verdict */
-	put_text(o, "level", names_name(level_names, (int)v.level));
-	put(o, "reasons", json_of_reasons(v.reasons));
+	put_text(o, "level", names_name(decide_level_names, (int)v.level));
+	explain_put(o, "reasons", json_of_reasons(v.reasons));
 	put_text(o, "postfix", postfix_does[v.level]);
 	return o;
 }
@@ -309,16 +309,16 @@ char *explain_json(const struct explain_input *in)
 	json_t *o = json_object();
 	char *text;
 
-	put(o, "nexthop", json_of_nexthop(&in->facts->nexthop));
+	explain_put(o, "nexthop", json_of_nexthop(&in->facts->nexthop));
 	put_number(o, "now", in->now);
-	put(o, "settings_known", json_boolean(in->settings_known));
+	explain_put(o, "settings_known", json_boolean(in->settings_known));
 	if (in->sender)
-		put(o, "sender", json_of_sender(in));
-	put(o, "destination", json_of_dest(in));
-	put(o, "mx", json_of_mx(in));
-	put(o, "sts", json_of_sts(in));
+		explain_put(o, "sender", json_of_sender(in));
+	explain_put(o, "destination", json_of_dest(in));
+	explain_put(o, "mx", json_of_mx(in));
+	explain_put(o, "sts", json_of_sts(in));
 	put_end(o, "ends_at", "ends_in", facts_until(in->facts, in->now), in->now);
-	put(o, "verdicts", json_of_verdicts(in));
+	explain_put(o, "verdicts", json_of_verdicts(in));
 	text = json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(o);
 	if (!text) /* every string in it prints: only memory can be what was missing */

@@ -9,21 +9,21 @@
 
 #include <string.h>
 
-const struct name_code mx_state_names[] = {
+const struct name_code facts_mx_state_names[] = {
     {"unknown", MX_UNKNOWN}, {"secure", MX_SECURE}, {"insecure", MX_INSECURE},
     {"bogus", MX_BOGUS},     {"error", MX_ERROR},   {NULL, 0},
 };
 
-const struct name_code mx_kind_names[] = {
+const struct name_code facts_mx_kind_names[] = {
     {"records", MX_RECORDS},   {"implicit", MX_IMPLICIT}, {"null", MX_NULL},
     {"nxdomain", MX_NXDOMAIN}, {"none", MX_NONE},         {NULL, 0},
 };
 
-const struct name_code txt_state_names[] = {
+const struct name_code facts_txt_state_names[] = {
     {"unknown", TXT_UNKNOWN}, {"none", TXT_NONE}, {"record", TXT_RECORD}, {"error", TXT_ERROR}, {NULL, 0},
 };
 
-const struct name_code fetch_failure_names[] = {
+const struct name_code facts_fetch_failure_names[] = {
     {"", FETCH_OK},
     {"sts-policy-fetch-error", FETCH_FAILED},
     {"sts-webpki-invalid", FETCH_WEBPKI},

@@ -27,7 +27,7 @@
 #define FACTS_REFRESH_MIN 60    /* ... by itself never more often than this */
 
 enum mx_state { MX_UNKNOWN, MX_SECURE, MX_INSECURE, MX_BOGUS, MX_ERROR };
-extern const struct name_code mx_state_names[]; /* unknown secure insecure bogus error */
+extern const struct name_code facts_mx_state_names[]; /* unknown secure insecure bogus error */
 
 enum mx_kind {
 	MX_RECORDS,  /* an MX RRset */
@@ -36,7 +36,7 @@ enum mx_kind {
 	MX_NXDOMAIN,
 	MX_NONE /* bracketed or literal: there is no MX to ask for */
 };
-extern const struct name_code mx_kind_names[]; /* records implicit null nxdomain none */
+extern const struct name_code facts_mx_kind_names[]; /* records implicit null nxdomain none */
 
 /* Where a host stands on its way to a TLSA state (RFC 7672 s2.2.2): address, then TLSA at the expanded name when the
  * address was an all-secure alias, then TLSA at the name itself. */
@@ -65,7 +65,7 @@ enum txt_state {
 	TXT_RECORD, /* ID is the policy's version */
 	TXT_ERROR   /* no live answer: not a sign of absence */
 };
-extern const struct name_code txt_state_names[]; /* unknown none record error */
+extern const struct name_code facts_txt_state_names[]; /* unknown none record error */
 
 enum fetch_failure {
 	FETCH_OK,
@@ -74,7 +74,7 @@ enum fetch_failure {
 	FETCH_INVALID /* the body is no policy */
 };
 /* names as Postfix's policy_failure has them: "" sts-policy-fetch-error sts-webpki-invalid sts-policy-invalid */
-extern const struct name_code fetch_failure_names[];
+extern const struct name_code facts_fetch_failure_names[];
 
 struct sts_fact {
 	enum txt_state txt;

@@ -64,7 +64,7 @@ static void writer_end(struct writer *w)
 	}
 }
 
-void text_fields_fini(struct text_fields *t)
+void facts_text_fini(struct text_fields *t)
 {
 	free(t->storage);
 	memset(t, 0, sizeof(*t));
@@ -84,7 +84,7 @@ static bool failure_worth(const struct facts *f, int64_t now)
 
 static void write_txt(struct writer *w, const struct sts_fact *s)
 {
-	field_text(w, "txt", names_name(txt_state_names, (int)s->txt));
+	field_text(w, "txt", names_name(facts_txt_state_names, (int)s->txt));
 	if (s->txt == TXT_RECORD)
 		field_text(w, "txt_id", s->txt_id);
 	field_number(w, "txt_until", s->txt_until);
@@ -109,7 +109,7 @@ static void write_failure(struct writer *w, const struct sts_fact *s)
 {
 	const char *p;
 
-	field_text(w, "failure", names_name(fetch_failure_names, (int)s->failure));
+	field_text(w, "failure", names_name(facts_fetch_failure_names, (int)s->failure));
 	field_text(w, "fail_id", s->fail_id);
 	field_number(w, "fail_at", s->fail_at);
 	field(w, "fail_why");
@@ -162,7 +162,7 @@ static void write_hosts(struct writer *w, const struct facts *f)
 		const struct host_fact *h = &f->host[i];
 
 		sbuf_addf(&w->b, "%s%s %s %lld %s", i > 0 ? "," : "", h->name,
-			  names_name(tlsa_state_names, (int)h->tlsa), (long long)h->until,
+			  names_name(dane_tlsa_state_names, (int)h->tlsa), (long long)h->until,
 			  h->expanded[0] != '\0' ? h->expanded : "-");
 	}
 }
@@ -175,8 +175,8 @@ bool facts_text_dane(const struct facts *f, int64_t now, struct text_fields *out
 	if (!facts_dane_shareable(f) || dane_until(f) <= now)
 		return false;
 	writer_init(&w, out, 200 + f->host_count * (2 * DOMAIN_SIZE + 40));
-	field_text(&w, "mx", names_name(mx_state_names, (int)f->mx));
-	field_text(&w, "kind", names_name(mx_kind_names, (int)f->mx_kind));
+	field_text(&w, "mx", names_name(facts_mx_state_names, (int)f->mx));
+	field_text(&w, "kind", names_name(facts_mx_kind_names, (int)f->mx_kind));
 	field_number(&w, "until", dane_until(f));
 	field_number(&w, "truncated", f->mx_truncated);
 	write_hosts(&w, f);

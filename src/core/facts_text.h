@@ -36,7 +36,7 @@ struct text_fields {
 	struct text_field field[FACTS_TEXT_FIELDS_MAX];
 	char *storage;
 };
-void text_fields_fini(struct text_fields *t);
+void facts_text_fini(struct text_fields *t);
 
 /* What is worth telling others. False (nothing in OUT) when there is nothing: no policy, no failure, TXT unknown or
  * error; for dane when !facts_dane_shareable(). */

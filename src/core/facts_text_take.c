@@ -16,7 +16,7 @@ static bool read_txt(struct text_reader *r, struct sts_fact *s)
 
 	if (!text_reader_has(r, "txt"))
 		return !r->reason;
-	if (!text_reader_word(r, "txt", txt_state_names, &state) ||
+	if (!text_reader_word(r, "txt", facts_txt_state_names, &state) ||
 	    !text_reader_number(r, "txt_until", INT64_MAX, &s->txt_until))
 		return false;
 	if (state != TXT_NONE && state != TXT_RECORD)
@@ -27,7 +27,7 @@ static bool read_txt(struct text_reader *r, struct sts_fact *s)
 
 static bool read_patterns(struct text_reader *r, struct sts_policy *p)
 {
-	struct span s = {NULL, 0};
+	struct text_span s = {NULL, 0};
 
 	if (!text_reader_get(r, "mx", &s) && r->reason)
 		return false;
@@ -55,7 +55,7 @@ static bool read_policy(struct text_reader *r, struct sts_fact *s)
 
 static bool read_why(struct text_reader *r, struct sts_fact *s)
 {
-	struct span why;
+	struct text_span why;
 
 	if (!text_reader_get(r, "fail_why", &why))
 		return !r->reason;
@@ -75,7 +75,7 @@ static bool read_failure(struct text_reader *r, struct sts_fact *s)
 
 	if (!text_reader_has(r, "failure"))
 		return !r->reason;
-	if (!text_reader_word(r, "failure", fetch_failure_names, &failure) ||
+	if (!text_reader_word(r, "failure", facts_fetch_failure_names, &failure) ||
 	    !text_reader_number(r, "fail_at", INT64_MAX, &s->fail_at))
 		return false;
 	s->failure = (enum fetch_failure)failure;
@@ -173,7 +173,7 @@ struct dane_text {
 };
 
 /* A host name to the letter as domain.c would write it. */
-static bool take_name(char out[DOMAIN_SIZE], struct span s)
+static bool facts_text_take_take_name(char out[DOMAIN_SIZE], struct text_span s)
 {
 	return domain_canon(out, s.p, s.len) == DOMAIN_OK && strlen(out) == s.len && memcmp(out, s.p, s.len) == 0;
 }
@@ -187,22 +187,22 @@ static bool known_host(const struct dane_text *d, const char *name)
 }
 
 /* host = name SP state SP until SP (expanded / "-") */
-static bool read_host(struct text_reader *r, struct dane_text *d, struct span s)
+static bool read_host(struct text_reader *r, struct dane_text *d, struct text_span s)
 {
-	struct span name, state, until, expanded;
+	struct text_span name, state, until, expanded;
 	struct host_fact h = {.step = HOST_DONE};
 	int tlsa;
 
-	if (!span_split(&s, ' ', &name) || !span_split(&s, ' ', &state) || !span_split(&s, ' ', &until) ||
-	    !span_split(&s, ' ', &expanded) || s.p)
+	if (!text_span_split(&s, ' ', &name) || !text_span_split(&s, ' ', &state) ||
+	    !text_span_split(&s, ' ', &until) || !text_span_split(&s, ' ', &expanded) || s.p)
 		return text_reader_bad(r, "a host has not four parts");
-	if (!take_name(h.name, name) || known_host(d, h.name))
+	if (!facts_text_take_take_name(h.name, name) || known_host(d, h.name))
 		return text_reader_bad(r, "a host's name is malformed or there twice");
-	if (!span_word(tlsa_state_names, state, &tlsa) || tlsa == TLSA_UNKNOWN || tlsa == TLSA_ERROR)
+	if (!text_span_word(dane_tlsa_state_names, state, &tlsa) || tlsa == TLSA_UNKNOWN || tlsa == TLSA_ERROR)
 		return text_reader_bad(r, "a host's state is not one that is shared");
-	if (!span_number(until, &h.until))
+	if (!text_span_number(until, &h.until))
 		return text_reader_bad(r, "a host's end is malformed");
-	if (!(expanded.len == 1 && expanded.p[0] == '-') && !take_name(h.expanded, expanded))
+	if (!(expanded.len == 1 && expanded.p[0] == '-') && !facts_text_take_take_name(h.expanded, expanded))
 		return text_reader_bad(r, "a host's expanded name is malformed");
 	h.tlsa = (enum tlsa_state)tlsa;
 	d->host[d->count++] = h;
@@ -211,13 +211,13 @@ static bool read_host(struct text_reader *r, struct dane_text *d, struct span s)
 
 static bool read_hosts(struct text_reader *r, struct dane_text *d)
 {
-	struct span hosts, s;
+	struct text_span hosts, s;
 
 	if (!text_reader_must(r, "hosts", &hosts))
 		return false;
 	if (hosts.len == 0)
 		return true;
-	while (span_split(&hosts, ',', &s)) {
+	while (text_span_split(&hosts, ',', &s)) {
 		if (d->count == FACTS_HOSTS_MAX)
 			return text_reader_bad(r, "too many hosts");
 		if (!read_host(r, d, s))
@@ -300,10 +300,11 @@ bool facts_text_take_dane(struct facts *f, const struct text_field *fields, size
 	*reason = NULL;
 	if (count == 0)
 		return true;
-	ok =
-	    text_reader_word(&r, "mx", mx_state_names, &d.mx) && text_reader_word(&r, "kind", mx_kind_names, &d.kind) &&
-	    text_reader_number(&r, "until", INT64_MAX, &d.until) &&
-	    text_reader_number(&r, "truncated", 1, &d.truncated) && read_hosts(&r, &d) && sensible(&r, &d, &f->nexthop);
+	ok = text_reader_word(&r, "mx", facts_mx_state_names, &d.mx) &&
+	     text_reader_word(&r, "kind", facts_mx_kind_names, &d.kind) &&
+	     text_reader_number(&r, "until", INT64_MAX, &d.until) &&
+	     text_reader_number(&r, "truncated", 1, &d.truncated) && read_hosts(&r, &d) &&
+	     sensible(&r, &d, &f->nexthop);
 	if (ok)
 		merge_dane(f, &d, now);
 	*reason = r.reason;

@@ -12,7 +12,7 @@
 
 #define DOMAIN_RAW_SIZE 1024 /* of a domain as written, longer than any that has a canonical form */
 
-struct reader {
+struct from_reader {
 	struct cur c;
 	char domain[DOMAIN_RAW_SIZE]; /* of the one mailbox, as written, without comments */
 	struct sbuf out;
@@ -21,14 +21,14 @@ struct reader {
 	const char *reason; /* the first */
 };
 
-static bool fail(struct reader *r, const char *reason)
+static bool fail(struct from_reader *r, const char *reason)
 {
 	if (!r->reason)
 		r->reason = reason;
 	return false;
 }
 
-static bool skip_cfws(struct reader *r)
+static bool skip_cfws(struct from_reader *r)
 {
 	return hdr_skip_cfws(&r->c) || fail(r, "a comment does not end");
 }
@@ -60,7 +60,7 @@ static bool eat_phrase(struct cur *c)
 }
 
 /* domain = dot-atom / domain-literal / obs-domain */
-static bool eat_domain(struct reader *r, struct sbuf *out, bool *literal)
+static bool eat_domain(struct from_reader *r, struct sbuf *out, bool *literal)
 {
 	if (!skip_cfws(r))
 		return false;
@@ -71,7 +71,7 @@ static bool eat_domain(struct reader *r, struct sbuf *out, bool *literal)
 }
 
 /* addr-spec = local-part "@" domain */
-static bool eat_addr_spec(struct reader *r)
+static bool eat_addr_spec(struct from_reader *r)
 {
 	if (!eat_local_part(&r->c))
 		return fail(r, "an address has no local part");
@@ -83,7 +83,7 @@ static bool eat_addr_spec(struct reader *r)
 }
 
 /* obs-route = *(CFWS / ",") "@" domain *("," [CFWS] ["@" domain]) ":" */
-static bool eat_route(struct reader *r)
+static bool eat_route(struct from_reader *r)
 {
 	bool literal, hops = false;
 
@@ -105,7 +105,7 @@ static bool eat_route(struct reader *r)
 }
 
 /* angle-addr = "<" [obs-route] addr-spec ">" */
-static bool eat_angle_addr(struct reader *r)
+static bool eat_angle_addr(struct from_reader *r)
 {
 	if (!cur_char(&r->c, '<'))
 		return fail(r, "a name without an address");
@@ -121,17 +121,17 @@ static bool eat_angle_addr(struct reader *r)
 }
 
 /* Whether an addr-spec without angle brackets begins here: a local part, and "@" after it. */
-static bool at_addr_spec(const struct reader *r)
+static bool at_addr_spec(const struct from_reader *r)
 {
 	struct cur c = r->c;
 
 	return eat_local_part(&c) && cur_peek(&c) == '@';
 }
 
-static bool eat_mailboxes(struct reader *r, int end);
+static bool eat_mailboxes(struct from_reader *r, int end);
 
 /* address = addr-spec / [phrase] angle-addr / phrase ":" [mailboxes] ";" (a group, not within a group) */
-static bool eat_address(struct reader *r, bool in_group)
+static bool eat_address(struct from_reader *r, bool in_group)
 {
 	if (at_addr_spec(r))
 		return eat_addr_spec(r);
@@ -147,7 +147,7 @@ static bool eat_address(struct reader *r, bool in_group)
 }
 
 /* obs-addr-list = *([CFWS] ",") address *("," [address / CFWS]), up to and with END (-1: of the field) */
-static bool eat_mailboxes(struct reader *r, int end)
+static bool eat_mailboxes(struct from_reader *r, int end)
 {
 	bool need_comma = false;
 
@@ -170,7 +170,7 @@ static bool eat_mailboxes(struct reader *r, int end)
 
 bool from_domain(char out[DOMAIN_SIZE], const char *field, size_t len, const char **reason)
 {
-	struct reader r = {.mailboxes = 0};
+	struct from_reader r = {.mailboxes = 0};
 	enum domain_status status;
 
 	out[0] = '\0';

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static bool is_wsp(int ch)
+static bool hdr_is_wsp(int ch)
 {
 	return ch == ' ' || ch == '\t';
 }
@@ -32,18 +32,18 @@ static bool eat_fws(struct cur *c)
 {
 	struct cur start = *c;
 
-	if (is_wsp(cur_peek(c))) {
+	if (hdr_is_wsp(cur_peek(c))) {
 		cur_next(c);
 		return true;
 	}
 	cur_char(c, '\r');
-	if (cur_char(c, '\n') && (cur_left(c) == 0 || is_wsp(cur_peek(c))))
+	if (cur_char(c, '\n') && (cur_left(c) == 0 || hdr_is_wsp(cur_peek(c))))
 		return true;
 	*c = start;
 	return false;
 }
 
-static void put(struct sbuf *out, int ch)
+static void hdr_put(struct sbuf *out, int ch)
 {
 	if (out)
 		sbuf_addc(out, (char)ch);
@@ -55,7 +55,7 @@ static bool eat_quoted_pair(struct cur *c, struct sbuf *out)
 	struct cur start = *c;
 
 	if (cur_char(c, '\\') && (is_text(cur_peek(c)) || cur_peek(c) == '\t')) {
-		put(out, cur_next(c));
+		hdr_put(out, cur_next(c));
 		return true;
 	}
 	*c = start;
@@ -109,7 +109,7 @@ static bool eat_qtext(struct cur *c, struct sbuf *out)
 	else if (!eat_fws(c))
 		return false;
 	if (ch != '\r' && ch != '\n')
-		put(out, ch);
+		hdr_put(out, ch);
 	return true;
 }
 
@@ -154,7 +154,7 @@ bool hdr_dot_atom(struct cur *c, struct sbuf *out)
 		end = *c;
 		if (!hdr_skip_cfws(c) || !cur_char(c, '.') || !hdr_skip_cfws(c) || !is_atext(cur_peek(c)))
 			break;
-		put(out, '.');
+		hdr_put(out, '.');
 		eat_atom(c, out);
 	}
 	*c = end;
@@ -172,7 +172,7 @@ bool hdr_domain_literal(struct cur *c, struct sbuf *out)
 	while (!cur_char(c, ']')) {
 		int ch = cur_peek(c);
 		if (is_text(ch) && ch != ' ' && ch != '[' && ch != '\\') {
-			put(out, cur_next(c));
+			hdr_put(out, cur_next(c));
 		} else if (!eat_fws(c)) {
 			*c = start;
 			return false;

@@ -8,7 +8,7 @@
 
 #include "base/names.h"
 
-static bool is_space(char c)
+static bool lookup_table_is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -18,10 +18,10 @@ bool lookup_list_next(const char **rest, const char **word, size_t *len)
 	const char *p = *rest;
 	int level = 0;
 
-	while (is_space(*p) || *p == ',')
+	while (lookup_table_is_space(*p) || *p == ',')
 		p++;
 	*word = p;
-	for (; *p != '\0' && (level > 0 || !(is_space(*p) || *p == ',')); p++)
+	for (; *p != '\0' && (level > 0 || !(lookup_table_is_space(*p) || *p == ',')); p++)
 		level += (*p == '{') - (*p == '}' && level > 0);
 	*len = (size_t)(p - *word);
 	*rest = p;
@@ -119,10 +119,10 @@ static bool take_rule(struct lookup_reader *r, const char **line, size_t *len)
 	const char *p = r->at, *end = p + r->left;
 	int level = 0;
 
-	while (p < end && (is_space(*p) || *p == ','))
+	while (p < end && (lookup_table_is_space(*p) || *p == ','))
 		p++;
 	*line = p;
-	for (; p < end && (level > 0 || !(is_space(*p) || *p == ',')); p++)
+	for (; p < end && (level > 0 || !(lookup_table_is_space(*p) || *p == ',')); p++)
 		level += (*p == '{') - (*p == '}' && level > 0);
 	*len = (size_t)(p - *line);
 	r->left = (size_t)(end - p);
@@ -138,11 +138,11 @@ static bool take_rule(struct lookup_reader *r, const char **line, size_t *len)
 
 static void trim(const char **s, size_t *len)
 {
-	while (*len > 0 && is_space(**s)) {
+	while (*len > 0 && lookup_table_is_space(**s)) {
 		++*s;
 		--*len;
 	}
-	while (*len > 0 && is_space((*s)[*len - 1]))
+	while (*len > 0 && lookup_table_is_space((*s)[*len - 1]))
 		--*len;
 }
 
@@ -153,14 +153,14 @@ static size_t key_end(const char *line, size_t len, bool pattern)
 
 	if (pattern && line[0] == '!')
 		i++;
-	if (pattern && i < len && !is_space(line[i])) {
+	if (pattern && i < len && !lookup_table_is_space(line[i])) {
 		char mark = line[i++];
 
 		for (; i < len && line[i] != mark; i++)
 			if (line[i] == '\\')
 				i++;
 	}
-	while (i < len && !is_space(line[i]))
+	while (i < len && !lookup_table_is_space(line[i]))
 		i++;
 	return i < len ? i : len;
 }

@@ -2,7 +2,7 @@
  * lookup_table.h - Postfix's lookup tables as main.cf names them ("hash:/etc/postfix/transport", "inline:{...}",
  * "socketmap:unix:tlsmode/map.sock:transport"), and the text of those that are text (regexp_table(5), cidr_table(5)).
  *
- * Pure: who lists a database does that elsewhere (ctl/doctor_tables.c).
+ * Pure: who lists a database does that elsewhere (ctl/probe_tables.c).
  */
 #ifndef TLSMODE_CORE_LOOKUP_TABLE_H
 #define TLSMODE_CORE_LOOKUP_TABLE_H

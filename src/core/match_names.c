@@ -12,12 +12,12 @@ struct name {
 	size_t len;
 };
 
-struct list {
+struct pattern_list {
 	struct sbuf *out;
 	bool any;
 };
 
-static bool is_keyword(const struct name *n)
+static bool match_names_is_keyword(const struct name *n)
 {
 	static const char *const keywords[] = {"hostname", "nexthop", "dot-nexthop"};
 
@@ -27,9 +27,9 @@ static bool is_keyword(const struct name *n)
 	return false;
 }
 
-static void add(struct list *l, const struct name *n)
+static void list_add(struct pattern_list *l, const struct name *n)
 {
-	if (is_keyword(n))
+	if (match_names_is_keyword(n))
 		return;
 	if (l->any)
 		sbuf_addc(l->out, ':');
@@ -100,7 +100,7 @@ static bool in_wildcard_only(const struct sts_policy *policy, const struct name 
 	return found;
 }
 
-static void add_policy(struct list *l, const struct sts_policy *policy, const char *match)
+static void add_policy(struct pattern_list *l, const struct sts_policy *policy, const char *match)
 {
 	const char *p = NULL;
 
@@ -108,23 +108,23 @@ static void add_policy(struct list *l, const struct sts_policy *policy, const ch
 		struct name n = of_pattern(p);
 
 		if (!match || covered(&n, match))
-			add(l, &n);
+			list_add(l, &n);
 	}
 }
 
-static void add_match(struct list *l, const struct sts_policy *policy, const char *match)
+static void add_match(struct pattern_list *l, const struct sts_policy *policy, const char *match)
 {
 	const char *at = match;
 	struct name m;
 
 	while (next_match(&at, &m))
 		if (!policy || in_wildcard_only(policy, &m))
-			add(l, &m);
+			list_add(l, &m);
 }
 
 bool match_names_add(struct sbuf *out, const struct sts_policy *policy, const char *match)
 {
-	struct list l = {out, false};
+	struct pattern_list l = {out, false};
 
 	if (policy)
 		add_policy(&l, policy, match);

@@ -75,7 +75,7 @@ static bool take_literal(struct nexthop *out, const char *raw, size_t len)
 	return true;
 }
 
-static bool take_name(struct nexthop *out, const char *raw, size_t len, bool brackets)
+static bool nexthop_take_name(struct nexthop *out, const char *raw, size_t len, bool brackets)
 {
 	if (domain_canon(out->domain, raw, len) != DOMAIN_OK || domain_is_numeric(out->domain)) {
 		out->domain[0] = '\0';
@@ -117,7 +117,7 @@ static bool take_brackets(struct nexthop *out, const char *raw, size_t len)
 		if (out->port == 0)
 			return false;
 	}
-	return take_literal(out, raw + 1, inner) || take_name(out, raw + 1, inner, true);
+	return take_literal(out, raw + 1, inner) || nexthop_take_name(out, raw + 1, inner, true);
 }
 
 /* name [":" port], or an address without brackets */
@@ -134,7 +134,7 @@ static bool take_plain(struct nexthop *out, const char *raw, size_t len)
 			return false;
 		len = (size_t)(colon - raw);
 	}
-	return take_literal(out, raw, len) || take_name(out, raw, len, false);
+	return take_literal(out, raw, len) || nexthop_take_name(out, raw, len, false);
 }
 
 void nexthop_parse(struct nexthop *out, const char *raw, size_t len)

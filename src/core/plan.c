@@ -13,14 +13,14 @@
 #include "base/sbuf.h"
 #include "core/plan_host.h"
 
-const struct name_code ask_kind_names[] = {
+const struct name_code plan_ask_kind_names[] = {
     {"shared", ASK_SHARED},     {"mx", ASK_MX},
     {"txt", ASK_TXT},           {"host", ASK_HOST},
     {"policy-a", ASK_POLICY_A}, {"policy-aaaa", ASK_POLICY_AAAA},
     {"policy", ASK_POLICY},     {NULL, 0},
 };
 
-static struct ask *add(struct plan *p, enum ask_kind kind)
+static struct ask *plan_add(struct plan *p, enum ask_kind kind)
 {
 	struct ask *a;
 
@@ -49,7 +49,7 @@ static void ask_mx(struct facts *f, struct plan *p)
 
 	if (f->mx != MX_UNKNOWN || f->mx_waiting)
 		return;
-	a = add(p, ASK_MX);
+	a = plan_add(p, ASK_MX);
 	a->type = RR_MX;
 	memcpy(a->name, f->nexthop.domain, sizeof(a->name));
 	f->mx_waiting = true;
@@ -67,7 +67,7 @@ static void ask_txt(struct facts *f, int64_t now, struct plan *p)
 		f->sts.txt_until = now + FACTS_TXT_TTL_MAX;
 		return;
 	}
-	a = add(p, ASK_TXT);
+	a = plan_add(p, ASK_TXT);
 	a->type = RR_TXT;
 	memcpy(a->name, name, sizeof(a->name));
 	f->txt_waiting = true;
@@ -83,7 +83,7 @@ static void ask_hosts(struct facts *f, struct plan *p)
 
 		if (h->waiting || !plan_host_question(h, f->nexthop.port, name, &type))
 			continue;
-		a = add(p, ASK_HOST);
+		a = plan_add(p, ASK_HOST);
 		a->host = i;
 		a->type = type;
 		memcpy(a->name, name, sizeof(a->name));
@@ -105,10 +105,10 @@ static void start_fetch(struct facts *f, struct plan *p)
 	memcpy(s->fetch_id, s->txt_id, sizeof(s->fetch_id));
 	if (s->txt != TXT_RECORD)
 		s->fetch_id[0] = '\0';
-	a = add(p, ASK_POLICY_A);
+	a = plan_add(p, ASK_POLICY_A);
 	a->type = RR_A;
 	memcpy(a->name, host, sizeof(a->name));
-	a = add(p, ASK_POLICY_AAAA);
+	a = plan_add(p, ASK_POLICY_AAAA);
 	a->type = RR_AAAA;
 	memcpy(a->name, host, sizeof(a->name));
 	s->fetch_wait_a = s->fetch_wait_aaaa = true;
@@ -145,7 +145,7 @@ static void ask_body(struct facts *f, int64_t now, struct plan *p)
 		return;
 	}
 	s->fetch = STS_FETCH_BODY;
-	a = add(p, ASK_POLICY);
+	a = plan_add(p, ASK_POLICY);
 	under_domain(f, "mta-sts", a->name);
 	s->fetch_wait_body = true;
 }
@@ -171,7 +171,7 @@ static void ask_all(struct facts *f, int64_t now, struct plan *p)
 {
 	if (!f->shared_known) {
 		if (!f->shared_waiting)
-			add(p, ASK_SHARED);
+			plan_add(p, ASK_SHARED);
 		f->shared_waiting = true;
 		return;
 	}

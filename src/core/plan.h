@@ -26,7 +26,7 @@ enum ask_kind {
 	ASK_POLICY_AAAA,
 	ASK_POLICY /* HTTPS from facts->sts.address[]: plan_take_policy() */
 };
-extern const struct name_code ask_kind_names[];
+extern const struct name_code plan_ask_kind_names[];
 
 struct ask {
 	enum ask_kind kind;

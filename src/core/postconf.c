@@ -75,7 +75,7 @@ static char *next_line(char **rest)
 	return line;
 }
 
-static bool is_space(char c)
+static bool postconf_is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
 }
@@ -85,10 +85,10 @@ static char *trimmed(char *s)
 {
 	size_t n;
 
-	while (is_space(*s))
+	while (postconf_is_space(*s))
 		s++;
 	n = strlen(s);
-	while (n > 0 && is_space(s[n - 1]))
+	while (n > 0 && postconf_is_space(s[n - 1]))
 		s[--n] = '\0';
 	return s;
 }
@@ -98,9 +98,9 @@ static char *next_field(char **rest)
 {
 	char *word = *rest, *end;
 
-	while (is_space(*word))
+	while (postconf_is_space(*word))
 		word++;
-	for (end = word; *end != '\0' && !is_space(*end); end++)
+	for (end = word; *end != '\0' && !postconf_is_space(*end); end++)
 		;
 	if (*end != '\0')
 		*end++ = '\0';
@@ -108,8 +108,8 @@ static char *next_field(char **rest)
 	return word;
 }
 
-static void add_parameter(struct parameters *list, const struct postconf_service *service, const char *name,
-			  const char *value)
+static void postconf_add_parameter(struct parameters *list, const struct postconf_service *service, const char *name,
+				   const char *value)
 {
 	if (list->count >= POSTCONF_ROWS_MAX)
 		return;
@@ -140,7 +140,7 @@ void postconf_take_main(struct postconf *p, const char *text, size_t len)
 
 	while ((line = next_line(&rest)))
 		if (split_line(line, &name, &value))
-			add_parameter(&p->main, NULL, name, value);
+			postconf_add_parameter(&p->main, NULL, name, value);
 }
 
 /* line = name type private unprivileged chroot wakeup maxproc command [args] */
@@ -196,7 +196,7 @@ void postconf_take_overrides(struct postconf *p, const char *text, size_t len)
 		*type++ = '\0';
 		s = postconf_service(p, path, type);
 		if (s)
-			add_parameter(&p->overrides, s, name, value);
+			postconf_add_parameter(&p->overrides, s, name, value);
 	}
 }
 
@@ -228,7 +228,7 @@ bool postconf_chrooted(const struct postconf *p, const struct postconf_service *
 	return !level || strtol(level, NULL, 10) < 1;
 }
 
-static const char *find(const struct parameters *list, const struct postconf_service *s, const char *name)
+static const char *postconf_find(const struct parameters *list, const struct postconf_service *s, const char *name)
 {
 	for (size_t i = list->count; i > 0; i--)
 		if (list->row[i - 1].service == s && strcmp(list->row[i - 1].name, name) == 0)
@@ -238,12 +238,12 @@ static const char *find(const struct parameters *list, const struct postconf_ser
 
 const char *postconf_raw(const struct postconf *p, const struct postconf_service *s, const char *name)
 {
-	const char *own = s ? find(&p->overrides, s, name) : NULL;
+	const char *own = s ? postconf_find(&p->overrides, s, name) : NULL;
 
-	return own ? own : find(&p->main, NULL, name);
+	return own ? own : postconf_find(&p->main, NULL, name);
 }
 
 bool postconf_overrides(const struct postconf *p, const struct postconf_service *s, const char *name)
 {
-	return s && find(&p->overrides, s, name);
+	return s && postconf_find(&p->overrides, s, name);
 }

@@ -15,52 +15,52 @@
 #define DEPTH_MAX 16
 #define STEPS_MAX 4000 /* parameters looked up for one value: what refers to itself twice doubles at every level */
 
-struct job {
+struct expansion {
 	const struct postconf *p;
 	const struct postconf_service *s;
 	int depth, steps;
 	bool bad;
 };
 
-struct text {
+struct expand_text {
 	const char *at, *end;
 };
 
-static void expand(struct job *job, struct text t, struct sbuf *out);
+static void expand(struct expansion *job, struct expand_text t, struct sbuf *out);
 
-static struct text text_of(const char *s)
+static struct expand_text text_of(const char *s)
 {
-	return (struct text){s, s + strlen(s)};
+	return (struct expand_text){s, s + strlen(s)};
 }
 
-static bool is_name(char c)
+static bool postconf_expand_is_name(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-static bool is_space(char c)
+static bool postconf_expand_is_space(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
-static void skip_space(struct text *t)
+static void skip_space(struct expand_text *t)
 {
-	while (t->at < t->end && is_space(*t->at))
+	while (t->at < t->end && postconf_expand_is_space(*t->at))
 		t->at++;
 }
 
-static struct text take_name(struct text *t)
+static struct expand_text postconf_expand_take_name(struct expand_text *t)
 {
-	struct text name = {t->at, t->at};
+	struct expand_text name = {t->at, t->at};
 
-	while (t->at < t->end && is_name(*t->at))
+	while (t->at < t->end && postconf_expand_is_name(*t->at))
 		t->at++;
 	name.end = t->at;
 	return name;
 }
 
 /* Takes what stands between OPEN (where T is) and its CLOSE. False: it never comes. */
-static bool take_group(struct text *t, char open, char close, struct text *inner)
+static bool take_group(struct expand_text *t, char open, char close, struct expand_text *inner)
 {
 	int level = 0;
 
@@ -68,7 +68,7 @@ static bool take_group(struct text *t, char open, char close, struct text *inner
 		if (*p == open)
 			level++;
 		else if (*p == close && --level == 0) {
-			*inner = (struct text){t->at + 1, p};
+			*inner = (struct expand_text){t->at + 1, p};
 			t->at = p + 1;
 			return true;
 		}
@@ -76,7 +76,7 @@ static bool take_group(struct text *t, char open, char close, struct text *inner
 	return false;
 }
 
-static const char *value_of(struct job *job, struct text name)
+static const char *value_of(struct expansion *job, struct expand_text name)
 {
 	char word[128];
 	size_t len = (size_t)(name.end - name.at);
@@ -93,7 +93,7 @@ static const char *value_of(struct job *job, struct text name)
 }
 
 /* Expands one value one level deeper. */
-static void expand_deeper(struct job *job, struct text t, struct sbuf *out)
+static void expand_deeper(struct expansion *job, struct expand_text t, struct sbuf *out)
 {
 	if (job->depth >= DEPTH_MAX || ++job->steps > STEPS_MAX) {
 		job->bad = true;
@@ -138,15 +138,15 @@ static int compare(const char *left, const char *right, bool level)
 	return strcmp(left, right);
 }
 
-static bool take_operator(struct text *t, char op[3], bool *level)
+static bool take_operator(struct expand_text *t, char op[3], bool *level)
 {
 	size_t n = 0;
-	struct text word;
+	struct expand_text word;
 
 	while (t->at < t->end && n < 2 && strchr("=!<>", *t->at))
 		op[n++] = *t->at++;
 	op[n] = '\0';
-	word = take_name(t);
+	word = postconf_expand_take_name(t);
 	*level = word.end - word.at == 5 && memcmp(word.at, "level", 5) == 0;
 	skip_space(t);
 	return n > 0 && (*level || word.at == word.end);
@@ -164,20 +164,20 @@ static bool holds(const char *op, int order)
 }
 
 /* The condition of a body: true or false in *YES; false: no grammar of ours. */
-static bool take_condition(struct job *job, struct text *t, bool *yes, struct text *name)
+static bool take_condition(struct expansion *job, struct expand_text *t, bool *yes, struct expand_text *name)
 {
 	static const size_t size = 512;
 	char left[512], right[512], op[3];
 	struct sbuf l, r;
-	struct text a, b;
+	struct expand_text a, b;
 	bool level;
 
-	*name = (struct text){NULL, NULL};
+	*name = (struct expand_text){NULL, NULL};
 	sbuf_init(&l, left, size);
 	sbuf_init(&r, right, size);
 	skip_space(t);
 	if (t->at == t->end || *t->at != '{') {
-		*name = take_name(t);
+		*name = postconf_expand_take_name(t);
 		expand_deeper(job, text_of(value_of(job, *name)), &l);
 		*yes = l.len > 0;
 		skip_space(t);
@@ -196,9 +196,9 @@ static bool take_condition(struct job *job, struct text *t, bool *yes, struct te
 }
 
 /* One branch: "{" text "}", or all that is left. */
-static void take_branch(struct text *t, struct text *branch)
+static void take_branch(struct expand_text *t, struct expand_text *branch)
 {
-	struct text before = *t;
+	struct expand_text before = *t;
 
 	skip_space(t);
 	if (t->at < t->end && *t->at == '{' && take_group(t, '{', '}', branch)) {
@@ -210,9 +210,9 @@ static void take_branch(struct text *t, struct text *branch)
 }
 
 /* body: see above */
-static void expand_body(struct job *job, struct text t, struct sbuf *out)
+static void expand_body(struct expansion *job, struct expand_text t, struct sbuf *out)
 {
-	struct text name, first = {NULL, NULL}, second = {NULL, NULL};
+	struct expand_text name, first = {NULL, NULL}, second = {NULL, NULL};
 	bool yes, when;
 
 	if (!take_condition(job, &t, &yes, &name)) {
@@ -243,9 +243,9 @@ static void expand_body(struct job *job, struct text t, struct sbuf *out)
 		expand_deeper(job, second, out);
 }
 
-static void expand(struct job *job, struct text t, struct sbuf *out)
+static void expand(struct expansion *job, struct expand_text t, struct sbuf *out)
 {
-	struct text inner;
+	struct expand_text inner;
 
 	while (t.at < t.end && !job->bad) {
 		if (*t.at != '$') {
@@ -261,13 +261,13 @@ static void expand(struct job *job, struct text t, struct sbuf *out)
 			else
 				job->bad = true;
 		} else
-			expand_deeper(job, text_of(value_of(job, take_name(&t))), out);
+			expand_deeper(job, text_of(value_of(job, postconf_expand_take_name(&t))), out);
 	}
 }
 
 bool postconf_expand(const struct postconf *p, const struct postconf_service *s, const char *text, struct sbuf *out)
 {
-	struct job job = {.p = p, .s = s};
+	struct expansion job = {.p = p, .s = s};
 
 	expand(&job, text_of(text), out);
 	return !job.bad && sbuf_ok(out);

@@ -19,7 +19,7 @@ const struct name_code rr_type_names[] = {
 };
 
 /* name = *( length label ) 0; no compression. "" for the root. */
-static bool take_name(struct cur *c, char name[DOMAIN_SIZE])
+static bool rr_take_name(struct cur *c, char name[DOMAIN_SIZE])
 {
 	char raw[256];
 	struct sbuf text;
@@ -45,7 +45,7 @@ bool rr_mx(const struct rr_rdata *rd, uint16_t *pref, char host[DOMAIN_SIZE])
 	struct cur c;
 
 	cur_init(&c, rd->bytes, rd->len);
-	return cur_u16(&c, pref) && take_name(&c, host) && cur_left(&c) == 0;
+	return cur_u16(&c, pref) && rr_take_name(&c, host) && cur_left(&c) == 0;
 }
 
 bool rr_name(const struct rr_rdata *rd, char name[DOMAIN_SIZE])
@@ -53,7 +53,7 @@ bool rr_name(const struct rr_rdata *rd, char name[DOMAIN_SIZE])
 	struct cur c;
 
 	cur_init(&c, rd->bytes, rd->len);
-	return take_name(&c, name) && cur_left(&c) == 0;
+	return rr_take_name(&c, name) && cur_left(&c) == 0;
 }
 
 bool rr_address(const struct rr_rdata *rd, enum rr_type type, char *out, size_t size)

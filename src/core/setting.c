@@ -33,7 +33,7 @@ static bool is_word(const char *word, const char *value, size_t len)
 	return names_code(one, value, len) == 0;
 }
 
-static bool read_mode(struct setting *s, const char *value, size_t len)
+static bool setting_read_mode(struct setting *s, const char *value, size_t len)
 {
 	int code = names_code(mode_names, value, len);
 
@@ -59,7 +59,7 @@ static bool read_via(struct setting *s, const char *value, size_t len)
 }
 
 /* These words in Postfix' match= stand for other names: taken as such they would widen it. */
-static bool is_keyword(const char *name)
+static bool setting_is_keyword(const char *name)
 {
 	return strcmp(name, "hostname") == 0 || strcmp(name, "nexthop") == 0 || strcmp(name, "dot-nexthop") == 0;
 }
@@ -72,7 +72,7 @@ static bool add_match_name(struct sbuf *out, const char *raw, size_t len)
 
 	if (domain_canon(name, raw + dot, len - dot) != DOMAIN_OK)
 		return false;
-	if (!sts_pattern_canon(pattern, sizeof(pattern), name, strlen(name)) || is_keyword(name))
+	if (!sts_pattern_canon(pattern, sizeof(pattern), name, strlen(name)) || setting_is_keyword(name))
 		return false;
 	if (out->len > 0)
 		sbuf_addc(out, ':');
@@ -146,8 +146,8 @@ static const struct field {
 	const char *expect;  /* "is not ..." */
 	const char *read_as; /* what a bad value means */
 } fields[] = {
-    {"mode", IN(SETTING_SENDER) | IN(SETTING_RCPT), SETTING_HAS_MODE, read_mode, "opportunistic, enforced or verified",
-     "read as enforced"},
+    {"mode", IN(SETTING_SENDER) | IN(SETTING_RCPT), SETTING_HAS_MODE, setting_read_mode,
+     "opportunistic, enforced or verified", "read as enforced"},
     {"via", IN(SETTING_SENDER), SETTING_HAS_VIA, read_via, "a transport name", "ignored"},
     {"match", IN(SETTING_RCPT), SETTING_HAS_MATCH, read_match, "a list of certificate names", "nothing matches"},
     {"dane", IN(SETTING_EXCEPT), SETTING_HAS_DANE, read_dane, "ignore", "no exception"},

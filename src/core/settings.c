@@ -72,7 +72,7 @@ static void entry_read(const struct settings_entry *e, struct setting *out)
 	out->ends_at_ms = e->ends_at_ms;
 }
 
-static slab_ref find(const struct settings *s, enum setting_kind kind, const char *name, size_t len)
+static slab_ref settings_find(const struct settings *s, enum setting_kind kind, const char *name, size_t len)
 {
 	const struct refmap *map = &s->map[kind];
 	struct refmap_find f;
@@ -88,7 +88,7 @@ static slab_ref find(const struct settings *s, enum setting_kind kind, const cha
 
 const struct settings_entry *settings_entry_find(const struct settings *s, enum setting_kind kind, const char *name)
 {
-	slab_ref ref = find(s, kind, name, strlen(name));
+	slab_ref ref = settings_find(s, kind, name, strlen(name));
 
 	return ref ? entry_at(s, ref) : NULL;
 }
@@ -127,7 +127,7 @@ void settings_put(struct settings *s, enum setting_kind kind, const char *name, 
 
 bool settings_remove(struct settings *s, enum setting_kind kind, const char *name)
 {
-	slab_ref ref = find(s, kind, name, strlen(name));
+	slab_ref ref = settings_find(s, kind, name, strlen(name));
 
 	if (!ref)
 		return false;

@@ -13,7 +13,7 @@
 
 /* ---- patterns ---- */
 
-static bool is_ascii(const char *raw, size_t len)
+static bool sts_mx_is_ascii(const char *raw, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)raw[i] >= 0x80)
@@ -28,7 +28,7 @@ bool sts_pattern_canon(char *out, size_t size, const char *raw, size_t len)
 	size_t star = len >= 2 && memcmp(raw, "*.", 2) == 0 ? 2 : 0;
 
 	out[0] = '\0';
-	if (size < DOMAIN_SIZE + 2 || !is_ascii(raw, len))
+	if (size < DOMAIN_SIZE + 2 || !sts_mx_is_ascii(raw, len))
 		return false;
 	if (domain_canon(name, raw + star, len - star) != DOMAIN_OK)
 		return false;

@@ -23,28 +23,28 @@ const struct name_code sts_mode_names[] = {
     {NULL, 0},
 };
 
-static bool is_wsp(char c)
+static bool sts_policy_is_wsp(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
 /* ---- fields ---- */
 
-enum field { FIELD_VERSION, FIELD_MODE, FIELD_MAX_AGE, FIELD_MX, FIELD_COUNT };
+enum policy_field { FIELD_VERSION, FIELD_MODE, FIELD_MAX_AGE, FIELD_MX, FIELD_COUNT };
 
-struct reader {
+struct policy_reader {
 	struct sts_policy *out;
 	struct sts_mx list;
 	bool have[FIELD_COUNT];
 };
 
-static const char *read_version(struct reader *r, const char *value, size_t len)
+static const char *read_version(struct policy_reader *r, const char *value, size_t len)
 {
 	(void)r;
 	return len == 5 && memcmp(value, "STSv1", 5) == 0 ? NULL : "version is not STSv1";
 }
 
-static const char *read_mode(struct reader *r, const char *value, size_t len)
+static const char *sts_policy_read_mode(struct policy_reader *r, const char *value, size_t len)
 {
 	for (const struct name_code *m = sts_mode_names; m->name; m++) {
 		if (strlen(m->name) == len && memcmp(m->name, value, len) == 0) {
@@ -55,7 +55,7 @@ static const char *read_mode(struct reader *r, const char *value, size_t len)
 	return "mode is not enforce, testing or none";
 }
 
-static const char *read_max_age(struct reader *r, const char *value, size_t len)
+static const char *read_max_age(struct policy_reader *r, const char *value, size_t len)
 {
 	uint64_t n = 0;
 
@@ -70,7 +70,7 @@ static const char *read_max_age(struct reader *r, const char *value, size_t len)
 	return NULL;
 }
 
-static const char *read_mx(struct reader *r, const char *value, size_t len)
+static const char *read_mx(struct policy_reader *r, const char *value, size_t len)
 {
 	return sts_mx_add(&r->list, value, len) ? NULL : "mx is not a host name or wildcard of A-labels";
 }
@@ -78,17 +78,18 @@ static const char *read_mx(struct reader *r, const char *value, size_t len)
 static const struct {
 	const char *name;
 	bool repeats;
-	const char *(*read)(struct reader *r, const char *value, size_t len); /* static reason, or NULL when fine */
+	const char *(*read)(struct policy_reader *r, const char *value,
+			    size_t len); /* static reason, or NULL when fine */
 	const char *missing;
 } fields[FIELD_COUNT] = {
     [FIELD_VERSION] = {"version", false, read_version, "no version"},
-    [FIELD_MODE] = {"mode", false, read_mode, "no mode"},
+    [FIELD_MODE] = {"mode", false, sts_policy_read_mode, "no mode"},
     [FIELD_MAX_AGE] = {"max_age", false, read_max_age, "no max_age"},
     [FIELD_MX] = {"mx", true, read_mx, NULL},
 };
 
 /* field = name ":" *WSP value *WSP. Anything else is an extension of a later version, and ignored. */
-static const char *read_line(struct reader *r, const char *line, size_t len)
+static const char *read_line(struct policy_reader *r, const char *line, size_t len)
 {
 	const char *colon = memchr(line, ':', len);
 	const char *value;
@@ -99,9 +100,9 @@ static const char *read_line(struct reader *r, const char *line, size_t len)
 	name_len = (size_t)(colon - line);
 	value = colon + 1;
 	len -= name_len + 1;
-	for (; len > 0 && is_wsp(*value); value++)
+	for (; len > 0 && sts_policy_is_wsp(*value); value++)
 		len--;
-	while (len > 0 && is_wsp(value[len - 1]))
+	while (len > 0 && sts_policy_is_wsp(value[len - 1]))
 		len--;
 	for (int f = 0; f < FIELD_COUNT; f++) {
 		if (strlen(fields[f].name) != name_len || memcmp(fields[f].name, line, name_len) != 0)
@@ -115,7 +116,7 @@ static const char *read_line(struct reader *r, const char *line, size_t len)
 }
 
 /* Lines end in LF or CRLF, the last one may end with the body. */
-static const char *read_lines(struct reader *r, const char *body, size_t len)
+static const char *read_lines(struct policy_reader *r, const char *body, size_t len)
 {
 	while (len > 0) {
 		const char *lf = memchr(body, '\n', len);
@@ -134,7 +135,7 @@ static const char *read_lines(struct reader *r, const char *body, size_t len)
 	return NULL;
 }
 
-static const char *check_complete(const struct reader *r)
+static const char *check_complete(const struct policy_reader *r)
 {
 	for (int f = 0; f < FIELD_COUNT; f++)
 		if (!r->have[f] && fields[f].missing)
@@ -146,7 +147,7 @@ static const char *check_complete(const struct reader *r)
 
 bool sts_policy_parse(struct sts_policy *out, const char *body, size_t len, const char **reason)
 {
-	struct reader r = {.out = out};
+	struct policy_reader r = {.out = out};
 
 	memset(out, 0, sizeof(*out));
 	*reason = NULL;

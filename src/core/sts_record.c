@@ -14,14 +14,14 @@
 
 static const char version[] = "v=STSv1";
 
-static bool is_alnum(int c)
+static bool sts_record_is_alnum(int c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool is_name(int c)
+static bool sts_record_is_name(int c)
 {
-	return is_alnum(c) || c == '_' || c == '-' || c == '.';
+	return sts_record_is_alnum(c) || c == '_' || c == '-' || c == '.';
 }
 
 static bool is_value(int c)
@@ -47,7 +47,7 @@ static bool eat_delim(struct cur *c)
 static bool eat_id(struct cur *c, char id[STS_ID_SIZE])
 {
 	const char *start;
-	size_t len = cur_span(c, is_alnum, &start);
+	size_t len = cur_span(c, sts_record_is_alnum, &start);
 
 	if (len == 0 || len > STS_ID_MAX)
 		return cur_fail(c, "id is not 1 to 32 letters and digits");
@@ -60,9 +60,9 @@ static bool eat_id(struct cur *c, char id[STS_ID_SIZE])
 static bool eat_extension(struct cur *c)
 {
 	const char *start;
-	size_t len = cur_span(c, is_name, &start);
+	size_t len = cur_span(c, sts_record_is_name, &start);
 
-	if (len == 0 || len > EXT_NAME_MAX || !is_alnum((unsigned char)start[0]))
+	if (len == 0 || len > EXT_NAME_MAX || !sts_record_is_alnum((unsigned char)start[0]))
 		return cur_fail(c, "a field's name is malformed");
 	if (!cur_char(c, '='))
 		return cur_fail(c, "a field has no value");

@@ -15,7 +15,7 @@ bool text_reader_bad(struct text_reader *r, const char *reason)
 }
 
 /* The field NAME; false when it is not there. Twice there is a complaint: nobody knows which counts. */
-bool text_reader_get(struct text_reader *r, const char *name, struct span *out)
+bool text_reader_get(struct text_reader *r, const char *name, struct text_span *out)
 {
 	size_t i, len = strlen(name);
 	bool found = false;
@@ -25,7 +25,7 @@ bool text_reader_get(struct text_reader *r, const char *name, struct span *out)
 			continue;
 		if (found)
 			return text_reader_bad(r, "a field is there twice");
-		*out = (struct span){r->field[i].value, r->field[i].value_len};
+		*out = (struct text_span){r->field[i].value, r->field[i].value_len};
 		found = true;
 	}
 	return found;
@@ -33,18 +33,18 @@ bool text_reader_get(struct text_reader *r, const char *name, struct span *out)
 
 bool text_reader_has(struct text_reader *r, const char *name)
 {
-	struct span ignored;
+	struct text_span ignored;
 
 	return text_reader_get(r, name, &ignored);
 }
 
-bool text_reader_must(struct text_reader *r, const char *name, struct span *out)
+bool text_reader_must(struct text_reader *r, const char *name, struct text_span *out)
 {
 	return text_reader_get(r, name, out) || text_reader_bad(r, "a field is missing");
 }
 
 /* number = 1*15DIGIT */
-bool span_number(struct span s, int64_t *out)
+bool text_span_number(struct text_span s, int64_t *out)
 {
 	*out = 0;
 	if (s.len == 0 || s.len > NUMBER_MAX)
@@ -59,15 +59,15 @@ bool span_number(struct span s, int64_t *out)
 
 bool text_reader_number(struct text_reader *r, const char *name, int64_t max, int64_t *out)
 {
-	struct span s;
+	struct text_span s;
 
 	if (!text_reader_must(r, name, &s))
 		return false;
-	return (span_number(s, out) && *out <= max) || text_reader_bad(r, "a number is malformed");
+	return (text_span_number(s, out) && *out <= max) || text_reader_bad(r, "a number is malformed");
 }
 
 /* A word of TABLE to the letter. */
-bool span_word(const struct name_code *table, struct span s, int *out)
+bool text_span_word(const struct name_code *table, struct text_span s, int *out)
 {
 	const char *name;
 
@@ -78,12 +78,13 @@ bool span_word(const struct name_code *table, struct span s, int *out)
 
 bool text_reader_word(struct text_reader *r, const char *name, const struct name_code *table, int *out)
 {
-	struct span s;
+	struct text_span s;
 
-	return text_reader_must(r, name, &s) && (span_word(table, s, out) || text_reader_bad(r, "a word is not known"));
+	return text_reader_must(r, name, &s) &&
+	       (text_span_word(table, s, out) || text_reader_bad(r, "a word is not known"));
 }
 
-static bool is_alnum(char c)
+static bool text_reader_is_alnum(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -91,21 +92,21 @@ static bool is_alnum(char c)
 /* id = 0*32(ALPHA / DIGIT); EMPTY_OK: a fetch without a live TXT record has none */
 bool text_reader_id(struct text_reader *r, const char *name, bool empty_ok, char out[STS_ID_SIZE])
 {
-	struct span s;
+	struct text_span s;
 
 	if (!text_reader_must(r, name, &s))
 		return false;
 	if (s.len > STS_ID_MAX || (s.len == 0 && !empty_ok))
 		return text_reader_bad(r, "an id is malformed");
 	for (size_t i = 0; i < s.len; i++)
-		if (!is_alnum(s.p[i]))
+		if (!text_reader_is_alnum(s.p[i]))
 			return text_reader_bad(r, "an id is malformed");
 	memcpy(out, s.p, s.len);
 	out[s.len] = '\0';
 	return true;
 }
 
-bool span_split(struct span *rest, char sep, struct span *out)
+bool text_span_split(struct text_span *rest, char sep, struct text_span *out)
 {
 	const char *end;
 

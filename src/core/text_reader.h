@@ -15,7 +15,7 @@
 #include "base/names.h"
 #include "core/facts_text.h"
 
-struct span {
+struct text_span {
 	const char *p;
 	size_t len;
 };
@@ -29,18 +29,18 @@ struct text_reader {
 bool text_reader_bad(struct text_reader *r, const char *reason); /* false */
 
 /* False when NAME is not there, or there twice (a complaint). */
-bool text_reader_get(struct text_reader *r, const char *name, struct span *out);
+bool text_reader_get(struct text_reader *r, const char *name, struct text_span *out);
 bool text_reader_has(struct text_reader *r, const char *name);
 /* The field must be there; false is always a complaint. */
-bool text_reader_must(struct text_reader *r, const char *name, struct span *out);
+bool text_reader_must(struct text_reader *r, const char *name, struct text_span *out);
 bool text_reader_number(struct text_reader *r, const char *name, int64_t max, int64_t *out);
 bool text_reader_word(struct text_reader *r, const char *name, const struct name_code *table, int *out);
 bool text_reader_id(struct text_reader *r, const char *name, bool empty_ok, char out[STS_ID_SIZE]);
 
 /* The same for a part of a value. */
-bool span_number(struct span s, int64_t *out);
-bool span_word(const struct name_code *table, struct span s, int *out);
+bool text_span_number(struct text_span s, int64_t *out);
+bool text_span_word(const struct name_code *table, struct text_span s, int *out);
 /* Takes what stands before the next SEP (or all) off REST; false at the end. */
-bool span_split(struct span *rest, char sep, struct span *out);
+bool text_span_split(struct text_span *rest, char sep, struct text_span *out);
 
 #endif

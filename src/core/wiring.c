@@ -72,7 +72,7 @@ bool wiring_is_inner(const struct doctor_facts *f)
 	return inner;
 }
 
-static void add_parameter(struct wiring *w, const struct doctor_facts *f, const char *parameter, bool relay)
+static void wiring_add_parameter(struct wiring *w, const struct doctor_facts *f, const char *parameter, bool relay)
 {
 	char value[512], name[64];
 	struct sbuf b;
@@ -118,8 +118,8 @@ void wiring_find(struct wiring *w, const struct doctor_facts *f)
 	const struct doctor_names *senders = f->redis.senders;
 
 	w->routes = 0;
-	add_parameter(w, f, "default_transport", false);
-	add_parameter(w, f, "relay_transport", true);
+	wiring_add_parameter(w, f, "default_transport", false);
+	wiring_add_parameter(w, f, "relay_transport", true);
 	add_own(w, f, f->conf.enforced_transport, MODE_ENFORCED, senders[MODE_ENFORCED].count > 0,
 		senders[MODE_ENFORCED].text);
 	add_own(w, f, f->conf.verified_transport, MODE_VERIFIED, senders[MODE_VERIFIED].count > 0,

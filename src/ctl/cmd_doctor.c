@@ -8,7 +8,7 @@
 
 #include "base/xalloc.h"
 #include "ctl/commands.h"
-#include "ctl/doctor_probe.h"
+#include "ctl/probe.h"
 
 #define WIDTH 100
 
@@ -96,7 +96,7 @@ static const char *verdict(const struct doctor_report *report)
 	return "The promise holds.";
 }
 
-static void print_page(const struct doctor_report *report, const char *version)
+static void cmd_doctor_print_page(const struct doctor_report *report, const char *version)
 {
 	bool coloured = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 
@@ -174,11 +174,11 @@ static int judge(struct ctl *ctl, struct doctor_facts *f)
 	int code;
 
 	doctor_judge(f, report);
-	doctor_main_value(f, "mail_version", version, sizeof(version));
+	probe_main_value(f, "mail_version", version, sizeof(version));
 	if (ctl->json)
 		print_json(report, version, f->redis.address);
 	else
-		print_page(report, version);
+		cmd_doctor_print_page(report, version);
 	code = exit_code(report);
 	free(report);
 	return code;
@@ -194,13 +194,13 @@ int cmd_doctor(struct ctl *ctl, int argc, char **args)
 	(void)args;
 	f->config_dir = ctl->postfix_dir;
 	take_conf(&f->conf, ctl->conf);
-	if (doctor_read_postfix(f, postfix, &code)) {
-		doctor_read_settings(f, ctl->conf);
+	if (probe_postfix(f, postfix, &code)) {
+		probe_settings(f, ctl->conf);
 		doctor_ask(f);
-		doctor_try_sockets(f);
-		doctor_list_tables(f);
-		doctor_look_at_files(f);
-		doctor_try_resolvers(f);
+		probe_sockets(f);
+		probe_tables(f);
+		probe_files(f);
+		probe_resolvers(f);
 		code = judge(ctl, f);
 	}
 	doctor_facts_fini(f);

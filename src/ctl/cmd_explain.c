@@ -211,7 +211,7 @@ static void print_verdict(const json_t *verdict)
 		print_line(i == 0 ? "Why" : "", "%s", text_of(reason, "text"));
 }
 
-static void print_page(const json_t *root)
+static void cmd_explain_print_page(const json_t *root)
 {
 	const json_t *verdicts = json_object_get(root, "verdicts"), *verdict;
 	bool settings_known = json_is_true(json_object_get(root, "settings_known"));
@@ -250,7 +250,7 @@ int cmd_explain(struct ctl *ctl, int argc, char **args)
 		ctl_print_json(root);
 		return EX_OK;
 	}
-	print_page(root);
+	cmd_explain_print_page(root);
 	json_decref(root);
 	return EX_OK;
 }

@@ -34,7 +34,7 @@ static void complain(struct setting_key *k, const char *text)
 	sbuf_add(&b, text);
 }
 
-static void take_fields(struct setting_key *k, enum setting_kind kind, const redisReply *reply)
+static void setting_key_take_fields(struct setting_key *k, enum setting_kind kind, const redisReply *reply)
 {
 	char complaint[200];
 
@@ -84,7 +84,7 @@ bool setting_key_read(struct setting_key *out, struct ctl *ctl, const char *name
 		return false;
 	}
 	if (reply->type == REDIS_REPLY_ARRAY)
-		take_fields(out, ctl->kind, reply);
+		setting_key_take_fields(out, ctl->kind, reply);
 	else {
 		out->exists = true;
 		setting_read_strictly(&out->read, ctl->kind);

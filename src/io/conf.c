@@ -35,8 +35,8 @@ struct loader {
 static _Thread_local struct loader *loading;
 
 /* The first mistake counts. */
-static void fail(struct loader *l, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void fail(struct loader *l, int line, const char *fmt, ...)
+static void conf_fail(struct loader *l, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void conf_fail(struct loader *l, int line, const char *fmt, ...)
 {
 	struct sbuf b;
 	char text[600];
@@ -59,7 +59,7 @@ static void fail_option(struct loader *l, const struct conf_option *o, const cha
 {
 	char name[64];
 
-	fail(l, l->line[o - conf_options], "%s: %s", conf_option_name(o, name, sizeof(name)), reason);
+	conf_fail(l, l->line[o - conf_options], "%s: %s", conf_option_name(o, name, sizeof(name)), reason);
 }
 
 static void on_syntax_error(cfg_t *cfg, const char *fmt, va_list ap)
@@ -68,7 +68,8 @@ static void on_syntax_error(cfg_t *cfg, const char *fmt, va_list ap)
 	const char *section = strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	fail(loading, cfg->line, "%s%s%s (see tlsmode.conf(5))", text, *section != '\0' ? " in section " : "", section);
+	conf_fail(loading, cfg->line, "%s%s%s (see tlsmode.conf(5))", text, *section != '\0' ? " in section " : "",
+		  section);
 }
 
 /* One value, of the defaults (while libconfuse starts) or of the file. */
@@ -87,8 +88,8 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	if (l->in_file && first && before != 0) {
 		char name[64];
 
-		fail(l, cfg->line, "%s: given twice, first in line %d", conf_option_name(o, name, sizeof(name)),
-		     before);
+		conf_fail(l, cfg->line, "%s: given twice, first in line %d", conf_option_name(o, name, sizeof(name)),
+			  before);
 		return -1;
 	}
 	if (conf_value_take(l->conf, o, value, first, reason, sizeof(reason)))
@@ -155,7 +156,7 @@ static char *read_text(struct loader *l)
 
 	if (text && !(why = conf_text_strip(text, &line)))
 		return text;
-	fail(l, line, "%s", why);
+	conf_fail(l, line, "%s", why);
 	free(text);
 	return NULL;
 }
@@ -170,7 +171,7 @@ static void parse_text(struct loader *l, char *text)
 	cfg_set_error_function(cfg, on_syntax_error);
 	l->in_file = true;
 	if (cfg_parse_fp(cfg, f) != CFG_SUCCESS)
-		fail(l, cfg->line, "syntax error");
+		conf_fail(l, cfg->line, "syntax error");
 	else
 		take_empty_lists(l, cfg, text);
 	fclose(f);

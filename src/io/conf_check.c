@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "io/listen.h"
 
-static bool refuse(char *reason, size_t size, const char *text, const char *expected)
+static bool conf_check_refuse(char *reason, size_t size, const char *text, const char *expected)
 {
 	char quoted[80];
 
@@ -38,20 +38,20 @@ static bool all_of(const char *text, size_t max, const char *extra)
 	return true;
 }
 
-bool check_listen(const char *text, char *reason, size_t size)
+bool conf_check_listen(const char *text, char *reason, size_t size)
 {
 	struct listen_address a;
 
 	return listen_parse(&a, text, reason, size);
 }
 
-bool check_listen_or_none(const char *text, char *reason, size_t size)
+bool conf_check_listen_or_none(const char *text, char *reason, size_t size)
 {
-	return *text == '\0' || check_listen(text, reason, size);
+	return *text == '\0' || conf_check_listen(text, reason, size);
 }
 
 /* The same forms without "inet:" */
-bool check_redis_address(const char *text, char *reason, size_t size)
+bool conf_check_redis_address(const char *text, char *reason, size_t size)
 {
 	struct listen_address a;
 	char inet[200], why[200];
@@ -61,12 +61,12 @@ bool check_redis_address(const char *text, char *reason, size_t size)
 	snprintf(inet, sizeof(inet), "inet:%s", text);
 	if (listen_parse(&a, inet, why, sizeof(why)))
 		return true;
-	return refuse(
+	return conf_check_refuse(
 	    reason, size, text,
 	    "\"unix:/path\" or an IP address with a port such as \"127.0.0.1:6379\" (host names are not looked up)");
 }
 
-bool check_sentinel(const char *text, char *reason, size_t size)
+bool conf_check_sentinel(const char *text, char *reason, size_t size)
 {
 	char inet[200], why[200];
 	struct listen_address a;
@@ -74,28 +74,30 @@ bool check_sentinel(const char *text, char *reason, size_t size)
 	snprintf(inet, sizeof(inet), "inet:%s", text);
 	if (listen_parse(&a, inet, why, sizeof(why)))
 		return true;
-	return refuse(reason, size, text,
-		      "an IP address with a port such as \"10.0.0.1:26379\" or \"[fd00::1]:26379\" (host names are not "
-		      "looked up)");
+	return conf_check_refuse(
+	    reason, size, text,
+	    "an IP address with a port such as \"10.0.0.1:26379\" or \"[fd00::1]:26379\" (host names are not "
+	    "looked up)");
 }
 
 /* As Sentinel takes it in "sentinel monitor NAME" */
-bool check_master(const char *text, char *reason, size_t size)
+bool conf_check_master(const char *text, char *reason, size_t size)
 {
 	if (*text == '\0' || all_of(text, 200, "._-"))
 		return true;
-	return refuse(reason, size, text, "the name of a master (1 to 200 letters, digits, \".\", \"-\" and \"_\")");
+	return conf_check_refuse(reason, size, text,
+				 "the name of a master (1 to 200 letters, digits, \".\", \"-\" and \"_\")");
 }
 
-bool check_redis_prefix(const char *text, char *reason, size_t size)
+bool conf_check_redis_prefix(const char *text, char *reason, size_t size)
 {
 	if (all_of(text, 64, ":._-{}/"))
 		return true;
-	return refuse(reason, size, text, "a key prefix (1 to 64 letters, digits and \":._-{}/\")");
+	return conf_check_refuse(reason, size, text, "a key prefix (1 to 64 letters, digits and \":._-{}/\")");
 }
 
 /* ADDRESS ["@" PORT] */
-bool check_dns_server(const char *text, char *reason, size_t size)
+bool conf_check_dns_server(const char *text, char *reason, size_t size)
 {
 	unsigned char addr[16];
 	char host[64];
@@ -109,37 +111,39 @@ bool check_dns_server(const char *text, char *reason, size_t size)
 		if (inet_pton(AF_INET, host, addr) == 1 || inet_pton(AF_INET6, host, addr) == 1)
 			return true;
 	}
-	return refuse(reason, size, text,
-		      "an IP address such as \"127.0.0.1\" or \"127.0.0.53@5353\" (host names are not looked up)");
+	return conf_check_refuse(
+	    reason, size, text,
+	    "an IP address such as \"127.0.0.1\" or \"127.0.0.53@5353\" (host names are not looked up)");
 }
 
-bool check_file(const char *text, char *reason, size_t size)
+bool conf_check_file(const char *text, char *reason, size_t size)
 {
 	if (text[0] == '/')
 		return true;
-	return refuse(reason, size, text, "an absolute path (daemons work in /)");
+	return conf_check_refuse(reason, size, text, "an absolute path (daemons work in /)");
 }
 
-bool check_file_or_none(const char *text, char *reason, size_t size)
+bool conf_check_file_or_none(const char *text, char *reason, size_t size)
 {
-	return *text == '\0' || check_file(text, reason, size);
+	return *text == '\0' || conf_check_file(text, reason, size);
 }
 
-bool check_transport(const char *text, char *reason, size_t size)
+bool conf_check_transport(const char *text, char *reason, size_t size)
 {
 	if (all_of(text, 63, "-_."))
 		return true;
-	return refuse(reason, size, text,
-		      "the name of a master.cf service (1 to 63 letters, digits, \"-\", \"_\" and \".\", no next hop)");
+	return conf_check_refuse(
+	    reason, size, text,
+	    "the name of a master.cf service (1 to 63 letters, digits, \"-\", \"_\" and \".\", no next hop)");
 }
 
-bool check_transport_or_all(const char *text, char *reason, size_t size)
+bool conf_check_transport_or_all(const char *text, char *reason, size_t size)
 {
-	return strcmp(text, "*") == 0 || check_transport(text, reason, size);
+	return strcmp(text, "*") == 0 || conf_check_transport(text, reason, size);
 }
 
 /* RFC 5322 s2.2; and not a field that every message has: we remove the copies that come in. */
-bool check_header(const char *text, char *reason, size_t size)
+bool conf_check_header(const char *text, char *reason, size_t size)
 {
 	static const char *const taken[] = {"From",
 					    "To",
@@ -167,20 +171,20 @@ bool check_header(const char *text, char *reason, size_t size)
 		if (text[i] < 33 || text[i] > 126 || text[i] == ':')
 			len = 0;
 	if (len < 1 || len > 64)
-		return refuse(reason, size, text,
-			      "a header field name (1 to 64 printable ASCII characters, no space, no colon)");
+		return conf_check_refuse(
+		    reason, size, text, "a header field name (1 to 64 printable ASCII characters, no space, no colon)");
 	for (size_t i = 0; taken[i]; i++)
 		if (strcasecmp(text, taken[i]) == 0)
-			return refuse(reason, size, text,
-				      "a field of our own: copies of it would be removed from every message");
+			return conf_check_refuse(
+			    reason, size, text, "a field of our own: copies of it would be removed from every message");
 	return true;
 }
 
-bool check_min_tls(const char *text, char *reason, size_t size)
+bool conf_check_min_tls(const char *text, char *reason, size_t size)
 {
 	if (*text == '\0' || strcmp(text, "1.2") == 0 || strcmp(text, "1.3") == 0)
 		return true;
-	return refuse(reason, size, text, "\"\", \"1.2\" or \"1.3\"");
+	return conf_check_refuse(reason, size, text, "\"\", \"1.2\" or \"1.3\"");
 }
 
 static const struct conf_option *at_fault(const char *section, const char *name, char *reason, size_t size,

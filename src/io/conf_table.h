@@ -73,18 +73,18 @@ const struct conf_option *conf_check_together(const struct conf *conf, char *rea
 const struct conf_option *conf_check_outside(struct conf *conf, unsigned uses, char *reason, size_t size);
 
 /* Checks for the table's rows (conf_check.c). */
-bool check_redis_address(const char *text, char *reason, size_t size);
-bool check_sentinel(const char *text, char *reason, size_t size);
-bool check_master(const char *text, char *reason, size_t size);
-bool check_redis_prefix(const char *text, char *reason, size_t size);
-bool check_dns_server(const char *text, char *reason, size_t size);
-bool check_listen(const char *text, char *reason, size_t size);
-bool check_listen_or_none(const char *text, char *reason, size_t size);
-bool check_file(const char *text, char *reason, size_t size); /* an absolute path */
-bool check_file_or_none(const char *text, char *reason, size_t size);
-bool check_transport(const char *text, char *reason, size_t size);
-bool check_transport_or_all(const char *text, char *reason, size_t size); /* or "*" */
-bool check_header(const char *text, char *reason, size_t size);
-bool check_min_tls(const char *text, char *reason, size_t size);
+bool conf_check_redis_address(const char *text, char *reason, size_t size);
+bool conf_check_sentinel(const char *text, char *reason, size_t size);
+bool conf_check_master(const char *text, char *reason, size_t size);
+bool conf_check_redis_prefix(const char *text, char *reason, size_t size);
+bool conf_check_dns_server(const char *text, char *reason, size_t size);
+bool conf_check_listen(const char *text, char *reason, size_t size);
+bool conf_check_listen_or_none(const char *text, char *reason, size_t size);
+bool conf_check_file(const char *text, char *reason, size_t size); /* an absolute path */
+bool conf_check_file_or_none(const char *text, char *reason, size_t size);
+bool conf_check_transport(const char *text, char *reason, size_t size);
+bool conf_check_transport_or_all(const char *text, char *reason, size_t size); /* or "*" */
+bool conf_check_header(const char *text, char *reason, size_t size);
+bool conf_check_min_tls(const char *text, char *reason, size_t size);
 
 #endif

@@ -31,7 +31,7 @@ static void store_number(struct conf *conf, const struct conf_option *o, unsigne
 		*(size_t *)field_of(conf, o) = value;
 }
 
-static bool refuse(char *reason, size_t size, const char *text, const char *expected)
+static bool conf_value_refuse(char *reason, size_t size, const char *text, const char *expected)
 {
 	char quoted[80];
 
@@ -49,7 +49,7 @@ static bool take_number(struct conf *conf, const struct conf_option *o, const ch
 	value = strtoul(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < (unsigned long)o->min ||
 	    value > (unsigned long)o->max)
-		return refuse(reason, size, text, expected);
+		return conf_value_refuse(reason, size, text, expected);
 	store_number(conf, o, value);
 	return true;
 }
@@ -59,7 +59,7 @@ static bool take_mode(struct conf *conf, const struct conf_option *o, const char
 	size_t len = strlen(text);
 
 	if (len < 3 || len > 4 || strspn(text, "01234567") != len || (len == 4 && text[0] != '0'))
-		return refuse(reason, size, text, "an octal file mode such as 0660");
+		return conf_value_refuse(reason, size, text, "an octal file mode such as 0660");
 	store_number(conf, o, strtoul(text, NULL, 8));
 	return true;
 }
@@ -71,7 +71,7 @@ static bool take_bool(struct conf *conf, const struct conf_option *o, const char
 	int code = names_code(names, text, strlen(text));
 
 	if (code < 0)
-		return refuse(reason, size, text, "true or false");
+		return conf_value_refuse(reason, size, text, "true or false");
 	*(bool *)field_of(conf, o) = code == 1;
 	return true;
 }
@@ -88,7 +88,7 @@ static bool take_choice(const struct conf_option *o, const char *text, int *code
 	sbuf_add(&b, "one of");
 	for (const struct name_code *c = o->choices; c->name; c++)
 		sbuf_addf(&b, "%s %s", c == o->choices ? "" : ",", c->name);
-	return refuse(reason, size, text, expected);
+	return conf_value_refuse(reason, size, text, expected);
 }
 
 static void list_add(struct conf_list *list, const char *text)

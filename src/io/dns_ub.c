@@ -74,7 +74,7 @@ static void query_free(struct dns_query *q)
 	free(q);
 }
 
-static void fail(struct dns_query *q, const char *why)
+static void dns_ub_fail(struct dns_query *q, const char *why)
 {
 	struct rr_answer a;
 	dns_answer_fn *fn = q->fn;
@@ -97,7 +97,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	failure = dns_feed_failure(q->ticket);
 	snprintf(why, sizeof(why), "%s", failure ? failure : d->late); /* FN may free D */
 	dns_feed_drop(q->ticket);
-	fail(q, why);
+	dns_ub_fail(q, why);
 }
 
 static void on_result(void *arg, int err, struct ub_result *result)
@@ -111,7 +111,7 @@ static void on_result(void *arg, int err, struct ub_result *result)
 		return; /* freed with the others */
 	}
 	if (err != 0) {
-		fail(q, ub_strerror(err));
+		dns_ub_fail(q, ub_strerror(err));
 		return;
 	}
 	query_free(q);
@@ -212,7 +212,7 @@ static void process(struct worker *w)
 		delete_contexts(d);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void dns_ub_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -260,7 +260,7 @@ static bool add_worker(struct dns *d, const struct conf_dns *conf, char *error, 
 	}
 	if (!d->base)
 		return true;
-	w->readable = event_new(d->base, ub_fd(w->ctx), EV_READ | EV_PERSIST, on_readable, w);
+	w->readable = event_new(d->base, ub_fd(w->ctx), EV_READ | EV_PERSIST, dns_ub_on_readable, w);
 	event_add(w->readable, NULL);
 	return true;
 }

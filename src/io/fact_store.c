@@ -28,7 +28,7 @@ static void format_key(char out[RKEY_SIZE], struct redis *r, enum rkey_kind kind
 	rkeys_format(&b, redis_prefix(r), kind, name);
 }
 
-static struct event *timer_ms(struct event_base *base, event_callback_fn fn, void *arg, int ms)
+static struct event *fact_store_timer_ms(struct event_base *base, event_callback_fn fn, void *arg, int ms)
 {
 	const struct timeval tv = {ms / 1000, (ms % 1000) * 1000};
 	struct event *ev = evtimer_new(base, fn, arg);
@@ -138,7 +138,7 @@ static void on_read_timer(evutil_socket_t fd, short what, void *arg)
 	answer(f, f->waiting == 0 && !f->lost);
 }
 
-static void ask(struct fact_read *f, int which, enum rkey_kind kind, const char *name)
+static void fact_store_ask(struct fact_read *f, int which, enum rkey_kind kind, const char *name)
 {
 	char key[RKEY_SIZE];
 
@@ -159,10 +159,10 @@ struct fact_read *fact_store_read(struct redis *r, struct event_base *base, cons
 	f->fn = fn;
 	f->arg = arg;
 	f->lost = busy;
-	f->timer = timer_ms(base, on_read_timer, f, named && !busy ? SLOW_MS : 0);
+	f->timer = fact_store_timer_ms(base, on_read_timer, f, named && !busy ? SLOW_MS : 0);
 	if (named && !busy) {
-		ask(f, 0, RKEY_STS, nexthop->domain);
-		ask(f, 1, RKEY_DANE, nexthop->key);
+		fact_store_ask(f, 0, RKEY_STS, nexthop->domain);
+		fact_store_ask(f, 1, RKEY_DANE, nexthop->key);
 	}
 	return f;
 }
@@ -218,7 +218,7 @@ struct words {
 	size_t len[7 + 2 * FACTS_TEXT_FIELDS_MAX];
 };
 
-static void add(struct words *w, const char *word, size_t len)
+static void fact_store_add(struct words *w, const char *word, size_t len)
 {
 	w->word[w->count] = word;
 	w->len[w->count++] = len;
@@ -226,14 +226,14 @@ static void add(struct words *w, const char *word, size_t len)
 
 static void add_text(struct words *w, const char *text)
 {
-	add(w, text, strlen(text));
+	fact_store_add(w, text, strlen(text));
 }
 
 static void add_fields(struct words *w, const struct text_fields *fields)
 {
 	for (size_t i = 0; i < fields->count; i++) {
-		add(w, fields->field[i].name, fields->field[i].name_len);
-		add(w, fields->field[i].value, fields->field[i].value_len);
+		fact_store_add(w, fields->field[i].name, fields->field[i].name_len);
+		fact_store_add(w, fields->field[i].value, fields->field[i].value_len);
 	}
 }
 
@@ -242,7 +242,7 @@ static bool takes_more(struct redis *r)
 	return redis_is_up(r) && !redis_is_busy(r);
 }
 
-static void say(struct redis *r, const struct words *w)
+static void fact_store_say(struct redis *r, const struct words *w)
 {
 	redis_command(r, on_written, r, w->count, w->word, w->len);
 }
@@ -269,12 +269,12 @@ void fact_store_write_sts(struct redis *r, const char *domain, const struct text
 	add_text(&w, key);
 	add_text(&w, ttl);
 	if (fetched)
-		add(&w, fetched->value, fetched->value_len);
+		fact_store_add(&w, fetched->value, fetched->value_len);
 	else
 		add_text(&w, "0");
 	add_text(&w, now);
 	add_fields(&w, fields);
-	say(r, &w);
+	fact_store_say(r, &w);
 }
 
 /* No script where none is needed: what a script changes is announced to us too, in spite of NOLOOP. */
@@ -292,7 +292,7 @@ void fact_store_write_dane(struct redis *r, const char *nexthop_key, const struc
 	add_fields(&hset, fields);
 	redis_command(r, on_written, r, 1, (const char *[]){"MULTI"}, NULL);
 	redis_command(r, on_written, r, 2, (const char *[]){"DEL", key}, NULL);
-	say(r, &hset);
+	fact_store_say(r, &hset);
 	redis_command(r, on_written, r, 3, (const char *[]){"EXPIRE", key, ttl}, NULL);
 	redis_command(r, on_written, r, 1, (const char *[]){"EXEC"}, NULL);
 }
@@ -358,7 +358,7 @@ struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, cons
 	l->fn = fn;
 	l->arg = arg;
 	l->asked = !redis_is_busy(r);
-	l->timer = timer_ms(base, on_lock_timer, l, l->asked ? SLOW_MS : 0);
+	l->timer = fact_store_timer_ms(base, on_lock_timer, l, l->asked ? SLOW_MS : 0);
 	format_key(l->key, r, RKEY_LOCK, domain);
 	make_token(l->token);
 	snprintf(ms, sizeof(ms), "%u", (ttl_s ? ttl_s : 1) * 1000);

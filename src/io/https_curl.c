@@ -18,7 +18,7 @@
 #include "io/https_worker.h"
 
 /* One transfer and all who wait for it. */
-struct job {
+struct https_shared {
 	struct https_job work; /* first: the worker hands out a pointer to it */
 	struct hmap_node node; /* in https.jobs, by host */
 	TAILQ_HEAD(, https_fetch) waiters;
@@ -28,7 +28,7 @@ struct job {
 struct https_fetch {
 	TAILQ_ENTRY(https_fetch) link; /* in job.waiters */
 	struct https *https;
-	struct job *job;
+	struct https_shared *job;
 	https_result_fn *fn;
 	void *arg;
 };
@@ -51,9 +51,9 @@ static uint64_t hash_of(const struct https *h, const char *host)
 	return hmap_hash(&h->jobs, host, strlen(host));
 }
 
-static struct job *job_new(struct https *h, const char *host)
+static struct https_shared *job_new(struct https *h, const char *host)
 {
-	struct job *j = xcalloc(1, sizeof(*j));
+	struct https_shared *j = xcalloc(1, sizeof(*j));
 	struct https_transfer *t = &j->work.t;
 
 	snprintf(t->target.host, sizeof(t->target.host), "%s", host);
@@ -64,7 +64,7 @@ static struct job *job_new(struct https *h, const char *host)
 	return j;
 }
 
-static void job_free(struct https *h, struct job *j)
+static void job_free(struct https *h, struct https_shared *j)
 {
 	struct https_fetch *f;
 
@@ -77,10 +77,10 @@ static void job_free(struct https *h, struct job *j)
 	free(j);
 }
 
-static struct job *job_of(struct https *h, const char *host)
+static struct https_shared *job_of(struct https *h, const char *host)
 {
 	for (struct hmap_node *n = hmap_first(&h->jobs, hash_of(h, host)); n; n = hmap_next(n)) {
-		struct job *j = hmap_entry(n, struct job, node);
+		struct https_shared *j = hmap_entry(n, struct https_shared, node);
 
 		if (!j->closed && strcmp(j->work.t.target.host, host) == 0)
 			return j;
@@ -103,7 +103,7 @@ static void take_addresses(const struct https *h, struct https_target *to, const
 }
 
 /* Its answer travels as any other, so that it does not come from inside https_fetch(). */
-static void refuse(struct https *h, struct job *j, const char *const *addresses, size_t count)
+static void https_curl_refuse(struct https *h, struct https_shared *j, const char *const *addresses, size_t count)
 {
 	struct https_transfer *t = &j->work.t;
 
@@ -118,7 +118,7 @@ static void refuse(struct https *h, struct job *j, const char *const *addresses,
 
 /* --- results --- */
 
-static void deliver(struct https *h, struct job *j)
+static void https_curl_deliver(struct https *h, struct https_shared *j)
 {
 	const struct https_transfer *t = &j->work.t;
 	struct policy_result result = {.failure = t->failure};
@@ -145,7 +145,7 @@ static void deliver(struct https *h, struct job *j)
 
 static void free_node(struct hmap_node *node, void *arg)
 {
-	job_free(arg, hmap_entry(node, struct job, node));
+	job_free(arg, hmap_entry(node, struct https_shared, node));
 }
 
 static void destroy(struct https *h)
@@ -155,7 +155,7 @@ static void destroy(struct https *h)
 	free(h);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void https_curl_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct https *h = arg;
 	struct https_job *work;
@@ -164,7 +164,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	h->delivering = true;
 	while (!h->closing && (work = https_worker_take(h->worker)))
-		deliver(h, (struct job *)work);
+		https_curl_deliver(h, (struct https_shared *)work);
 	h->delivering = false;
 	if (h->closing)
 		destroy(h);
@@ -176,7 +176,7 @@ struct https_fetch *https_fetch(struct https *h, const char *host, const char *c
 				https_result_fn *fn, void *arg)
 {
 	struct https_fetch *f = xcalloc(1, sizeof(*f));
-	struct job *j = job_of(h, host);
+	struct https_shared *j = job_of(h, host);
 	bool fresh = !j;
 
 	if (fresh)
@@ -188,7 +188,7 @@ struct https_fetch *https_fetch(struct https *h, const char *host, const char *c
 		return f;
 	take_addresses(h, &j->work.t.target, addresses, count);
 	if (j->work.t.target.count == 0)
-		refuse(h, j, addresses, count);
+		https_curl_refuse(h, j, addresses, count);
 	else
 		https_worker_start(h->worker, &j->work);
 	return f;
@@ -197,7 +197,7 @@ struct https_fetch *https_fetch(struct https *h, const char *host, const char *c
 void https_abort(struct https_fetch **fetch)
 {
 	struct https_fetch *f = *fetch;
-	struct job *j;
+	struct https_shared *j;
 	struct https *h;
 
 	*fetch = NULL;
@@ -261,7 +261,7 @@ struct https *https_new(struct event_base *base, const struct conf_sts *conf, ch
 	h->port = 443;
 	h->limit_s = HTTPS_LIMIT_S;
 	hmap_init(&h->jobs, 0);
-	h->readable = event_new(base, https_worker_fd(worker), EV_READ | EV_PERSIST, on_readable, h);
+	h->readable = event_new(base, https_worker_fd(worker), EV_READ | EV_PERSIST, https_curl_on_readable, h);
 	event_add(h->readable, NULL);
 	return h;
 }

@@ -49,8 +49,8 @@ struct key_reads {
 	char why[REDIS_WHY_SIZE];
 };
 
-static void on_hgetall(const redisReply *reply, void *arg);
-static void on_pttl(const redisReply *reply, void *arg);
+static void key_reads_on_hgetall(const redisReply *reply, void *arg);
+static void key_reads_on_pttl(const redisReply *reply, void *arg);
 
 static struct key_read *read_of(struct key *key)
 {
@@ -69,8 +69,8 @@ static void dispatch(struct key_reads *k, struct key_read *r)
 	r->overtaken = false;
 	TAILQ_INSERT_TAIL(&k->flight, r, link);
 	k->flying++;
-	redis_command(k->redis, on_hgetall, k, 2, (const char *[]){"HGETALL", text}, NULL);
-	redis_command(k->redis, on_pttl, k, 2, (const char *[]){"PTTL", text}, NULL);
+	redis_command(k->redis, key_reads_on_hgetall, k, 2, (const char *[]){"HGETALL", text}, NULL);
+	redis_command(k->redis, key_reads_on_pttl, k, 2, (const char *[]){"PTTL", text}, NULL);
 }
 
 /* Changes go before the rest, but every other turn is the rest's: a full reading comes to its end whatever else is
@@ -153,7 +153,7 @@ static struct key_read *land(struct key_reads *k)
 	return r;
 }
 
-static void end(struct key_reads *k, struct key_read *r)
+static void key_reads_end(struct key_reads *k, struct key_read *r)
 {
 	key_set_remove(&k->keys, &r->key);
 }
@@ -165,7 +165,7 @@ static void die(struct key_reads *k, struct key_read *r)
 	key_set_hide(&k->keys, &r->key);
 }
 
-static void finish(struct key_reads *k, struct key_read *r)
+static void key_reads_finish(struct key_reads *k, struct key_read *r)
 {
 	struct batch *batch = r->batch;
 	enum setting_kind kind = (enum setting_kind)r->key.kind;
@@ -187,7 +187,7 @@ static void finish(struct key_reads *k, struct key_read *r)
 		if (k->result == SETTING_READ_NONE)
 			batch = NULL; /* the last word on a loss is the next reading's */
 	} else {
-		end(k, r);
+		key_reads_end(k, r);
 	}
 	if (!again || k->result == SETTING_READ_OK || bulk)
 		k->ev.on_read(kind, name, k->result == SETTING_READ_OK ? &k->value : NULL, batch, bulk, k->arg);
@@ -195,7 +195,7 @@ static void finish(struct key_reads *k, struct key_read *r)
 		k->ev.on_leave(batch, k->arg);
 }
 
-static void refused(struct key_reads *k, const char *command, const redisReply *reply)
+static void key_reads_refused(struct key_reads *k, const char *command, const redisReply *reply)
 {
 	const char *text = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of the wrong kind";
 	const char *hint = redis_advice(text);
@@ -205,7 +205,7 @@ static void refused(struct key_reads *k, const char *command, const redisReply *
 	k->ev.on_refused(k->why, k->arg);
 }
 
-static void on_hgetall(const redisReply *reply, void *arg)
+static void key_reads_on_hgetall(const redisReply *reply, void *arg)
 {
 	struct key_reads *k = arg;
 	struct key_read *r = TAILQ_FIRST(&k->flight);
@@ -217,10 +217,10 @@ static void on_hgetall(const redisReply *reply, void *arg)
 		return; /* will be discarded: do not complain about it either */
 	k->result = setting_read(&k->value, (enum setting_kind)r->key.kind, r->key.name, reply, k->complaints, &k->bad);
 	if (k->result == SETTING_READ_FAILED)
-		refused(k, "HGETALL", reply);
+		key_reads_refused(k, "HGETALL", reply);
 }
 
-static void on_pttl(const redisReply *reply, void *arg)
+static void key_reads_on_pttl(const redisReply *reply, void *arg)
 {
 	struct key_reads *k = arg;
 	struct key_read *r = land(k);
@@ -228,21 +228,21 @@ static void on_pttl(const redisReply *reply, void *arg)
 	if (!reply && !r->dead)
 		die(k, r); /* lost: the mirror hears so from redis.c and wants everything anew */
 	if (r->dead) {
-		end(k, r);
+		key_reads_end(k, r);
 		return;
 	}
 	if (reply->type != REDIS_REPLY_INTEGER) {
 		TAILQ_INSERT_HEAD(&k->flight, r, link); /* given up with the others */
 		k->flying++;
-		refused(k, "PTTL", reply);
-		end(k, land(k));
+		key_reads_refused(k, "PTTL", reply);
+		key_reads_end(k, land(k));
 		return;
 	}
 	/* -1: no end; -2: it went between the two replies, and an invalidation is on its way */
 	k->value.ends_at_ms = setting_read_end_ms(reply->integer);
 	if (reply->integer == -2)
 		k->result = SETTING_READ_NONE;
-	finish(k, r);
+	key_reads_finish(k, r);
 	pump(k);
 }
 
@@ -252,7 +252,7 @@ static void drop_queue(struct key_reads *k, struct read_queue *q)
 
 	while ((r = TAILQ_FIRST(q))) {
 		TAILQ_REMOVE(q, r, link);
-		end(k, r);
+		key_reads_end(k, r);
 	}
 }
 

@@ -28,7 +28,7 @@
 
 /* ---- the form ---- */
 
-static bool complain(char *error, size_t size, const char *text, const char *reason)
+static bool listen_complain(char *error, size_t size, const char *text, const char *reason)
 {
 	char quoted[160];
 
@@ -95,7 +95,7 @@ bool listen_parse(struct listen_address *out, const char *text, char *error, siz
 	memset(out, 0, sizeof(*out));
 	if (strncmp(text, "unix:", 5) == 0) {
 		if (text[5] != '/')
-			return complain(error, size, text, "must have an absolute path after \"unix:\"");
+			return listen_complain(error, size, text, "must have an absolute path after \"unix:\"");
 		if (strlen(text + 5) > LISTEN_PATH_MAX) {
 			snprintf(error, size,
 				 "the socket path \"%.40s...\" is too long: %zu octets, at most %d are possible; "
@@ -107,18 +107,18 @@ bool listen_parse(struct listen_address *out, const char *text, char *error, siz
 		return parse_unix(out, text + 5);
 	}
 	if (strncmp(text, "inet:", 5) != 0)
-		return complain(error, size, text, "is neither \"unix:/path\" nor \"inet:ADDRESS:PORT\"");
+		return listen_complain(error, size, text, "is neither \"unix:/path\" nor \"inet:ADDRESS:PORT\"");
 	if (strlen(text) >= sizeof(out->text) || !parse_inet(out, text + 5))
-		return complain(error, size, text,
-				"must have an IP address and a port such as \"inet:127.0.0.1:8461\" or "
-				"\"inet:[::1]:8461\" (host names are not looked up)");
+		return listen_complain(error, size, text,
+				       "must have an IP address and a port such as \"inet:127.0.0.1:8461\" or "
+				       "\"inet:[::1]:8461\" (host names are not looked up)");
 	snprintf(out->text, sizeof(out->text), "%s", text);
 	return true;
 }
 
 /* ---- opening ---- */
 
-static bool system_error(char *error, size_t size, const struct listen_address *a, const char *what)
+static bool listen_system_error(char *error, size_t size, const struct listen_address *a, const char *what)
 {
 	if (errno == EADDRINUSE)
 		snprintf(error, size, "%s: another process listens there already", a->text);
@@ -160,7 +160,7 @@ static bool remove_stale(const struct listen_address *a, char *error, size_t siz
 	struct stat st;
 
 	if (lstat(path_of(a), &st) != 0)
-		return errno == ENOENT || system_error(error, size, a, "cannot look at the path");
+		return errno == ENOENT || listen_system_error(error, size, a, "cannot look at the path");
 	if (!S_ISSOCK(st.st_mode)) {
 		snprintf(error, size, "%s: the path exists and is not a socket; remove it or choose another one",
 			 a->text);
@@ -168,10 +168,10 @@ static bool remove_stale(const struct listen_address *a, char *error, size_t siz
 	}
 	if (is_live(a)) {
 		errno = EADDRINUSE;
-		return system_error(error, size, a, "");
+		return listen_system_error(error, size, a, "");
 	}
 	return unlink(path_of(a)) == 0 || errno == ENOENT ||
-	       system_error(error, size, a, "cannot remove the stale socket");
+	       listen_system_error(error, size, a, "cannot remove the stale socket");
 }
 
 static int bind_and_listen(const struct listen_address *a, char *error, size_t size)
@@ -181,7 +181,7 @@ static int bind_and_listen(const struct listen_address *a, char *error, size_t s
 	bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)&a->addr, a->len) == 0 && listen(fd, BACKLOG) == 0;
 
 	if (!ok)
-		system_error(error, size, a, "cannot listen");
+		listen_system_error(error, size, a, "cannot listen");
 	umask(mask);
 	if (!ok && fd >= 0)
 		close(fd);
@@ -218,7 +218,7 @@ bool listen_permit(const struct listen_address *a, mode_t mode, const char *grou
 	}
 	/* whoever owns the directory must not lead us to another file */
 	return fchmodat(AT_FDCWD, path_of(a), mode, AT_SYMLINK_NOFOLLOW) == 0 ||
-	       system_error(error, size, a, "cannot set the permissions");
+	       listen_system_error(error, size, a, "cannot set the permissions");
 }
 
 int listen_open(const struct listen_address *a, mode_t mode, const char *group, char *error, size_t size)
@@ -267,7 +267,7 @@ int listen_connect(const struct listen_address *a, unsigned timeout_s, char *err
 
 	if (fd < 0 || (connect(fd, (const struct sockaddr *)&a->addr, a->len) != 0 &&
 		       (errno != EINPROGRESS || !wait_connected(fd, timeout_s)))) {
-		system_error(error, size, a, "cannot connect");
+		listen_system_error(error, size, a, "cannot connect");
 		if (fd >= 0)
 			close(fd);
 		return -1;

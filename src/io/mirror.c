@@ -109,7 +109,7 @@ void mirror_put(struct mirror *m, enum setting_kind kind, const char *name, cons
 	if (value->ends_at_ms != 0 && kind != SETTING_EXCEPT)
 		warn_temporary(m, kind, name, value->ends_at_ms);
 	changed = mirror_table_put(&m->table, kind, name, value);
-	if (ends_first_ms(&m->table.ends) != m->armed_ms)
+	if (expiry_first_ms(&m->table.ends) != m->armed_ms)
 		mirror_arm_ends(m);
 	if (changed)
 		tell(m, kind, name);
@@ -151,7 +151,7 @@ static const struct key_reads_events read_events = {on_read, mirror_batch_leave,
 /* ---- ends by our own clock ---- */
 void mirror_arm_ends(struct mirror *m)
 {
-	int64_t first = ends_first_ms(&m->table.ends), now = tick_wall_ms();
+	int64_t first = expiry_first_ms(&m->table.ends), now = tick_wall_ms();
 	int64_t sleep = first == INT64_MAX ? -1 : first > now ? first - now : 0;
 
 	m->armed_ms = first;
@@ -182,7 +182,7 @@ static void on_ends(evutil_socket_t fd, short what, void *arg)
 	if (clock_stepped(m) && redis_is_up(m->redis)) {
 		mirror_load_start(m, "the clock was set");
 	} else {
-		for (int i = 0; i < ENDS_PER_TURN && ends_take(&m->table.ends, now, &kind, name); i++)
+		for (int i = 0; i < ENDS_PER_TURN && expiry_take(&m->table.ends, now, &kind, name); i++)
 			mirror_remove(m, kind, name);
 		mirror_publish(m);
 	}

@@ -41,7 +41,7 @@ struct mirror_events {
 	 * flushed or away). One that we wrote ourselves is announced too: Redis counts a script as somebody else. Facts
 	 * of MX and TLSA are not announced. NULL: Redis is not asked to announce any. */
 	void (*on_fact)(int rkey_kind, const char *name, void *arg);
-	/* Redis is there and all settings are being read: own_keys.h answers from here on, should nothing be known yet. */
+	/* Redis is there and all settings are being read: early_keys.h answers from here on, should nothing be known yet. */
 	void (*on_reading)(void *arg);
 	/* First time the settings are read from Redis, or Redis is found to be away at start (or, with a snapshot at
 	 * hand, not done within 2 s): the program may begin to serve. Once. */

@@ -28,7 +28,7 @@
 #define PUT_OFF_MAX 5
 #define AGAIN_LATEST_MS 5000 /* however long a reading takes */
 
-static void fail(struct mirror *m, const char *command, const redisReply *reply)
+static void mirror_load_fail(struct mirror *m, const char *command, const redisReply *reply)
 {
 	const char *text = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of the wrong kind";
 	const char *hint = redis_advice(text);
@@ -82,7 +82,7 @@ static void on_accept(const redisReply *reply, void *arg)
 	if (!reply)
 		return;
 	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE", 9) != 0) {
-		fail(m, "GET", reply);
+		mirror_load_fail(m, "GET", reply);
 		return;
 	}
 	take_accept(m, reply);
@@ -131,7 +131,7 @@ static bool is_put_off(struct mirror *m)
 	return m->missed && m->table.known && ++m->put_off <= PUT_OFF_MAX;
 }
 
-static void finish(struct mirror *m)
+static void mirror_load_finish(struct mirror *m)
 {
 	size_t had = settings_count(m->table.live), gone = mirror_table_gone(&m->table);
 	bool lost = settings_guard_trips(had, gone, m->conf->settings.guard_percent);
@@ -214,7 +214,7 @@ static void on_scan(const redisReply *reply, void *arg)
 		return;
 	m->scan_asked = false;
 	if (!is_scan_reply(reply)) {
-		fail(m, "SCAN", reply);
+		mirror_load_fail(m, "SCAN", reply);
 		return;
 	}
 	for (size_t i = 0; i < reply->element[1]->elements; i++)
@@ -234,7 +234,7 @@ void mirror_load_step(struct mirror *m)
 			scan(m);
 	} else if (key_reads_bulk(m->reads) == 0 && key_reads_passed(m->reads, m->load_mark)) {
 		/* a key that was there again after SCAN had passed it is among the changes */
-		finish(m);
+		mirror_load_finish(m);
 	}
 }
 

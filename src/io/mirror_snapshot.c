@@ -23,7 +23,7 @@ void mirror_touch(struct mirror *m)
 	mirror_timer_ms(m->snapshot_timer, SNAPSHOT_MS);
 }
 
-static void ask(struct mirror *m)
+static void mirror_snapshot_ask(struct mirror *m)
 {
 	bool exact = (enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE;
 	const struct snapshot_info info = {exact ? tick_wall_ms() : m->exact_at_ms, m->held};
@@ -37,7 +37,7 @@ static void on_snapshot(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	ask(arg);
+	mirror_snapshot_ask(arg);
 }
 
 static void put_known(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
@@ -122,7 +122,7 @@ void mirror_snapshot_reconf(struct mirror *m)
 void mirror_snapshot_end(struct mirror *m)
 {
 	if (m->snapshot_due)
-		ask(m);
+		mirror_snapshot_ask(m);
 	if (m->writer)
 		snapshot_writer_finish(&m->writer);
 	stop_writer(m);

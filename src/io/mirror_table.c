@@ -40,7 +40,7 @@ void mirror_table_init(struct mirror_table *t)
 	pthread_rwlock_init(&t->lock, &attr);
 	pthread_rwlockattr_destroy(&attr);
 	t->live = settings_new();
-	ends_init(&t->ends);
+	expiry_init(&t->ends);
 	key_set_init(&t->endless, sizeof(struct key), 0);
 }
 
@@ -91,7 +91,7 @@ bool mirror_table_put(struct mirror_table *t, enum setting_kind kind, const char
 		settings_put(t->live, kind, name, value);
 		pthread_rwlock_unlock(&t->lock);
 	}
-	ends_set(&t->ends, kind, name, value->ends_at_ms);
+	expiry_set(&t->ends, kind, name, value->ends_at_ms);
 	endless_set(t, kind, name, value->ends_at_ms == 0 && weakens(value));
 	return changed;
 }
@@ -112,7 +112,7 @@ bool mirror_table_remove(struct mirror_table *t, enum setting_kind kind, const c
 	pthread_rwlock_wrlock(&t->lock);
 	was = settings_remove(t->live, kind, name);
 	pthread_rwlock_unlock(&t->lock);
-	ends_set(&t->ends, kind, name, 0);
+	expiry_set(&t->ends, kind, name, 0);
 	endless_set(t, kind, name, false);
 	return was;
 }
@@ -158,7 +158,7 @@ static void forget_gone(struct hmap_node *node, void *arg)
 	struct prune *p = arg;
 	struct key *k = hmap_entry(node, struct key, node);
 
-	ends_set(&p->t->ends, (enum setting_kind)k->kind, k->name, 0);
+	expiry_set(&p->t->ends, (enum setting_kind)k->kind, k->name, 0);
 	endless_set(p->t, (enum setting_kind)k->kind, k->name, false);
 }
 
@@ -201,7 +201,7 @@ void mirror_table_fini(struct mirror_table *t)
 {
 	discard(t->next);
 	discard(t->live);
-	ends_fini(&t->ends);
+	expiry_fini(&t->ends);
 	key_set_fini(&t->endless);
 	pthread_rwlock_destroy(&t->lock);
 }

@@ -12,7 +12,7 @@
 #include <pthread.h>
 
 #include "core/settings.h"
-#include "io/ends.h"
+#include "io/expiry.h"
 #include "io/key_set.h"
 
 struct mirror_table {
@@ -22,7 +22,7 @@ struct mirror_table {
 	bool known;               /* LIVE was filled once */
 	size_t common;            /* keys in both */
 	unsigned long generation; /* how often LIVE was exchanged */
-	struct ends ends;         /* of keys in either */
+	struct expiry ends;       /* of keys in either */
 	struct key_set endless;   /* exceptions without an end */
 };
 

@@ -35,7 +35,7 @@ static unsigned below(unsigned end)
 	return number % end;
 }
 
-static void ask(struct mirror *m);
+static void mirror_turn_ask(struct mirror *m);
 
 static int64_t waited_ms(const struct mirror *m)
 {
@@ -69,7 +69,7 @@ static void on_turn(bool got, void *arg)
 }
 
 /* "=" is in no domain: the place is nobody's fetch lock. */
-static void ask(struct mirror *m)
+static void mirror_turn_ask(struct mirror *m)
 {
 	char place[24];
 
@@ -81,7 +81,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	ask(arg);
+	mirror_turn_ask(arg);
 }
 
 void mirror_turn_wait(struct mirror *m)
@@ -90,7 +90,7 @@ void mirror_turn_wait(struct mirror *m)
 	m->waiting = true;
 	m->turn_since_ms = tick_mono_ms();
 	m->turn_limit_ms = WAIT_MIN_MS + below(WAIT_SPREAD_MS);
-	ask(m);
+	mirror_turn_ask(m);
 	mirror_update_state(m, false);
 }
 

@@ -32,7 +32,7 @@
 
 #define GROUPS_MAX 64
 
-static bool system_error(char *error, size_t size, const char *what, const char *name)
+static bool proc_system_error(char *error, size_t size, const char *what, const char *name)
 {
 	snprintf(error, size, "%s %s: %s", what, name, strerror(errno));
 	return false;
@@ -56,7 +56,7 @@ static bool set_groups(const struct passwd *pw, const char *group, char *error, 
 		list[count++] = g->gr_gid;
 	}
 	return setgroups((size_t)count, list) == 0 ||
-	       system_error(error, size, "cannot set the groups of", pw->pw_name);
+	       proc_system_error(error, size, "cannot set the groups of", pw->pw_name);
 }
 
 bool proc_drop(const char *user, const char *group, char *error, size_t size)
@@ -73,7 +73,7 @@ bool proc_drop(const char *user, const char *group, char *error, size_t size)
 	if (!set_groups(pw, group, error, size))
 		return false;
 	if (setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-		return system_error(error, size, "cannot become", user);
+		return proc_system_error(error, size, "cannot become", user);
 	return true;
 }
 

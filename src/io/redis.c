@@ -26,14 +26,14 @@
 #define NOTE_MS 60000
 #define PLACE_SIZE 400
 
-static void timer_ms(struct event *ev, unsigned ms)
+static void redis_timer_ms(struct event *ev, unsigned ms)
 {
 	const struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
 
 	evtimer_add(ev, &tv);
 }
 
-static void refuse(redis_reply_fn *fn, void *fn_arg, void *arg)
+static void redis_refuse(redis_reply_fn *fn, void *fn_arg, void *arg)
 {
 	struct redis *r = arg;
 
@@ -86,7 +86,7 @@ void redis_lost(struct redis *r, const char *why)
 	log_down(r, was_up);
 	if (r->data) {
 		redis_link_forget(r->data, &r->setup);
-		redis_link_take(r->data, refuse, r);
+		redis_link_take(r->data, redis_refuse, r);
 	}
 	if (r->data && !was_up && r->sentinel)
 		redis_sentinel_distrust(r->sentinel);
@@ -94,7 +94,7 @@ void redis_lost(struct redis *r, const char *why)
 	r->untold = !r->told_down;
 	if (was_up && tick_mono_ms() - r->up_at_ms >= STEADY_MS)
 		r->pause_ms = REDIS_PAUSE_MIN_MS;
-	timer_ms(r->retry, r->pause_ms);
+	redis_timer_ms(r->retry, r->pause_ms);
 	r->pause_ms = r->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : r->pause_ms * 2;
 	event_active(r->later, EV_TIMEOUT, 0);
 }
@@ -160,7 +160,7 @@ static void on_setup(const char *why, void *arg)
 		r->ev.on_up(r->arg);
 }
 
-static void on_open(struct redis_link *l, void *arg)
+static void redis_on_open(struct redis_link *l, void *arg)
 {
 	struct redis *r = arg;
 
@@ -177,7 +177,7 @@ static void on_open(struct redis_link *l, void *arg)
 }
 
 /* "message", "__redis__:invalidate", [key, ...] or nil */
-static void on_push(const redisReply *reply, void *arg)
+static void redis_on_push(const redisReply *reply, void *arg)
 {
 	struct redis *r = arg;
 	const redisReply *keys = reply->element[2];
@@ -190,7 +190,7 @@ static void on_push(const redisReply *reply, void *arg)
 		r->ev.on_changed(NULL, 0, r->arg);
 }
 
-static void on_lost(struct redis_link *l, const char *why, void *arg)
+static void redis_on_lost(struct redis_link *l, const char *why, void *arg)
 {
 	struct redis *r = arg;
 	char text[REDIS_WHY_SIZE];
@@ -201,7 +201,7 @@ static void on_lost(struct redis_link *l, const char *why, void *arg)
 	redis_lost(r, text);
 }
 
-static const struct redis_link_events link_events = {on_open, on_push, on_lost};
+static const struct redis_link_events link_events = {redis_on_open, redis_on_push, redis_on_lost};
 
 void redis_open_links(struct redis *r, const char *address)
 {
@@ -216,7 +216,7 @@ void redis_open_links(struct redis *r, const char *address)
 		redis_lost(r, error);
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
+static void redis_on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct redis *r = arg;
 
@@ -257,7 +257,7 @@ void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, con
 	if (r->up)
 		redis_link_send(r->data, fn, arg, argc, argv, argv_len);
 	else if (fn)
-		refuse(fn, arg, r);
+		redis_refuse(fn, arg, r);
 }
 
 void redis_set_busy(struct redis *r, size_t max)
@@ -328,15 +328,15 @@ struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, 
 	r->ev = *events;
 	r->arg = arg;
 	r->pause_ms = REDIS_PAUSE_MIN_MS;
-	r->retry = evtimer_new(base, on_retry, r);
+	r->retry = evtimer_new(base, redis_on_retry, r);
 	r->tick = event_new(base, -1, EV_PERSIST, on_tick, r);
 	r->later = event_new(base, -1, 0, on_later, r);
 	if (!r->retry || !r->tick || !r->later)
 		abort();
 	redis_master_start(r);
 	r->tick_ms = tick_mono_ms();
-	timer_ms(r->tick, TICK_MS);
-	timer_ms(r->retry, 0);
+	redis_timer_ms(r->tick, TICK_MS);
+	redis_timer_ms(r->retry, 0);
 	return r;
 }
 

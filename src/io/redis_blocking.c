@@ -17,7 +17,7 @@
 
 #define SENTINEL_S 1
 
-static bool ask(redisContext *c, int argc, const char **argv, char *error, size_t size)
+static bool redis_blocking_ask(redisContext *c, int argc, const char **argv, char *error, size_t size)
 {
 	redisReply *reply = redisCommandArgv(c, argc, argv, NULL);
 	bool ok = reply && reply->type != REDIS_REPLY_ERROR;
@@ -106,7 +106,7 @@ static bool select_database(redisContext *c, const struct conf_redis *conf, char
 	if (conf->database == 0)
 		return true;
 	snprintf(number, sizeof(number), "%d", conf->database);
-	return ask(c, 2, (const char *[]){"SELECT", number}, error, size);
+	return redis_blocking_ask(c, 2, (const char *[]){"SELECT", number}, error, size);
 }
 
 static bool is_master(redisContext *c, char *error, size_t size)
@@ -127,10 +127,10 @@ static bool greet(redisContext *c, const struct conf_redis *conf, char *error, s
 	const char *argv[3];
 	int argc = redis_auth_args(conf, argv);
 
-	if (argc > 0 && !ask(c, argc, argv, error, size))
+	if (argc > 0 && !redis_blocking_ask(c, argc, argv, error, size))
 		return false;
 	/* without a password this is where NOAUTH shows */
-	if (!ask(c, 1, (const char *[]){"PING"}, error, size))
+	if (!redis_blocking_ask(c, 1, (const char *[]){"PING"}, error, size))
 		return false;
 	if (conf->sentinels.count > 0 && !is_master(c, error, size))
 		return false;

@@ -98,7 +98,7 @@ static bool is_push(const redisReply *reply)
 	       reply->element[0]->type == REDIS_REPLY_STRING && strcmp(reply->element[0]->str, "message") == 0;
 }
 
-static void deliver(struct redis_link *l, const redisReply *reply)
+static void redis_link_deliver(struct redis_link *l, const redisReply *reply)
 {
 	struct waiter w;
 
@@ -162,7 +162,7 @@ static bool deliver_some(struct redis_link *l)
 			return true;
 		weight += weight_of(reply);
 		l->freed = &freed;
-		deliver(l, reply);
+		redis_link_deliver(l, reply);
 		freeReplyObject(reply);
 		if (freed)
 			return false;
@@ -172,7 +172,7 @@ static bool deliver_some(struct redis_link *l)
 	}
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void redis_link_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct redis_link *l = arg;
 	size_t before;
@@ -327,7 +327,7 @@ struct redis_link *redis_link_new(struct event_base *base, const struct conf_red
 		redis_link_free(&l);
 		return NULL;
 	}
-	l->read = event_new(base, l->c->fd, EV_READ | EV_PERSIST, on_readable, l);
+	l->read = event_new(base, l->c->fd, EV_READ | EV_PERSIST, redis_link_on_readable, l);
 	l->write = event_new(base, l->c->fd, EV_WRITE, on_writable, l);
 	l->retry = evtimer_new(base, on_writable, l);
 	l->more = evtimer_new(base, on_more, l);

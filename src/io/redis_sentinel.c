@@ -74,7 +74,7 @@ static void note_why(struct redis_sentinel *s, const char *why)
 /* ---- asking ---- */
 static void ask_next(struct redis_sentinel *s);
 
-static void on_failed(const char *why, void *arg)
+static void redis_sentinel_on_failed(const char *why, void *arg)
 {
 	struct redis_sentinel *s = arg;
 
@@ -96,7 +96,7 @@ static void log_refused(struct redis_sentinel *s, const char *why)
 		  log_quote(quoted, sizeof(quoted), why, strlen(why)));
 }
 
-static void on_reply(const redisReply *reply, void *arg)
+static void redis_sentinel_on_reply(const redisReply *reply, void *arg)
 {
 	struct redis_sentinel *s = arg;
 	char address[SENTINEL_ADDRESS_SIZE], why[REDIS_WHY_SIZE];
@@ -107,13 +107,13 @@ static void on_reply(const redisReply *reply, void *arg)
 		return;
 	}
 	log_refused(s, why);
-	on_failed(why, s);
+	redis_sentinel_on_failed(why, s);
 }
 
 /* Asks the next one that can be asked at all. */
 static void ask_next(struct redis_sentinel *s)
 {
-	static const struct sentinel_talk_events events = {on_reply, NULL, on_failed};
+	static const struct sentinel_talk_events events = {redis_sentinel_on_reply, NULL, redis_sentinel_on_failed};
 	const char *words[] = {SENTINEL_QUESTION, s->conf->master};
 	char error[160];
 
@@ -137,7 +137,7 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (s->talk)
-		on_failed("no answer for 0.5 s", s);
+		redis_sentinel_on_failed("no answer for 0.5 s", s);
 	else
 		ask_next(s);
 }

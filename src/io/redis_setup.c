@@ -22,7 +22,7 @@ struct args {
 	struct sbuf buf;
 };
 
-struct step {
+struct setup_step {
 	bool on_push;
 	bool optional; /* a refusal is logged, and that is all */
 	const char *name;
@@ -214,7 +214,7 @@ static bool take_id(struct redis_setup *s, const redisReply *reply)
 }
 
 /* Tracking last: what it announces must already have a way to us. */
-static const struct step steps[] = {
+static const struct setup_step steps[] = {
     {true, false, "AUTH", put_auth, NULL},
     {true, true, "CLIENT SETNAME", put_name, NULL},
     {true, false, "CLIENT ID", put_id, take_id},
@@ -233,7 +233,7 @@ static const struct step steps[] = {
 static void next(struct redis_setup *s);
 
 /* Takes one answer; false: the setup has ended, and S may be gone. */
-static bool take_reply(struct redis_setup *s, const struct step *step, const redisReply *reply)
+static bool take_reply(struct redis_setup *s, const struct setup_step *step, const redisReply *reply)
 {
 	char why[REDIS_WHY_SIZE], quoted[200];
 	bool refused = reply->type == REDIS_REPLY_ERROR;
@@ -253,7 +253,7 @@ static bool take_reply(struct redis_setup *s, const struct step *step, const red
 	return false;
 }
 
-static void on_reply(const redisReply *reply, void *arg)
+static void redis_setup_on_reply(const redisReply *reply, void *arg)
 {
 	struct redis_setup *s = arg;
 
@@ -266,13 +266,13 @@ static void on_reply(const redisReply *reply, void *arg)
 static void next(struct redis_setup *s)
 {
 	for (; s->step < STEPS; s->step++) {
-		const struct step *step = &steps[s->step];
+		const struct setup_step *step = &steps[s->step];
 		struct args a = {.argc = 0};
 
 		sbuf_init(&a.buf, a.text, sizeof(a.text));
 		if (!step->put(s, &a))
 			continue;
-		redis_link_send(step->on_push ? s->push : s->data, on_reply, s, a.argc, a.argv, NULL);
+		redis_link_send(step->on_push ? s->push : s->data, redis_setup_on_reply, s, a.argc, a.argv, NULL);
 		return;
 	}
 	s->done(NULL, s->arg);

@@ -52,12 +52,12 @@ static void failed(struct sentinel_ear *e, const char *why)
 		e->ev.on_deaf(e, e->arg);
 }
 
-static void on_failed(const char *why, void *arg)
+static void sentinel_ear_on_failed(const char *why, void *arg)
 {
 	failed(arg, why);
 }
 
-static void on_reply(const redisReply *reply, void *arg)
+static void sentinel_ear_on_reply(const redisReply *reply, void *arg)
 {
 	struct sentinel_ear *e = arg;
 
@@ -70,7 +70,7 @@ static void on_reply(const redisReply *reply, void *arg)
 }
 
 /* "message", "+switch-master", "NAME OLD-HOST OLD-PORT NEW-HOST NEW-PORT" */
-static void on_push(const redisReply *reply, void *arg)
+static void sentinel_ear_on_push(const redisReply *reply, void *arg)
 {
 	struct sentinel_ear *e = arg;
 	const redisReply *text = reply->element[2];
@@ -92,10 +92,11 @@ static void on_push(const redisReply *reply, void *arg)
 	}
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
+static void sentinel_ear_on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	static const char *const words[] = {"SUBSCRIBE", "+switch-master"};
-	static const struct sentinel_talk_events events = {on_reply, on_push, on_failed};
+	static const struct sentinel_talk_events events = {sentinel_ear_on_reply, sentinel_ear_on_push,
+							   sentinel_ear_on_failed};
 	struct sentinel_ear *e = arg;
 	char error[160];
 
@@ -128,7 +129,7 @@ struct sentinel_ear *sentinel_ear_new(struct event_base *base, const struct conf
 	e->ev = *events;
 	e->arg = arg;
 	e->pause_ms = PAUSE_MIN_MS;
-	e->retry = evtimer_new(base, on_retry, e);
+	e->retry = evtimer_new(base, sentinel_ear_on_retry, e);
 	e->watch = event_new(base, -1, EV_PERSIST, on_watch, e);
 	if (!e->retry || !e->watch)
 		abort();

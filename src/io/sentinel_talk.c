@@ -28,7 +28,7 @@ bool sentinel_wants_account(const char *error)
 	return strncmp(error, "NOAUTH", 6) == 0 || strncmp(error, "NOPERM", 6) == 0;
 }
 
-static void refused(struct sentinel_talk *t, const char *command, const redisReply *reply)
+static void sentinel_talk_refused(struct sentinel_talk *t, const char *command, const redisReply *reply)
 {
 	char why[REDIS_WHY_SIZE];
 	const char *hint = redis_advice(reply->str);
@@ -37,16 +37,16 @@ static void refused(struct sentinel_talk *t, const char *command, const redisRep
 	t->ev.on_failed(why, t->arg);
 }
 
-static void say(struct sentinel_talk *t);
+static void sentinel_talk_say(struct sentinel_talk *t);
 
 static void on_account(const redisReply *reply, void *arg)
 {
 	struct sentinel_talk *t = arg;
 
 	if (reply->type == REDIS_REPLY_ERROR)
-		refused(t, "AUTH", reply);
+		sentinel_talk_refused(t, "AUTH", reply);
 	else
-		say(t);
+		sentinel_talk_say(t);
 }
 
 /* False: it was shown already, or there is none. */
@@ -69,21 +69,21 @@ static void on_said(const redisReply *reply, void *arg)
 	if (reply->type != REDIS_REPLY_ERROR)
 		t->ev.on_reply(reply, t->arg);
 	else if (!sentinel_wants_account(reply->str) || !show_account(t))
-		refused(t, t->argv[0], reply);
+		sentinel_talk_refused(t, t->argv[0], reply);
 }
 
-static void say(struct sentinel_talk *t)
+static void sentinel_talk_say(struct sentinel_talk *t)
 {
 	redis_link_send(t->link, on_said, t, t->argc, t->argv, NULL);
 }
 
-static void on_open(struct redis_link *l, void *arg)
+static void sentinel_talk_on_open(struct redis_link *l, void *arg)
 {
 	(void)l;
-	say(arg);
+	sentinel_talk_say(arg);
 }
 
-static void on_push(const redisReply *reply, void *arg)
+static void sentinel_talk_on_push(const redisReply *reply, void *arg)
 {
 	struct sentinel_talk *t = arg;
 
@@ -91,7 +91,7 @@ static void on_push(const redisReply *reply, void *arg)
 		t->ev.on_push(reply, t->arg);
 }
 
-static void on_lost(struct redis_link *l, const char *why, void *arg)
+static void sentinel_talk_on_lost(struct redis_link *l, const char *why, void *arg)
 {
 	struct sentinel_talk *t = arg;
 
@@ -103,7 +103,8 @@ struct sentinel_talk *sentinel_talk_new(struct event_base *base, const struct co
 					int argc, const char *const *argv, const struct sentinel_talk_events *events,
 					void *arg, char *error, size_t size)
 {
-	static const struct redis_link_events link_events = {on_open, on_push, on_lost};
+	static const struct redis_link_events link_events = {sentinel_talk_on_open, sentinel_talk_on_push,
+							     sentinel_talk_on_lost};
 	struct sentinel_talk *t = xcalloc(1, sizeof(*t));
 
 	t->conf = conf;

@@ -17,7 +17,7 @@ static uint64_t key_hash(const struct complaints *c, enum setting_kind kind, con
 	return complaints_hash(c, (uint64_t)kind + 1, name, len);
 }
 
-static void complain(struct complaints *c, enum setting_kind kind, const char *name, const char *text)
+static void setting_read_complain(struct complaints *c, enum setting_kind kind, const char *name, const char *text)
 {
 	char quoted[QUOTED_SIZE], key[QUOTED_SIZE];
 
@@ -53,7 +53,7 @@ static unsigned read_fields(struct setting *out, enum setting_kind kind, const c
 			continue;
 		faulty++;
 		if (log)
-			complain(log, kind, name, text);
+			setting_read_complain(log, kind, name, text);
 	}
 	return faulty;
 }
@@ -104,9 +104,9 @@ enum setting_read setting_read(struct setting *out, enum setting_kind kind, cons
 		return SETTING_READ_FAILED;
 	setting_read_strictly(out, kind);
 	if (complaints_news(c, key_hash(c, kind, name, strlen(name)), content_hash(c, reply))) {
-		complain(c, kind, name,
-			 kind == SETTING_EXCEPT ? "the key is not a hash: no exception is made"
-						: "the key is not a hash: read as mode enforced");
+		setting_read_complain(c, kind, name,
+				      kind == SETTING_EXCEPT ? "the key is not a hash: no exception is made"
+							     : "the key is not a hash: read as mode enforced");
 		++*bad;
 	}
 	return SETTING_READ_OK;

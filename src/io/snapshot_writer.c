@@ -169,7 +169,7 @@ struct snapshot_writer *snapshot_writer_new(const char *file, struct mirror_tabl
 	return w;
 }
 
-static void end(struct snapshot_writer **writer, bool at_once)
+static void snapshot_writer_end(struct snapshot_writer **writer, bool at_once)
 {
 	struct snapshot_writer *w = *writer;
 
@@ -191,12 +191,12 @@ static void end(struct snapshot_writer **writer, bool at_once)
 
 void snapshot_writer_finish(struct snapshot_writer **w)
 {
-	end(w, false);
+	snapshot_writer_end(w, false);
 }
 
 void snapshot_writer_free(struct snapshot_writer **w)
 {
-	end(w, true);
+	snapshot_writer_end(w, true);
 }
 
 void snapshot_writer_ask(struct snapshot_writer *w, const struct snapshot_info *info)

@@ -18,14 +18,13 @@
 #include "core/netstring.h"
 #include "core/sockmap.h"
 
-#define SERVER_TOGETHER 16 /* requests looked at before the first of them is handled */
-#define READS_PER_TURN 4   /* then others have their turn */
+#define READS_PER_TURN 4 /* then others have their turn */
 #define OUTPUT_FIRST 512
 #define OUTPUT_KEPT 16384 /* a larger output buffer is given back when it is empty */
 
 /* A place in the order of a client's answers. */
-struct ask {
-	STAILQ_ENTRY(ask) next;
+struct client_ask {
+	STAILQ_ENTRY(client_ask) next;
 	struct client *client;
 	void (*abandon)(void *work);
 	void *work;
@@ -47,7 +46,7 @@ static void take_unsent(struct client *c, size_t len)
 	c->server->counts.unsent -= len;
 }
 
-static void ask_free(struct client *c, struct ask *a)
+static void client_ask_free(struct client *c, struct client_ask *a)
 {
 	STAILQ_REMOVE_HEAD(&c->asks, next);
 	c->ask_count--;
@@ -68,12 +67,12 @@ static void set_stalled(struct client *c, int64_t at_ms)
 void client_close(struct client *c)
 {
 	struct server *s = c->server;
-	struct ask *a;
+	struct client_ask *a;
 
 	while ((a = STAILQ_FIRST(&c->asks))) {
 		if (!a->reply)
 			a->abandon(a->work);
-		ask_free(c, a);
+		client_ask_free(c, a);
 	}
 	event_del(&c->read_event);
 	event_del(&c->write_event);
@@ -110,9 +109,9 @@ static void output_add(struct client *c, const char *bytes, size_t len)
 	c->out_len += len;
 }
 
-static struct ask *ask_new(struct client *c)
+static struct client_ask *client_ask_new(struct client *c)
 {
-	struct ask *a = xcalloc(1, sizeof(*a));
+	struct client_ask *a = xcalloc(1, sizeof(*a));
 
 	a->client = c;
 	STAILQ_INSERT_TAIL(&c->asks, a, next);
@@ -123,34 +122,34 @@ static struct ask *ask_new(struct client *c)
 
 void client_answer(struct client *c, const char *reply, size_t len)
 {
-	struct ask *a;
+	struct client_ask *a;
 
 	add_unsent(c, len);
 	if (STAILQ_EMPTY(&c->asks)) {
 		output_add(c, reply, len);
 		return;
 	}
-	a = ask_new(c);
+	a = client_ask_new(c);
 	a->reply = xmemdup(reply, len);
 	a->len = len;
 }
 
-struct ask *client_wait(struct client *c, void (*abandon)(void *work), void *work)
+struct client_ask *client_wait(struct client *c, void (*abandon)(void *work), void *work)
 {
-	struct ask *a = ask_new(c);
+	struct client_ask *a = client_ask_new(c);
 
 	a->abandon = abandon;
 	a->work = work;
 	return a;
 }
 
-void ask_wait_on(struct ask *a, void (*abandon)(void *work), void *work)
+void client_ask_wait_on(struct client_ask *a, void (*abandon)(void *work), void *work)
 {
 	a->abandon = abandon;
 	a->work = work;
 }
 
-void ask_answer(struct ask *a, const char *reply, size_t len)
+void client_ask_answer(struct client_ask *a, const char *reply, size_t len)
 {
 	struct client *c = a->client;
 
@@ -168,11 +167,11 @@ void ask_answer(struct ask *a, const char *reply, size_t len)
 
 static void output_take_answers(struct client *c)
 {
-	struct ask *a;
+	struct client_ask *a;
 
 	while ((a = STAILQ_FIRST(&c->asks)) && a->reply) {
 		output_add(c, a->reply, a->len);
-		ask_free(c, a);
+		client_ask_free(c, a);
 	}
 }
 
@@ -421,7 +420,7 @@ static bool client_gather(struct client *c)
 	return true;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void client_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -429,7 +428,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		client_read_turn(arg);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static void client_on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *c = arg;
 
@@ -448,8 +447,8 @@ void client_new(struct server *s, int fd)
 	c->server = s;
 	c->fd = fd;
 	STAILQ_INIT(&c->asks);
-	event_assign(&c->read_event, s->base, fd, EV_READ | EV_PERSIST, on_readable, c);
-	event_assign(&c->write_event, s->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+	event_assign(&c->read_event, s->base, fd, EV_READ | EV_PERSIST, client_on_readable, c);
+	event_assign(&c->write_event, s->base, fd, EV_WRITE | EV_PERSIST, client_on_writable, c);
 	TAILQ_INSERT_TAIL(&s->all, c, all);
 	s->counts.clients++;
 	s->counts.accepted++;

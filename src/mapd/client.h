@@ -14,7 +14,7 @@
 #include <event2/event_struct.h>
 
 #include "mapd/gather.h"
-#include "mapd/ratelimit.h"
+#include "base/ratelimit.h"
 #include "mapd/server.h"
 
 #define CLIENT_READ_SIZE 32768
@@ -30,7 +30,7 @@ struct client {
 	size_t in_len;
 	char *out;
 	size_t out_len, out_sent, out_size;
-	STAILQ_HEAD(, ask) asks;
+	STAILQ_HEAD(, client_ask) asks;
 	size_t ask_count;
 	size_t unsent;         /* octets of answers: in out, and behind a request that waits */
 	int64_t stalled_at_ms; /* 0: nothing is half done */

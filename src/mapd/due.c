@@ -62,7 +62,7 @@ static void take_out(struct due_queue *q, struct due *d)
 		sift_down(q, hole, last);
 }
 
-static void arm(struct due_queue *q)
+static void due_arm(struct due_queue *q)
 {
 	struct timeval tv;
 	int64_t wait;
@@ -96,7 +96,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		d->fn(d->arg);
 	}
 	q->running = false;
-	arm(q);
+	due_arm(q);
 }
 
 struct due_queue *due_queue_new(struct event_base *base, int64_t (*clock)(void))
@@ -136,7 +136,7 @@ void due_set(struct due_queue *q, struct due *d, int64_t at_ms)
 	}
 	sift_up(q, ++q->count, d);
 	if (d->place == 1)
-		arm(q);
+		due_arm(q);
 }
 
 void due_clear(struct due_queue *q, struct due *d)
@@ -147,5 +147,5 @@ void due_clear(struct due_queue *q, struct due *d)
 		return;
 	take_out(q, d);
 	if (first)
-		arm(q);
+		due_arm(q);
 }

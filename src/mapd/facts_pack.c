@@ -12,7 +12,7 @@
 
 #include "base/xalloc.h"
 
-void packed_add(struct packed *p, const void *bytes, size_t len)
+void facts_packed_add(struct packed *p, const void *bytes, size_t len)
 {
 	if (p->room - p->len < len) {
 		p->room = (p->len + len) * 2;
@@ -23,25 +23,25 @@ void packed_add(struct packed *p, const void *bytes, size_t len)
 	p->len += len;
 }
 
-void packed_fini(struct packed *p)
+void facts_packed_fini(struct packed *p)
 {
 	free(p->bytes);
 	*p = (struct packed){0};
 }
 
-#define ADD(p, value) packed_add((p), &(value), sizeof(value))
-#define TAKE(from, value) take((from), &(value), sizeof(value))
+#define ADD(p, value) facts_packed_add((p), &(value), sizeof(value))
+#define TAKE(from, value) facts_pack_take((from), &(value), sizeof(value))
 
 static void add_text(struct packed *p, const char *text)
 {
-	packed_add(p, text, strlen(text) + 1);
+	facts_packed_add(p, text, strlen(text) + 1);
 }
 
 struct source {
 	const unsigned char *at, *end;
 };
 
-static void take(struct source *from, void *out, size_t len)
+static void facts_pack_take(struct source *from, void *out, size_t len)
 {
 	assert((size_t)(from->end - from->at) >= len);
 	if (len > 0)
@@ -54,7 +54,7 @@ static void take_text(struct source *from, char *out, size_t size)
 	size_t len = strnlen((const char *)from->at, (size_t)(from->end - from->at)) + 1;
 
 	assert(len <= size);
-	take(from, out, len);
+	facts_pack_take(from, out, len);
 }
 
 static void pack_policy(struct packed *p, const struct sts_fact *s)
@@ -66,7 +66,7 @@ static void pack_policy(struct packed *p, const struct sts_fact *s)
 	ADD(p, policy->max_age);
 	ADD(p, policy->mx_count);
 	ADD(p, policy->mx_len);
-	packed_add(p, policy->mx, policy->mx_len);
+	facts_packed_add(p, policy->mx, policy->mx_len);
 	add_text(p, s->policy_id);
 	ADD(p, s->fetched_at);
 }
@@ -82,7 +82,7 @@ static void unpack_policy(struct source *from, struct sts_fact *s)
 	TAKE(from, policy->mx_count);
 	TAKE(from, policy->mx_len);
 	policy->mx = policy->mx_len > 0 ? xmalloc(policy->mx_len) : NULL;
-	take(from, policy->mx, policy->mx_len);
+	facts_pack_take(from, policy->mx, policy->mx_len);
 	take_text(from, s->policy_id, sizeof(s->policy_id));
 	TAKE(from, s->fetched_at);
 }

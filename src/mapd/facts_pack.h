@@ -16,8 +16,8 @@ struct packed {
 	unsigned char *bytes;
 	size_t len, room;
 };
-void packed_add(struct packed *p, const void *bytes, size_t len);
-void packed_fini(struct packed *p);
+void facts_packed_add(struct packed *p, const void *bytes, size_t len);
+void facts_packed_fini(struct packed *p);
 
 void facts_pack_sts(struct packed *p, const struct sts_fact *s);
 void facts_unpack_sts(const unsigned char *bytes, size_t len,

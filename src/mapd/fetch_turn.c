@@ -52,7 +52,7 @@ static const char *turn_domain(const struct fetch_turn *t)
 	return t->nexthop.domain;
 }
 
-static struct fetch_turn *find(const struct fetch_turns *all, const char *domain)
+static struct fetch_turn *fetch_turn_find(const struct fetch_turns *all, const char *domain)
 {
 	struct hmap_node *n;
 
@@ -201,8 +201,8 @@ void fetch_turns_free(struct fetch_turns **t)
 	*t = NULL;
 }
 
-static struct fetch_turn *start(struct fetch_turns *all, const struct facts *f, const char *host,
-				struct backend *backend)
+static struct fetch_turn *fetch_turn_start(struct fetch_turns *all, const struct facts *f, const char *host,
+					   struct backend *backend)
 {
 	struct fetch_turn *t = xcalloc(1, sizeof(*t));
 
@@ -222,10 +222,10 @@ static struct fetch_turn *start(struct fetch_turns *all, const struct facts *f, 
 void fetch_turn_join(struct fetch_turns *t, struct fetch_asker *asker, const struct facts *f, const char *host,
 		     struct backend *backend)
 {
-	struct fetch_turn *turn = find(t, f->nexthop.domain);
+	struct fetch_turn *turn = fetch_turn_find(t, f->nexthop.domain);
 
 	if (!turn)
-		turn = start(t, f, host, backend);
+		turn = fetch_turn_start(t, f, host, backend);
 	asker->turn = turn;
 	TAILQ_INSERT_TAIL(&turn->askers, asker, entry);
 }
@@ -266,7 +266,7 @@ void fetch_turns_changed(struct fetch_turns *t, const char *domain)
 
 	if (!domain)
 		hmap_each(&t->domains, changed_node, NULL);
-	else if ((turn = find(t, domain)))
+	else if ((turn = fetch_turn_find(t, domain)))
 		changed(turn);
 }
 

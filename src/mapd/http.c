@@ -70,7 +70,7 @@ static void show_page(const char *path, struct http_answer *out, void *arg)
 
 /* ---- the listener ---- */
 
-static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+static void http_on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct http *h = arg;
 
@@ -80,7 +80,7 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 }
 
 /* The queue cannot be emptied without descriptors: the loop would turn without end. */
-static void take_pause(struct http *h, int error)
+static void http_take_pause(struct http *h, int error)
 {
 	static const struct timeval pause = {0, PAUSE_MS * 1000};
 	unsigned long suppressed;
@@ -92,7 +92,7 @@ static void take_pause(struct http *h, int error)
 	event_add(h->pause, &pause);
 }
 
-static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
+static void http_on_connection(evutil_socket_t listen_fd, short what, void *arg)
 {
 	struct http *h = arg;
 
@@ -105,7 +105,7 @@ static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			take_pause(h, errno);
+			http_take_pause(h, errno);
 		return;
 	}
 }
@@ -131,8 +131,8 @@ struct http *http_new(struct mapd *m, const char *listen, char *error, size_t si
 void http_serve(struct http *h, struct event_base *base)
 {
 	h->clients = http_clients_new(base, show_page, h->mapd);
-	h->readable = event_new(base, h->fd, EV_READ | EV_PERSIST, on_connection, h);
-	h->pause = evtimer_new(base, on_pause_over, h);
+	h->readable = event_new(base, h->fd, EV_READ | EV_PERSIST, http_on_connection, h);
+	h->pause = evtimer_new(base, http_on_pause_over, h);
 	if (!h->readable || !h->pause || event_add(h->readable, NULL) != 0)
 		abort();
 }

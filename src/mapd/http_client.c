@@ -52,7 +52,7 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
 
 /* ---- answers ---- */
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static void http_client_on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_client *c = arg;
 	int n = evbuffer_write(c->out, fd);
@@ -134,7 +134,7 @@ static void handle(struct http_client *c)
 		refuse(c, 405);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void http_client_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_client *c = arg;
 	ssize_t n = recv(fd, c->in + c->len, HTTP_REQUEST_MAX - c->len, 0);
@@ -168,8 +168,8 @@ void http_clients_add(struct http_clients *h, int fd)
 	c->all = h;
 	c->fd = fd;
 	c->out = evbuffer_new();
-	c->readable = event_new(h->base, fd, EV_READ | EV_PERSIST, on_readable, c);
-	c->writable = event_new(h->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+	c->readable = event_new(h->base, fd, EV_READ | EV_PERSIST, http_client_on_readable, c);
+	c->writable = event_new(h->base, fd, EV_WRITE | EV_PERSIST, http_client_on_writable, c);
 	c->limit = evtimer_new(h->base, on_limit, c);
 	if (!c->out || !c->readable || !c->writable || !c->limit)
 		abort();

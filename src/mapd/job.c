@@ -19,11 +19,6 @@ struct job_question {
 	struct ask ask;
 };
 
-int64_t wall_s(void)
-{
-	return tick_wall_ms() / 1000;
-}
-
 /* The fetch may outlive the answer, and so may what it needs. */
 static bool of_the_fetch(enum ask_kind kind)
 {
@@ -50,7 +45,7 @@ static void on_dns(const struct rr_answer *answer, void *arg)
 	struct job_question *q = arg;
 	struct job *j = q->job;
 
-	plan_take_answer(&j->facts, &q->ask, answer, wall_s());
+	plan_take_answer(&j->facts, &q->ask, answer, tick_wall_s());
 	question_free(q);
 	job_kick(j);
 }
@@ -60,7 +55,7 @@ static void take_no_answer(struct job *j, const struct ask *ask)
 {
 	struct rr_answer none = {.status = RR_ERROR, .why = "no answer in time"};
 
-	plan_take_answer(&j->facts, ask, &none, wall_s());
+	plan_take_answer(&j->facts, ask, &none, tick_wall_s());
 }
 
 static bool dns_is_late(const struct job *j, enum ask_kind kind)
@@ -95,8 +90,8 @@ static bool ask_dns(struct job *j, const struct ask *ask)
 	return false;
 }
 
-static void on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-		    size_t dane_count, void *arg)
+static void job_on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
+			size_t dane_count, void *arg)
 {
 	struct job *j = arg;
 
@@ -107,7 +102,7 @@ static void on_read(bool served, const struct text_field *sts, size_t sts_count,
 }
 
 /* What the planner asked to be fetched came by another way. */
-static bool on_other_fetch(const struct text_field *sts, size_t count, void *arg)
+static bool job_on_other_fetch(const struct text_field *sts, size_t count, void *arg)
 {
 	struct job *j = arg;
 
@@ -122,14 +117,14 @@ static bool on_other_fetch(const struct text_field *sts, size_t count, void *arg
 
 static void take_policy(struct job *j, const struct policy_result *result, bool ours)
 {
-	plan_take_policy(&j->facts, result, wall_s());
+	plan_take_policy(&j->facts, result, tick_wall_s());
 	j->news = true;
 	j->owner->on_policy(j, ours, j->owner->arg);
 	j->fetch_ms = 0;
 	job_kick(j);
 }
 
-static void on_policy(const struct policy_result *result, void *arg)
+static void job_on_policy(const struct policy_result *result, void *arg)
 {
 	take_policy(arg, result, true);
 }
@@ -143,13 +138,13 @@ static void fetch_begins(struct job *j)
 }
 
 /* True: answered on the spot. */
-static bool start(struct job *j, const struct ask *ask)
+static bool job_start(struct job *j, const struct ask *ask)
 {
 	if (of_the_fetch(ask->kind) && j->fetch_ms == 0)
 		fetch_begins(j);
 	switch (ask->kind) {
 	case ASK_SHARED:
-		j->read = fact_store_read(j->owner->redis, j->owner->base, &j->facts.nexthop, on_read, j);
+		j->read = fact_store_read(j->owner->redis, j->owner->base, &j->facts.nexthop, job_on_read, j);
 		return false;
 	case ASK_POLICY:
 		fetch_turn_join(j->owner->turns, &j->fetch, &j->facts, ask->name, j->backend);
@@ -196,7 +191,7 @@ static void answer_is_due(struct job *j)
 		plan_take_shared(&j->facts);
 	abort_read(j);
 	abort_questions(j, false, true);
-	facts_timeout(&j->facts, wall_s());
+	facts_timeout(&j->facts, tick_wall_s());
 	j->news = true;
 	say_late(j, JOB_LATE_ALL);
 }
@@ -232,7 +227,7 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static void arm(struct job *j)
+static void job_arm(struct job *j)
 {
 	int64_t at = INT64_MAX;
 
@@ -254,10 +249,10 @@ static void advance(struct job *j, struct plan *plan)
 	bool again;
 
 	do {
-		plan_next(&j->facts, wall_s(), plan);
+		plan_next(&j->facts, tick_wall_s(), plan);
 		again = false;
 		for (size_t i = 0; i < plan->count; i++)
-			again |= start(j, &plan->ask[i]);
+			again |= job_start(j, &plan->ask[i]);
 	} while (again);
 	if (j->fetch_ms != 0 && j->facts.sts.fetch == STS_FETCH_IDLE) { /* it ended for want of an address */
 		j->news = true;
@@ -279,7 +274,7 @@ static void job_run(void *arg)
 	if (plan.idle && !j->kicked)
 		j->owner->on_over(j, j->owner->arg);
 	else
-		arm(j);
+		job_arm(j);
 }
 
 void job_kick(struct job *j)
@@ -304,7 +299,7 @@ struct job *job_new(const struct job_owner *owner, const struct nexthop *nexthop
 	facts_init(&j->facts, nexthop);
 	TAILQ_INIT(&j->waits);
 	LIST_INIT(&j->questions);
-	j->fetch = (struct fetch_asker){.on_shared = on_other_fetch, .on_result = on_policy, .arg = j};
+	j->fetch = (struct fetch_asker){.on_shared = job_on_other_fetch, .on_result = job_on_policy, .arg = j};
 	due_init(&j->due, job_run, j);
 	set_deadlines(j);
 	return j;
@@ -315,7 +310,7 @@ void job_restart(struct job *j)
 	j->told = false;
 	j->late = JOB_IN_TIME;
 	set_deadlines(j);
-	facts_begin(&j->facts, wall_s());
+	facts_begin(&j->facts, tick_wall_s());
 	job_kick(j);
 }
 

@@ -97,7 +97,4 @@ void job_kick(struct job *j);
 /* The rounds begin anew, with new deadlines; a fetch on its way goes on. */
 void job_restart(struct job *j);
 
-/* Now, as facts count it. */
-int64_t wall_s(void);
-
 #endif

@@ -16,7 +16,7 @@ struct jobs {
 	void *arg;
 };
 
-static uint64_t hash_of(const struct jobs *jobs, const char *domain)
+static uint64_t jobs_hash_of(const struct jobs *jobs, const char *domain)
 {
 	return hmap_hash(&jobs->table, domain, strlen(domain));
 }
@@ -35,7 +35,7 @@ static struct job *of_domain(struct hmap_node *node, const char *domain)
 
 static struct job *domain_first(const struct jobs *jobs, const char *domain)
 {
-	return of_domain(hmap_first(&jobs->table, hash_of(jobs, domain)), domain);
+	return of_domain(hmap_first(&jobs->table, jobs_hash_of(jobs, domain)), domain);
 }
 
 static struct job *domain_next(const struct job *j)
@@ -73,7 +73,7 @@ void jobs_free(struct jobs **jobs, void (*fn)(struct job *job, void *arg), void 
 
 void jobs_add(struct jobs *jobs, struct job *j)
 {
-	hmap_insert(&jobs->table, &j->node, hash_of(jobs, j->facts.nexthop.domain));
+	hmap_insert(&jobs->table, &j->node, jobs_hash_of(jobs, j->facts.nexthop.domain));
 }
 
 void jobs_remove(struct jobs *jobs, struct job *j)

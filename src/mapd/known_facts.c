@@ -67,12 +67,12 @@ static const unsigned char *block_sts(const struct block *b)
 	return b->data + b->domain_len + 1;
 }
 
-static uint32_t hash_of(slab_ref ref, const void *known)
+static uint32_t known_facts_hash_of(slab_ref ref, const void *known)
 {
 	return block_at(known, ref)->hash;
 }
 
-static void list_remove(struct known_facts *k, struct block *b)
+static void known_facts_list_remove(struct known_facts *k, struct block *b)
 {
 	struct used_list *l = &k->list[b->privileged];
 
@@ -103,25 +103,25 @@ static slab_ref find_ref(const struct known_facts *k, const char *domain)
 	return ref;
 }
 
-static struct block *find(const struct known_facts *k, const char *domain)
+static struct block *known_facts_find(const struct known_facts *k, const char *domain)
 {
 	slab_ref ref = find_ref(k, domain);
 
 	return ref ? block_at(k, ref) : NULL;
 }
 
-static void drop(struct known_facts *k, slab_ref ref)
+static void known_facts_drop(struct known_facts *k, slab_ref ref)
 {
 	struct block *b = block_at(k, ref);
 
-	list_remove(k, b);
+	known_facts_list_remove(k, b);
 	refmap_remove(&k->domains, b->hash, ref);
 	k->counts.octets -= slab_size(b->size);
 	slab_free(&k->slab, ref);
 }
 
 /* False: there is nothing left. */
-static bool evict(struct known_facts *k)
+static bool known_facts_evict(struct known_facts *k)
 {
 	slab_ref ref = k->list[0].oldest ? k->list[0].oldest : k->list[1].oldest;
 
@@ -132,11 +132,11 @@ static bool evict(struct known_facts *k)
 		k->counts.policies_evicted++;
 		k->fn(block_domain(block_at(k, ref)), k->arg);
 	}
-	drop(k, ref);
+	known_facts_drop(k, ref);
 	return true;
 }
 
-static bool over_bound(const struct known_facts *k)
+static bool known_facts_over_bound(const struct known_facts *k)
 {
 	return k->domains.count > k->max || k->counts.octets / KNOWN_OCTETS_EACH > k->max;
 }
@@ -144,7 +144,7 @@ static bool over_bound(const struct known_facts *k)
 /* Not for long: a much smaller bound is reached little by little. */
 static void keep_bounds(struct known_facts *k)
 {
-	for (int i = 0; i < EVICTIONS_AT_ONCE && over_bound(k) && evict(k); i++)
+	for (int i = 0; i < EVICTIONS_AT_ONCE && known_facts_over_bound(k) && known_facts_evict(k); i++)
 		;
 }
 
@@ -161,7 +161,7 @@ struct known_facts *known_facts_new(size_t max_domains, void (*fn)(const char *d
 {
 	struct known_facts *k = xcalloc(1, sizeof(*k));
 
-	refmap_init(&k->domains, hash_of, k);
+	refmap_init(&k->domains, known_facts_hash_of, k);
 	slab_init(&k->slab, 0);
 	set_max(k, max_domains);
 	k->fn = fn;
@@ -175,7 +175,7 @@ void known_facts_free(struct known_facts **k)
 		return;
 	refmap_fini(&(*k)->domains);
 	slab_fini(&(*k)->slab);
-	packed_fini(&(*k)->work);
+	facts_packed_fini(&(*k)->work);
 	free(*k);
 	*k = NULL;
 }
@@ -204,7 +204,7 @@ static void add_hop(struct packed *p, const struct facts *f)
 	memset(&head, 0, sizeof(head));
 	head.kind = (uint8_t)f->nexthop.kind;
 	head.port = f->nexthop.port;
-	packed_add(p, &head, sizeof(head));
+	facts_packed_add(p, &head, sizeof(head));
 	facts_pack_hop(p, f);
 	head.len = (uint16_t)(p->len - at - sizeof(head));
 	memcpy(p->bytes + at, &head, sizeof(head));
@@ -224,7 +224,7 @@ static size_t add_other_hops(struct packed *p, const struct block *old, const st
 		const unsigned char *body = hop_next(at, &head);
 
 		if (!with_hop || !hop_is(&head, &f->nexthop)) {
-			packed_add(p, at, sizeof(head) + head.len);
+			facts_packed_add(p, at, sizeof(head) + head.len);
 			kept++;
 		}
 		at = body + head.len;
@@ -236,7 +236,7 @@ static slab_ref block_new(struct known_facts *k, size_t size)
 {
 	slab_ref ref;
 
-	while ((ref = slab_alloc(&k->slab, size)) == 0 && evict(k))
+	while ((ref = slab_alloc(&k->slab, size)) == 0 && known_facts_evict(k))
 		;
 	return ref;
 }
@@ -249,7 +249,7 @@ static void pack(struct known_facts *k, const struct block *old, const struct fa
 	size_t domain_len = strlen(f->nexthop.domain);
 
 	p->len = 0;
-	packed_add(p, f->nexthop.domain, domain_len + 1);
+	facts_packed_add(p, f->nexthop.domain, domain_len + 1);
 	facts_pack_sts(p, &f->sts);
 	head->sts_len = (uint32_t)(p->len - domain_len - 1);
 	if (with_hop)
@@ -271,7 +271,7 @@ void known_facts_put(struct known_facts *k, const struct facts *f, int64_t now, 
 	head.marks = old ? old->marks : 0;
 	head.privileged = facts_policy(f, now) ? 1 : 0;
 	if (ref)
-		drop(k, ref);
+		known_facts_drop(k, ref);
 	ref = block_new(k, head.size);
 	if (ref == 0)
 		return; /* the bound is less than this one domain */
@@ -293,7 +293,7 @@ bool known_facts_get(struct known_facts *k, const struct nexthop *nexthop, struc
 	if (ref == 0)
 		return false;
 	b = block_at(k, ref);
-	list_remove(k, b);
+	known_facts_list_remove(k, b);
 	list_add(k, ref);
 	facts_unpack_sts(block_sts(b), b->sts_len, &f->sts);
 	at = block_sts(b) + b->sts_len;
@@ -321,7 +321,7 @@ static void hop_nexthop(struct nexthop *out, const struct block *b, const struct
 
 size_t known_facts_hops(struct known_facts *k, const char *domain, struct nexthop out[KNOWN_HOPS_MAX])
 {
-	struct block *b = find(k, domain);
+	struct block *b = known_facts_find(k, domain);
 	const unsigned char *at;
 	struct hop_head head;
 
@@ -337,7 +337,7 @@ size_t known_facts_hops(struct known_facts *k, const char *domain, struct nextho
 
 void known_facts_mark(struct known_facts *k, const char *domain, unsigned marks)
 {
-	struct block *b = find(k, domain);
+	struct block *b = known_facts_find(k, domain);
 
 	if (b)
 		b->marks |= (uint8_t)marks;
@@ -350,7 +350,7 @@ void known_facts_mark_all(struct known_facts *k)
 
 unsigned known_facts_marks(struct known_facts *k, const char *domain)
 {
-	struct block *b = find(k, domain);
+	struct block *b = known_facts_find(k, domain);
 
 	if (!b)
 		return 0;
@@ -359,7 +359,7 @@ unsigned known_facts_marks(struct known_facts *k, const char *domain)
 
 void known_facts_unmark(struct known_facts *k, const char *domain)
 {
-	struct block *b = find(k, domain);
+	struct block *b = known_facts_find(k, domain);
 
 	if (!b)
 		return;

@@ -36,25 +36,25 @@ void ledger_fini(struct ledger *l)
 static void share_sts(struct ledger *l, struct job *j)
 {
 	struct text_fields fields;
-	int64_t now = wall_s();
+	int64_t now = tick_wall_s();
 
 	j->sts_asked = j->share_policy = false;
 	if (!facts_text_sts(&j->facts, now, &fields))
 		return;
 	fact_store_write_sts(l->redis, j->facts.nexthop.domain, &fields, facts_text_sts_ttl(&j->facts, now));
-	text_fields_fini(&fields);
+	facts_text_fini(&fields);
 }
 
 static void share_dane(struct ledger *l, struct job *j)
 {
 	struct text_fields fields;
-	int64_t now = wall_s();
+	int64_t now = tick_wall_s();
 
 	j->dane_asked = false;
 	if (!facts_text_dane(&j->facts, now, &fields))
 		return;
 	fact_store_write_dane(l->redis, j->facts.nexthop.key, &fields, facts_text_dane_ttl(&j->facts, now));
-	text_fields_fini(&fields);
+	facts_text_fini(&fields);
 }
 
 static void say_fetched(const struct job *j)
@@ -72,7 +72,7 @@ static void say_fetched(const struct job *j)
 static void say_failed(struct ledger *l, const struct job *j)
 {
 	const struct sts_fact *s = &j->facts.sts;
-	const struct sts_policy *policy = facts_policy(&j->facts, wall_s());
+	const struct sts_policy *policy = facts_policy(&j->facts, tick_wall_s());
 	bool alert = policy && policy->mode != STS_NONE;
 	unsigned long unsaid = 0;
 	char why[3 * sizeof(s->fail_why)];
@@ -83,7 +83,7 @@ static void say_failed(struct ledger *l, const struct job *j)
 	(alert ? log_warn : log_info)(
 	    "event=sts_fetch_failed domain=%s id=%s failure=%s reason=%s ms=%lld in_force=%s%s unsaid=%lu",
 	    j->facts.nexthop.domain, s->fail_id[0] != '\0' ? s->fail_id : "-",
-	    names_name(fetch_failure_names, (int)s->failure), why, (long long)(tick_mono_ms() - j->fetch_ms),
+	    names_name(facts_fetch_failure_names, (int)s->failure), why, (long long)(tick_mono_ms() - j->fetch_ms),
 	    policy ? names_name(sts_mode_names, (int)policy->mode) : "-", j->refresh ? " refresh=yes" : "", unsaid);
 }
 
@@ -125,7 +125,7 @@ static int64_t next_date(const struct facts *f, int64_t now)
 
 void ledger_date(struct ledger *l, const struct facts *f)
 {
-	refresh_set(l->refresh, f->nexthop.domain, next_date(f, wall_s()));
+	refresh_set(l->refresh, f->nexthop.domain, next_date(f, tick_wall_s()));
 }
 
 static void date_job(struct ledger *l, const struct job *j, int64_t now)
@@ -160,7 +160,7 @@ static bool txt_is_news(const struct job *j)
 void ledger_keep(struct ledger *l, struct job *j)
 {
 	const char *domain = j->facts.nexthop.domain;
-	int64_t now = wall_s();
+	int64_t now = tick_wall_s();
 
 	ledger_take_later(l, j);
 	known_facts_put(l->known, &j->facts, now, hop_is_good(j));

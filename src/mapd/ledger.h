@@ -13,7 +13,7 @@
 #include "io/redis.h"
 #include "mapd/job.h"
 #include "mapd/known_facts.h"
-#include "mapd/ratelimit.h"
+#include "base/ratelimit.h"
 #include "mapd/refresh.h"
 
 /* A field of the sts hash that says: an operator wants all nodes to forget (`tlsmode cache forget`). A missing hash

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/tick.h"
 #include "base/xalloc.h"
 #include "mapd/facts_pack.h"
 #include "mapd/ledger.h"
@@ -32,7 +33,7 @@ static void forget_hop(struct facts *f)
 void ledger_begin(struct ledger *l, struct job *j)
 {
 	struct facts *f = &j->facts;
-	int64_t now = wall_s();
+	int64_t now = tick_wall_s();
 
 	j->marks = known_facts_marks(l->known, f->nexthop.domain);
 	known_facts_unmark(l->known, f->nexthop.domain);
@@ -169,7 +170,7 @@ void ledger_shared(struct ledger *l, struct job *j, bool served, const struct te
 		   const struct text_field *dane, size_t dane_count)
 {
 	struct facts *f = &j->facts;
-	int64_t now = wall_s();
+	int64_t now = tick_wall_s();
 	bool dated = f->sts.refresh;
 
 	if (!served) {
@@ -196,7 +197,7 @@ bool ledger_other_fetch(struct ledger *l, struct job *j, const struct text_field
 	int64_t fetched_at = f->sts.fetched_at, fail_at = f->sts.fail_at;
 
 	(void)l;
-	take_sts_hash(f, sts, count, wall_s());
+	take_sts_hash(f, sts, count, tick_wall_s());
 	j->stale &= ~(unsigned)KNOWN_MARK_STS; /* this was it */
 	if (f->sts.fetched_at <= fetched_at && f->sts.fail_at <= fail_at)
 		return false;
@@ -222,8 +223,8 @@ static bool differ(struct facts *old, struct facts *new)
 	picture(&a, old);
 	picture(&b, new);
 	same = a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
-	packed_fini(&a);
-	packed_fini(&b);
+	facts_packed_fini(&a);
+	facts_packed_fini(&b);
 	return !same;
 }
 
@@ -248,7 +249,7 @@ void ledger_take_later(struct ledger *l, struct job *j)
 	struct facts *f = known_new(l, &j->facts.nexthop, &known);
 
 	if (!j->forgot)
-		facts_take_later_policy(&j->facts, f, wall_s());
+		facts_take_later_policy(&j->facts, f, tick_wall_s());
 	known_free(f);
 }
 
@@ -256,10 +257,10 @@ bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop)
 {
 	bool known;
 	struct facts *f = known_new(l, nexthop, &known);
-	bool in_force = facts_policy(f, wall_s());
+	bool in_force = facts_policy(f, tick_wall_s());
 
 	if (known && !in_force)
-		known_facts_put(l->known, f, wall_s(), false);
+		known_facts_put(l->known, f, tick_wall_s(), false);
 	known_free(f);
 	return in_force;
 }
@@ -271,8 +272,8 @@ bool ledger_alive(struct ledger *l, const struct nexthop *nexthop)
 	bool alive;
 
 	f->shared_known = true;
-	facts_begin(f, wall_s());
-	alive = known && (facts_policy(f, wall_s()) || facts_ready(f, wall_s()));
+	facts_begin(f, tick_wall_s());
+	alive = known && (facts_policy(f, tick_wall_s()) || facts_ready(f, tick_wall_s()));
 	known_free(f);
 	return alive;
 }
@@ -282,7 +283,7 @@ bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned mar
 {
 	bool known;
 	struct facts *old = known_new(l, nexthop, &known), *f = known_new(l, nexthop, &known);
-	int64_t now = wall_s();
+	int64_t now = tick_wall_s();
 	bool changed;
 
 	if (marks & KNOWN_MARK_STS)

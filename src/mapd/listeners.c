@@ -19,7 +19,7 @@
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/listen.h"
-#include "mapd/ratelimit.h"
+#include "base/ratelimit.h"
 
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_MS 200 /* without a free descriptor */
@@ -165,7 +165,7 @@ void listeners_rollback(struct listeners *l)
 	set_free(&l->next, &l->now);
 }
 
-static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+static void listeners_on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *li = arg;
 
@@ -175,7 +175,7 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 }
 
 /* The queue cannot be emptied without descriptors: the loop would turn without end. */
-static void take_pause(struct listener *li, int error)
+static void listeners_take_pause(struct listener *li, int error)
 {
 	static const struct timeval pause = {0, PAUSE_MS * 1000};
 	unsigned long suppressed;
@@ -187,7 +187,7 @@ static void take_pause(struct listener *li, int error)
 	event_add(li->pause, &pause);
 }
 
-static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
+static void listeners_on_connection(evutil_socket_t listen_fd, short what, void *arg)
 {
 	struct listener *li = arg;
 	int on = 1;
@@ -198,7 +198,7 @@ static void on_connection(evutil_socket_t listen_fd, short what, void *arg)
 
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-				take_pause(li, errno);
+				listeners_take_pause(li, errno);
 			return;
 		}
 		if (!li->address.local) {
@@ -213,8 +213,8 @@ static void listener_serve(struct listener *li)
 {
 	if (li->event)
 		return;
-	li->event = event_new(li->set->base, li->fd, EV_READ | EV_PERSIST, on_connection, li);
-	li->pause = event_new(li->set->base, -1, 0, on_pause_over, li);
+	li->event = event_new(li->set->base, li->fd, EV_READ | EV_PERSIST, listeners_on_connection, li);
+	li->pause = event_new(li->set->base, -1, 0, listeners_on_pause_over, li);
 	if (!li->event || !li->pause || event_add(li->event, NULL) != 0)
 		abort();
 }

@@ -73,7 +73,7 @@ static void on_fact(int rkey_kind, const char *name, void *arg)
 		verdict_cache_drop_all(m->cache);
 }
 
-static void on_facts(const char *nexthop_key, const struct facts *facts, void *arg)
+static void main_on_facts(const char *nexthop_key, const struct facts *facts, void *arg)
 {
 	struct mapd *m = arg;
 
@@ -153,7 +153,7 @@ static void start_parts(struct mapd *m)
 	m->https = https_new(m->base, &m->conf->sts, error, sizeof(error));
 	if (!m->https)
 		die_of_conf(m, error, sizeof(error));
-	env = (struct resolver_env){m->base, m->conf, m->dns, m->https, mirror_redis(m->mirror), on_facts, m};
+	env = (struct resolver_env){m->base, m->conf, m->dns, m->https, mirror_redis(m->mirror), main_on_facts, m};
 	m->resolver = resolver_new(&env);
 	if (m->http)
 		http_serve(m->http, m->base);
@@ -281,7 +281,7 @@ static int test_configuration(const struct mapd *m)
 	return ok ? EX_OK : EX_CONFIG;
 }
 
-static int start(struct mapd *m)
+static int main_start(struct mapd *m)
 {
 	char error[1024];
 
@@ -346,5 +346,5 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return EX_USAGE;
 	}
-	return test ? test_configuration(&mapd) : start(&mapd);
+	return test ? test_configuration(&mapd) : main_start(&mapd);
 }

@@ -9,15 +9,15 @@
 
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "io/own_keys.h"
+#include "io/early_keys.h"
 #include "mapd/mapd.h"
 #include "mapd/maps.h"
 
 struct early {
 	struct mapd *mapd;
 	const struct map_row *row;
-	struct ask *ask;
-	struct own_keys *keys;
+	struct client_ask *ask;
+	struct early_keys *keys;
 	size_t key_len;
 	char key[];
 };
@@ -28,11 +28,11 @@ static void early_free(struct early *e)
 	free(e);
 }
 
-static void on_abandoned(void *arg)
+static void map_early_on_abandoned(void *arg)
 {
 	struct early *e = arg;
 
-	own_keys_abort(&e->keys);
+	early_keys_abort(&e->keys);
 	early_free(e);
 }
 
@@ -65,8 +65,8 @@ bool map_ask_settings(struct mapd *m, const struct map_query *q)
 	e->key_len = q->key_len;
 	memcpy(e->key, q->key, q->key_len);
 	m->early++;
-	e->ask = client_wait(q->client, on_abandoned, e);
-	e->keys = own_keys_new(m->mirror, on_settings, e);
-	q->row->names(q, own_keys_want, e->keys);
+	e->ask = client_wait(q->client, map_early_on_abandoned, e);
+	e->keys = early_keys_new(m->mirror, on_settings, e);
+	q->row->names(q, early_keys_want, e->keys);
 	return true;
 }

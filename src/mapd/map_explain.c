@@ -23,7 +23,7 @@ static void read_destination(struct nexthop *out, const char *text, size_t len)
 
 	if (!at)
 		nexthop_parse(out, text, len);
-	else if (address_domain(domain, text, len) == ADDRESS_DOMAIN)
+	else if (domain_of_address(domain, text, len) == ADDRESS_DOMAIN)
 		nexthop_parse(out, domain, strlen(domain));
 	else /* user@[192.0.2.1] */
 		nexthop_parse(out, at + 1, len - (size_t)(at + 1 - text));
@@ -31,7 +31,7 @@ static void read_destination(struct nexthop *out, const char *text, size_t len)
 
 static void read_sender(char out[DOMAIN_SIZE], const char *text, size_t len)
 {
-	enum address_status status = address_domain(out, text, len);
+	enum address_status status = domain_of_address(out, text, len);
 
 	if (status == ADDRESS_NULL)
 		strcpy(out, "<>");

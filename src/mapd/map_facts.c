@@ -13,7 +13,7 @@
 struct waiting {
 	struct mapd *mapd;
 	const struct map_row *row;
-	struct ask *ask;
+	struct client_ask *ask;
 	struct resolve_wait *wait;
 	struct settings *own; /* what its answer goes by, should the mirror not be filled then; or NULL */
 	struct nexthop nexthop;
@@ -28,7 +28,7 @@ static void waiting_free(struct waiting *w)
 	free(w);
 }
 
-static void on_facts(const struct facts *facts, void *arg)
+static void map_facts_on_facts(const struct facts *facts, void *arg)
 {
 	struct waiting *w = arg;
 	struct mapd *m = w->mapd;
@@ -42,7 +42,7 @@ static void on_facts(const struct facts *facts, void *arg)
 	waiting_free(w);
 }
 
-static void on_abandoned(void *arg)
+static void map_facts_on_abandoned(void *arg)
 {
 	struct waiting *w = arg;
 
@@ -61,7 +61,7 @@ static void wait_for_job(struct mapd *m, const struct map_query *q, const struct
 	w->asked_ms = tick_mono_ms();
 	w->key_len = q->key_len;
 	memcpy(w->key, q->key, q->key_len);
-	w->wait = resolve_ask(m->resolver, nexthop, on_facts, w);
+	w->wait = resolve_ask(m->resolver, nexthop, map_facts_on_facts, w);
 	if (!w->wait) {
 		waiting_free(w);
 		map_answer(m, q, SOCKMAP_TEMP, "too many domains are being looked up");
@@ -71,9 +71,9 @@ static void wait_for_job(struct mapd *m, const struct map_query *q, const struct
 	m->own = NULL;
 	w->ask = q->ask;
 	if (w->ask)
-		ask_wait_on(w->ask, on_abandoned, w);
+		client_ask_wait_on(w->ask, map_facts_on_abandoned, w);
 	else
-		w->ask = client_wait(q->client, on_abandoned, w);
+		w->ask = client_wait(q->client, map_facts_on_abandoned, w);
 }
 
 void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)

@@ -12,7 +12,7 @@
  * no domain name. */
 static void address_of(const struct map_query *q, char out[DOMAIN_SIZE])
 {
-	if (address_domain(out, q->key, q->key_len) == ADDRESS_NULL)
+	if (domain_of_address(out, q->key, q->key_len) == ADDRESS_NULL)
 		strcpy(out, "<>");
 }
 

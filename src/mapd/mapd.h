@@ -15,7 +15,7 @@
 #include "io/https_curl.h"
 #include "io/mirror.h"
 #include "mapd/metrics.h"
-#include "mapd/ratelimit.h"
+#include "base/ratelimit.h"
 #include "mapd/reply.h"
 #include "mapd/resolve.h"
 

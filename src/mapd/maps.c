@@ -52,7 +52,7 @@ void map_reply(struct mapd *m, const struct map_query *q)
 {
 	map_count(m, q->row, m->reply.status);
 	if (q->ask)
-		ask_answer(q->ask, m->reply.framed, m->reply.len);
+		client_ask_answer(q->ask, m->reply.framed, m->reply.len);
 	else
 		client_answer(q->client, m->reply.framed, m->reply.len);
 }

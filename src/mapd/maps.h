@@ -22,8 +22,8 @@ struct mapd;
 struct map_query {
 	const struct map_row *row;
 	struct client *client;
-	struct ask *ask; /* the client waits already; NULL: it is answered on the spot */
-	const char *key; /* borrowed, not terminated */
+	struct client_ask *ask; /* the client waits already; NULL: it is answered on the spot */
+	const char *key;        /* borrowed, not terminated */
 	size_t key_len;
 	int64_t now_ms; /* wall */
 };

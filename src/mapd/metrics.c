@@ -16,7 +16,7 @@
 #include "mapd/server.h"
 #include "mapd/verdict_cache.h"
 
-const char *const map_id_names[MAP_IDS] = {
+const char *const metrics_map_names[MAP_IDS] = {
     [MAP_OPPORTUNISTIC] = "opportunistic",
     [MAP_ENFORCED] = "enforced",
     [MAP_VERIFIED] = "verified",
@@ -215,7 +215,7 @@ static void format_requests(const struct metrics *metrics, struct evbuffer *out)
 	for (int map = 0; map < MAP_IDS; map++)
 		for (int r = SOCKMAP_OK; r <= SOCKMAP_TEMP; r++)
 			evbuffer_add_printf(out, "tlsmode_mapd_requests_total{map=\"%s\",result=\"%s\"} %" PRIu64 "\n",
-					    map_id_names[map], result[r], metrics->requests[map][r]);
+					    metrics_map_names[map], result[r], metrics->requests[map][r]);
 }
 
 static void format_histogram(const struct metrics *metrics, struct evbuffer *out)

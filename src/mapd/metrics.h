@@ -92,7 +92,7 @@ struct metrics {
 	uint64_t waited_ms;                  /* sum of them */
 };
 
-extern const char *const map_id_names[MAP_IDS];
+extern const char *const metrics_map_names[MAP_IDS];
 
 const char *metric_json_name(enum metric metric);
 

@@ -30,7 +30,7 @@ struct refresh {
 	size_t running;
 };
 
-static struct dated *find(struct refresh *r, const char *domain)
+static struct dated *refresh_find(struct refresh *r, const char *domain)
 {
 	struct hmap_node *n;
 
@@ -51,7 +51,7 @@ static void sleep_no_more(struct dated *d)
 	d->queued = false;
 }
 
-static void drop(struct dated *d)
+static void refresh_drop(struct dated *d)
 {
 	sleep_no_more(d);
 	hmap_remove(&d->refresh->domains, &d->node);
@@ -66,7 +66,7 @@ static void start_queued(struct refresh *r)
 		char domain[DOMAIN_SIZE];
 
 		memcpy(domain, d->domain, strlen(d->domain) + 1); /* the function may give the domain a new date */
-		drop(d);
+		refresh_drop(d);
 		r->running++;
 		if (!r->fn(domain, r->arg))
 			r->running--;
@@ -107,17 +107,17 @@ struct refresh *refresh_new(struct due_queue *wall, refresh_fn *fn, void *arg)
 	return r;
 }
 
-static void drop_node(struct hmap_node *node, void *arg)
+static void refresh_drop_node(struct hmap_node *node, void *arg)
 {
 	(void)arg;
-	drop(hmap_entry(node, struct dated, node));
+	refresh_drop(hmap_entry(node, struct dated, node));
 }
 
 void refresh_free(struct refresh **r)
 {
 	if (!*r)
 		return;
-	hmap_each(&(*r)->domains, drop_node, NULL);
+	hmap_each(&(*r)->domains, refresh_drop_node, NULL);
 	hmap_fini(&(*r)->domains);
 	free(*r);
 	*r = NULL;
@@ -125,11 +125,11 @@ void refresh_free(struct refresh **r)
 
 void refresh_set(struct refresh *r, const char *domain, int64_t at)
 {
-	struct dated *d = find(r, domain);
+	struct dated *d = refresh_find(r, domain);
 
 	if (at == INT64_MAX) {
 		if (d)
-			drop(d);
+			refresh_drop(d);
 		return;
 	}
 	if (!d)

@@ -45,7 +45,7 @@ void refusal_memory_resize(struct refusal_memory *m, size_t max_hosts)
 	m->max_hosts = max_hosts ? max_hosts : 1;
 }
 
-static void list_remove(struct refusal_memory *m, struct host *h)
+static void refusal_memory_list_remove(struct refusal_memory *m, struct host *h)
 {
 	*(h->newer ? &h->newer->older : &m->newest) = h->older;
 	*(h->older ? &h->older->newer : &m->oldest) = h->newer;
@@ -62,7 +62,7 @@ static void list_add_newest(struct refusal_memory *m, struct host *h)
 static void host_free(struct refusal_memory *m, struct host *h)
 {
 	hmap_remove(&m->map, &h->node);
-	list_remove(m, h);
+	refusal_memory_list_remove(m, h);
 	free(h);
 }
 
@@ -77,7 +77,7 @@ void refusal_memory_free(struct refusal_memory **m)
 	*m = NULL;
 }
 
-static struct host *find(const struct refusal_memory *m, uint64_t hash, const char *name)
+static struct host *refusal_memory_find(const struct refusal_memory *m, uint64_t hash, const char *name)
 {
 	for (struct hmap_node *n = hmap_first(&m->map, hash); n; n = hmap_next(n)) {
 		struct host *h = hmap_entry(n, struct host, node);
@@ -88,7 +88,7 @@ static struct host *find(const struct refusal_memory *m, uint64_t hash, const ch
 	return NULL;
 }
 
-static void make_room(struct refusal_memory *m, int64_t now_ms)
+static void refusal_memory_make_room(struct refusal_memory *m, int64_t now_ms)
 {
 	for (int i = 0; i < FORGOTTEN_AT_ONCE && m->map.count >= m->max_hosts; i++) {
 		if (now_ms - m->oldest->last_ms[MODE_OPPORTUNISTIC] < OTHERS_LATELY_MS)
@@ -101,7 +101,7 @@ static struct host *host_new(struct refusal_memory *m, uint64_t hash, const char
 {
 	struct host *h;
 
-	make_room(m, now_ms);
+	refusal_memory_make_room(m, now_ms);
 	h = xmalloc(sizeof(*h) + len + 1);
 	memcpy(h->name, name, len + 1);
 	h->born_ms = now_ms;
@@ -116,12 +116,12 @@ void refusal_memory_note(struct refusal_memory *m, const char *name, enum mode a
 {
 	size_t len = strlen(name);
 	uint64_t hash = hmap_hash(&m->map, name, len);
-	struct host *h = find(m, hash, name);
+	struct host *h = refusal_memory_find(m, hash, name);
 
 	if (!h)
 		h = host_new(m, hash, name, len, now_ms);
 	h->last_ms[alone] = now_ms;
-	list_remove(m, h);
+	refusal_memory_list_remove(m, h);
 	list_add_newest(m, h);
 }
 
@@ -132,7 +132,7 @@ static bool lately(const struct host *h, enum mode mode, int64_t now_ms)
 
 unsigned refusal_memory_modes(struct refusal_memory *m, const char *name, int64_t now_ms)
 {
-	struct host *h = find(m, hmap_hash(&m->map, name, strlen(name)), name);
+	struct host *h = refusal_memory_find(m, hmap_hash(&m->map, name, strlen(name)), name);
 
 	if (!h || lately(h, MODE_OPPORTUNISTIC, now_ms))
 		return 0;

@@ -139,7 +139,7 @@ static void take_http(struct mapd *m, struct http *http)
 		http_serve(http, m->base);
 }
 
-static void take(struct mapd *m, const struct parts *p)
+static void reload_take(struct mapd *m, const struct parts *p)
 {
 	struct conf *old = m->conf;
 
@@ -173,7 +173,7 @@ void reload(struct mapd *m)
 		log_error("event=reload_failed reason=\"%s\"", error);
 		return;
 	}
-	take(m, &parts);
+	reload_take(m, &parts);
 	m->metrics.value[METRIC_CONF_RELOADS]++;
 	log_info("event=reloaded conf=%s listeners=%zu ms=%lld", m->conf->file, listeners_count(m->listeners),
 		 (long long)(tick_mono_ms() - begun_ms));

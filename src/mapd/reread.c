@@ -26,14 +26,14 @@ struct rereads {
 	size_t max;
 };
 
-static uint64_t hash_of(const struct rereads *r, const struct nexthop *n)
+static uint64_t reread_hash_of(const struct rereads *r, const struct nexthop *n)
 {
 	return hmap_hash(&r->table, n->key, strlen(n->key));
 }
 
-static struct reread *find(const struct rereads *r, const struct nexthop *n)
+static struct reread *reread_find(const struct rereads *r, const struct nexthop *n)
 {
-	for (struct hmap_node *node = hmap_first(&r->table, hash_of(r, n)); node; node = hmap_next(node)) {
+	for (struct hmap_node *node = hmap_first(&r->table, reread_hash_of(r, n)); node; node = hmap_next(node)) {
 		struct reread *one = hmap_entry(node, struct reread, node);
 
 		if (strcmp(one->nexthop.key, n->key) == 0)
@@ -42,8 +42,8 @@ static struct reread *find(const struct rereads *r, const struct nexthop *n)
 	return NULL;
 }
 
-static void on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-		    size_t dane_count, void *arg)
+static void reread_on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
+			   size_t dane_count, void *arg)
 {
 	struct reread *one = arg;
 	struct rereads *r = one->all;
@@ -67,7 +67,7 @@ void rereads_resize(struct rereads *r, size_t max)
 	r->max = max;
 }
 
-static void drop_node(struct hmap_node *node, void *arg)
+static void reread_drop_node(struct hmap_node *node, void *arg)
 {
 	struct reread *one = hmap_entry(node, struct reread, node);
 
@@ -80,7 +80,7 @@ void rereads_free(struct rereads **r)
 {
 	if (!*r)
 		return;
-	hmap_each(&(*r)->table, drop_node, NULL);
+	hmap_each(&(*r)->table, reread_drop_node, NULL);
 	hmap_fini(&(*r)->table);
 	free(*r);
 	*r = NULL;
@@ -88,7 +88,7 @@ void rereads_free(struct rereads **r)
 
 bool reread_start(struct rereads *r, const struct nexthop *nexthop, unsigned marks)
 {
-	struct reread *one = find(r, nexthop);
+	struct reread *one = reread_find(r, nexthop);
 
 	if (one) {
 		fact_read_abort(&one->read);
@@ -96,11 +96,11 @@ bool reread_start(struct rereads *r, const struct nexthop *nexthop, unsigned mar
 		one = xcalloc(1, sizeof(*one));
 		one->all = r;
 		one->nexthop = *nexthop;
-		hmap_insert(&r->table, &one->node, hash_of(r, nexthop));
+		hmap_insert(&r->table, &one->node, reread_hash_of(r, nexthop));
 	} else {
 		return false;
 	}
 	one->marks |= marks;
-	one->read = fact_store_read(r->redis, r->base, nexthop, on_read, one);
+	one->read = fact_store_read(r->redis, r->base, nexthop, reread_on_read, one);
 	return true;
 }

@@ -100,7 +100,7 @@ static void tell_waiters(struct job *j)
 	}
 }
 
-static void on_ready(struct job *j, void *arg)
+static void resolve_on_ready(struct job *j, void *arg)
 {
 	struct resolver *r = arg;
 
@@ -143,14 +143,14 @@ static void on_shared(struct job *j, bool served, const struct text_field *sts, 
 	ledger_shared(&r->ledger, j, served, sts, sts_count, dane, dane_count);
 }
 
-static bool on_other_fetch(struct job *j, const struct text_field *sts, size_t count, void *arg)
+static bool resolve_on_other_fetch(struct job *j, const struct text_field *sts, size_t count, void *arg)
 {
 	struct resolver *r = arg;
 
 	return ledger_other_fetch(&r->ledger, j, sts, count);
 }
 
-static void on_policy(struct job *j, bool ours, void *arg)
+static void resolve_on_policy(struct job *j, bool ours, void *arg)
 {
 	struct resolver *r = arg;
 
@@ -181,7 +181,7 @@ static struct job *start_job(struct resolver *r, const struct nexthop *n, int64_
 }
 
 /* Fetches that go on in the background give way: the oldest first. */
-static bool make_room(struct resolver *r)
+static bool resolve_make_room(struct resolver *r)
 {
 	struct job *oldest = jobs_oldest_in_background(r->jobs);
 
@@ -205,7 +205,7 @@ static struct job *join_or_start(struct resolver *r, const struct nexthop *n)
 	struct job *j = jobs_find(r->jobs, n);
 
 	if (!j)
-		return make_room(r) ? start_job(r, n, 0) : NULL;
+		return resolve_make_room(r) ? start_job(r, n, 0) : NULL;
 	if (j->told) {
 		jobs_leave_background(r->jobs, j);
 		ledger_again(&r->ledger, j);
@@ -241,7 +241,7 @@ void resolve_abort(struct resolve_wait **w)
 bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct facts *out)
 {
 	struct job *j = jobs_find(r->jobs, nexthop);
-	int64_t now = wall_s();
+	int64_t now = tick_wall_s();
 
 	facts_init(out, nexthop);
 	if (!has_questions(nexthop))
@@ -266,7 +266,7 @@ void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop)
 		return;
 	f = xmalloc(sizeof(*f));
 	if (resolve_known(r, nexthop, f)) {
-		ends_by = facts_until(f, wall_s()) + PREFETCH_TOGETHER_S;
+		ends_by = facts_until(f, tick_wall_s()) + PREFETCH_TOGETHER_S;
 		facts_fini(f);
 	}
 	free(f);
@@ -285,7 +285,7 @@ static bool start_refresh(const char *domain, void *arg)
 	if (!ledger_in_force(&r->ledger, &hops[0]))
 		return false;
 	if (jobs_has_domain(r->jobs, domain) || !room_for_unasked(r)) {
-		refresh_set(r->ledger.refresh, domain, wall_s() + FACTS_REFRESH_MIN);
+		refresh_set(r->ledger.refresh, domain, tick_wall_s() + FACTS_REFRESH_MIN);
 		return false;
 	}
 	j = start_job(r, &hops[0], 0);
@@ -389,11 +389,11 @@ struct resolver *resolver_new(const struct resolver_env *env)
 				      .redis = env->redis,
 				      .mono = r->mono,
 				      .turns = fetch_turns_new(env->base, env->redis, r->mono),
-				      .on_ready = on_ready,
+				      .on_ready = resolve_on_ready,
 				      .on_over = on_over,
 				      .on_shared = on_shared,
-				      .on_other_fetch = on_other_fetch,
-				      .on_policy = on_policy,
+				      .on_other_fetch = resolve_on_other_fetch,
+				      .on_policy = resolve_on_policy,
 				      .on_late = on_late,
 				      .arg = r};
 	ledger_init(&r->ledger, env->redis, env->conf->mapd.cache_entries);

@@ -13,7 +13,7 @@
 
 const struct server_limits server_default_limits = {10000, 64, 256 * 1024, 64 * 1024 * 1024, 100000, 40};
 
-static void on_ready(evutil_socket_t fd, short what, void *arg)
+static void server_on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 	int64_t now_ms = tick_wall_ms();
@@ -61,7 +61,7 @@ struct server *server_new(struct event_base *base, const struct server_limits *l
 	TAILQ_INIT(&s->all);
 	TAILQ_INIT(&s->stalled);
 	TAILQ_INIT(&s->ready);
-	s->ready_event = event_new(base, -1, 0, on_ready, s);
+	s->ready_event = event_new(base, -1, 0, server_on_ready, s);
 	gather_init(s);
 	s->sweep_event = event_new(base, -1, EV_PERSIST, on_sweep, s);
 	if (!s->ready_event || !s->sweep_event || event_add(s->sweep_event, &every) != 0)

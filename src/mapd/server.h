@@ -2,7 +2,7 @@
  * server.h - socketmap connections: netstrings in, netstrings out, each connection strictly in order.
  *
  * Knows nothing of maps: every request goes to one function, which answers it on the spot (client_answer) or later
- * (client_wait, ask_answer). A request that waits holds back only the answers of its own connection. Bytes are read
+ * (client_wait, client_ask_answer). A request that waits holds back only the answers of its own connection. Bytes are read
  * into one buffer of the server; a connection owns memory only for a request that has not wholly arrived and for
  * answers that could not be sent. Plain events with read and write on the loop's thread. Called by main.c (life),
  * listeners.c (server_add) and maps.c.
@@ -24,7 +24,7 @@
 
 struct server;
 struct client;
-struct ask; /* a request that is not answered yet */
+struct client_ask; /* a request that is not answered yet */
 
 struct server_limits {
 	size_t max_clients;
@@ -65,10 +65,11 @@ void server_drain(struct server *s, void (*fn)(void *arg), void *arg);
 void client_answer(struct client *c, const char *reply, size_t len);
 
 /* The request being handled is answered later. ABANDON(WORK) is called instead when its client is gone before that. */
-struct ask *client_wait(struct client *c, void (*abandon)(void *work), void *work);
+struct client_ask *client_wait(struct client *c, void (*abandon)(void *work), void *work);
 /* A waits for something else now: ABANDON(WORK) instead of what client_wait() was given. */
-void ask_wait_on(struct ask *a, void (*abandon)(void *work), void *work);
-void ask_answer(struct ask *a, const char *reply, size_t len); /* ends A; from outside the request function */
+void client_ask_wait_on(struct client_ask *a, void (*abandon)(void *work), void *work);
+void client_ask_answer(struct client_ask *a, const char *reply,
+		       size_t len); /* ends A; from outside the request function */
 
 /* The request being handled is none: its connection is closed after the answers before it, and REASON is logged. */
 void client_reject(struct client *c, const char *reason);

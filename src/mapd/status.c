@@ -98,7 +98,7 @@ static json_t *requests_json(const struct metrics *metrics)
 	for (int map = 0; map < MAP_IDS; map++) {
 		const uint64_t *r = metrics->requests[map];
 
-		json_object_set_new(o, map_id_names[map],
+		json_object_set_new(o, metrics_map_names[map],
 				    json_pack("{s:I, s:I, s:I}", "ok", (json_int_t)r[SOCKMAP_OK], "notfound",
 					      (json_int_t)r[SOCKMAP_NOTFOUND], "temp", (json_int_t)r[SOCKMAP_TEMP]));
 	}

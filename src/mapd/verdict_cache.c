@@ -20,7 +20,7 @@
 #define BUCKET_MAX 64
 #define AHEAD_MIN 16384 /* entries: fewer are in the processor's cache anyway */
 
-struct entry {
+struct verdict_entry {
 	int64_t until_ms;
 	uint32_t life_ms; /* it was made so long before its end */
 	uint32_t hash;
@@ -50,7 +50,7 @@ struct verdict_cache {
 	unsigned ahead_count, ahead_next;
 };
 
-static struct entry *entry_at(const struct verdict_cache *c, slab_ref ref)
+static struct verdict_entry *entry_at(const struct verdict_cache *c, slab_ref ref)
 {
 	return slab_at(&c->store.slab, ref);
 }
@@ -63,22 +63,22 @@ static unsigned count_lines(unsigned has)
 }
 
 /* Where LINE stands among those that are there. */
-static unsigned place_of(const struct entry *e, unsigned line)
+static unsigned place_of(const struct verdict_entry *e, unsigned line)
 {
 	return count_lines(e->has & ((1u << line) - 1));
 }
 
-static char *entry_key(struct entry *e)
+static char *entry_key(struct verdict_entry *e)
 {
 	return (char *)&e->line[count_lines(e->has)];
 }
 
 static size_t entry_size(unsigned lines, size_t key_len)
 {
-	return sizeof(struct entry) + lines * sizeof(slab_ref) + key_len;
+	return sizeof(struct verdict_entry) + lines * sizeof(slab_ref) + key_len;
 }
 
-static uint32_t hash_of(slab_ref ref, const void *cache)
+static uint32_t verdict_cache_hash_of(slab_ref ref, const void *cache)
 {
 	return entry_at(cache, ref)->hash;
 }
@@ -92,7 +92,7 @@ struct verdict_cache *verdict_cache_new(size_t max_entries)
 {
 	struct verdict_cache *c = xcalloc(1, sizeof(*c));
 
-	refmap_init(&c->map, hash_of, c);
+	refmap_init(&c->map, verdict_cache_hash_of, c);
 	verdict_store_init(&c->store);
 	verdict_cache_resize(c, max_entries);
 	return c;
@@ -117,7 +117,7 @@ void verdict_cache_resize(struct verdict_cache *c, size_t max_entries)
 
 /* ---- entries ---- */
 
-static void entry_clear(struct verdict_cache *c, struct entry *e)
+static void entry_clear(struct verdict_cache *c, struct verdict_entry *e)
 {
 	for (unsigned i = 0; i < count_lines(e->has); i++)
 		verdict_text_drop(&c->store, &e->line[i]);
@@ -125,21 +125,21 @@ static void entry_clear(struct verdict_cache *c, struct entry *e)
 
 static void entry_free(struct verdict_cache *c, slab_ref ref)
 {
-	struct entry *e = entry_at(c, ref);
+	struct verdict_entry *e = entry_at(c, ref);
 
 	refmap_remove(&c->map, e->hash, ref);
 	entry_clear(c, e);
 	verdict_block_free(&c->store, ref, entry_size(count_lines(e->has), e->key_len));
 }
 
-static bool over_bound(const struct verdict_cache *c)
+static bool verdict_cache_over_bound(const struct verdict_cache *c)
 {
 	return c->map.count > c->max_entries || c->store.bytes > bytes_max(c->max_entries);
 }
 
 /* Moves the hand until WANTED entries have gone, but not KEEP: those not hit since it last came by, or after some
  * chances any. */
-static void evict(struct verdict_cache *c, size_t wanted, slab_ref keep)
+static void verdict_cache_evict(struct verdict_cache *c, size_t wanted, slab_ref keep)
 {
 	slab_ref refs[BUCKET_MAX];
 	unsigned chances = SECOND_CHANCES;
@@ -150,7 +150,7 @@ static void evict(struct verdict_cache *c, size_t wanted, slab_ref keep)
 		size_t count = refmap_turn(&c->map, &c->hand, refs, BUCKET_MAX, &round);
 
 		for (size_t i = 0; i < count && gone < wanted; i++) {
-			struct entry *e = entry_at(c, refs[i]);
+			struct verdict_entry *e = entry_at(c, refs[i]);
 
 			if (refs[i] == keep)
 				continue;
@@ -167,10 +167,10 @@ static void evict(struct verdict_cache *c, size_t wanted, slab_ref keep)
 	c->evicted += gone;
 }
 
-static void make_room(struct verdict_cache *c, slab_ref keep)
+static void verdict_cache_make_room(struct verdict_cache *c, slab_ref keep)
 {
-	for (int i = 0; i < EVICTIONS_AT_ONCE && over_bound(c) && c->map.count > 1; i++)
-		evict(c, 1, keep);
+	for (int i = 0; i < EVICTIONS_AT_ONCE && verdict_cache_over_bound(c) && c->map.count > 1; i++)
+		verdict_cache_evict(c, 1, keep);
 }
 
 /* key = "[" name "]" [ ":" port ] / name [ ":" port ] : the hash of NAME */
@@ -187,12 +187,12 @@ static uint32_t hash_domain(const struct verdict_cache *c, const char *key, size
 	return refmap_hash(&c->map, start, (size_t)((stop ? stop : end) - start));
 }
 
-static slab_ref find(const struct verdict_cache *c, uint32_t hash, const char *key, size_t len)
+static slab_ref verdict_cache_find(const struct verdict_cache *c, uint32_t hash, const char *key, size_t len)
 {
 	struct refmap_find f;
 
 	for (slab_ref ref = refmap_first(&c->map, hash, &f); ref; ref = refmap_next(&c->map, &f)) {
-		struct entry *e = entry_at(c, ref);
+		struct verdict_entry *e = entry_at(c, ref);
 
 		if (e->key_len == len && memcmp(entry_key(e), key, len) == 0)
 			return ref;
@@ -202,7 +202,7 @@ static slab_ref find(const struct verdict_cache *c, uint32_t hash, const char *k
 
 /* ---- answers ---- */
 
-static unsigned take_due(struct entry *e, enum mode mode, int64_t now_ms)
+static unsigned take_due(struct verdict_entry *e, enum mode mode, int64_t now_ms)
 {
 	unsigned due = 0;
 
@@ -254,9 +254,9 @@ static uint32_t hash_asked(struct verdict_cache *c, const char *key, size_t len)
 bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, unsigned line, int64_t now_ms,
 		       struct verdict_hit *out)
 {
-	slab_ref ref = find(c, hash_asked(c, key, len), key, len);
+	slab_ref ref = verdict_cache_find(c, hash_asked(c, key, len), key, len);
 	const struct verdict_text *l;
-	struct entry *e;
+	struct verdict_entry *e;
 
 	if (ref == 0)
 		return false;
@@ -277,20 +277,20 @@ bool verdict_cache_get(struct verdict_cache *c, const char *key, size_t len, uns
 static slab_ref entry_new(struct verdict_cache *c, uint32_t hash, const char *key, size_t len)
 {
 	slab_ref ref = verdict_block_new(&c->store, entry_size(0, len));
-	struct entry *e;
+	struct verdict_entry *e;
 
 	assert(len > 0 && len <= UINT16_MAX);
 	if (ref == 0)
 		return 0;
 	e = entry_at(c, ref);
-	*e = (struct entry){.until_ms = INT64_MIN, .hash = hash, .key_len = (uint16_t)len};
+	*e = (struct verdict_entry){.until_ms = INT64_MIN, .hash = hash, .key_len = (uint16_t)len};
 	memcpy(entry_key(e), key, len);
 	refmap_insert(&c->map, hash, ref);
 	return ref;
 }
 
 /* Of other facts than before: what was made of those goes. */
-static void entry_renew(struct verdict_cache *c, struct entry *e, int64_t now_ms, int64_t until_ms)
+static void entry_renew(struct verdict_cache *c, struct verdict_entry *e, int64_t now_ms, int64_t until_ms)
 {
 	char *key = entry_key(e);
 	size_t old = entry_size(count_lines(e->has), e->key_len);
@@ -308,7 +308,7 @@ static void entry_renew(struct verdict_cache *c, struct entry *e, int64_t now_ms
 /* The entry with room for LINE, which has none yet, in a block that may be another one; 0: no room, and it is gone. */
 static slab_ref entry_widen(struct verdict_cache *c, slab_ref ref, unsigned line)
 {
-	struct entry *e = entry_at(c, ref), *wide;
+	struct verdict_entry *e = entry_at(c, ref), *wide;
 	unsigned lines = count_lines(e->has), place = place_of(e, line);
 	slab_ref wider = verdict_block_new(&c->store, entry_size(lines + 1, e->key_len));
 
@@ -329,7 +329,7 @@ static slab_ref entry_widen(struct verdict_cache *c, slab_ref ref, unsigned line
 static void set_line(struct verdict_cache *c, slab_ref ref, unsigned line, const char *text, size_t len, int64_t now_ms)
 {
 	slab_ref made = verdict_text_get(&c->store, text, len);
-	struct entry *e = entry_at(c, ref);
+	struct verdict_entry *e = entry_at(c, ref);
 	slab_ref *at = &e->line[place_of(e, line)];
 
 	verdict_text_drop(&c->store, at);
@@ -349,7 +349,7 @@ static slab_ref entry_new_anyhow(struct verdict_cache *c, uint32_t hash, const c
 
 	if (ref)
 		return ref;
-	evict(c, EVICTIONS_AT_ONCE, 0);
+	verdict_cache_evict(c, EVICTIONS_AT_ONCE, 0);
 	return entry_new(c, hash, key, len);
 }
 
@@ -358,8 +358,8 @@ void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, 
 {
 	size_t key_len = strlen(key);
 	uint32_t hash = hash_domain(c, key, key_len);
-	slab_ref ref = find(c, hash, key, key_len);
-	struct entry *e;
+	slab_ref ref = verdict_cache_find(c, hash, key, key_len);
+	struct verdict_entry *e;
 
 	if (until_ms <= now_ms) {
 		if (ref)
@@ -376,7 +376,7 @@ void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, 
 	if (!(e->has & 1u << line) && !(ref = entry_widen(c, ref, line)))
 		return;
 	set_line(c, ref, line, text, len, now_ms);
-	make_room(c, ref);
+	verdict_cache_make_room(c, ref);
 }
 
 void verdict_cache_drop(struct verdict_cache *c, const char *key)

@@ -114,7 +114,7 @@ static void log_exceptions(struct mapd *m, const struct nexthop *nexthop, const 
 		log_info("event=exception_used exception=%s nexthop=%s setting=%s mode=%s answer=%s unsaid=%lu",
 			 name[i], log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
 			 log_quote(dest_key, sizeof(dest_key), dest->except_key, strlen(dest->except_key)),
-			 names_name(mode_names, (int)mode), names_name(level_names, (int)v->level), unsaid);
+			 names_name(mode_names, (int)mode), names_name(decide_level_names, (int)v->level), unsaid);
 	}
 }
 
@@ -140,7 +140,7 @@ static void log_verdict(const struct nexthop *nexthop, const struct verdict *v, 
 	if (log_level() >= LOG_LVL_DEBUG)
 		log_debug("event=verdict nexthop=%s mode=%s row=%d level=%s valid_s=%lld",
 			  log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)),
-			  names_name(mode_names, (int)mode), v->row, names_name(level_names, (int)v->level),
+			  names_name(mode_names, (int)mode), v->row, names_name(decide_level_names, (int)v->level),
 			  (long long)(until_ms - now_ms) / 1000);
 }
 

@@ -11,7 +11,7 @@
 
 void identity_envelope(struct identity *out, const char *raw_sender)
 {
-	enum address_status status = address_domain(out->domain, raw_sender, strlen(raw_sender));
+	enum address_status status = domain_of_address(out->domain, raw_sender, strlen(raw_sender));
 
 	out->there = true;
 	if (status == ADDRESS_NULL)
@@ -27,6 +27,6 @@ void identity_auth(struct identity *out, const char *raw_login)
 {
 	out->domain[0] = '\0';
 	out->there = raw_login && strchr(raw_login, '@') &&
-		     address_domain(out->domain, raw_login, strlen(raw_login)) == ADDRESS_DOMAIN;
+		     domain_of_address(out->domain, raw_login, strlen(raw_login)) == ADDRESS_DOMAIN;
 	out->missing = raw_login ? "no domain" : NULL;
 }

@@ -43,7 +43,7 @@ static void check_address(const char *raw, size_t len)
 {
 	char name[DOMAIN_SIZE];
 
-	if (address_domain(name, raw, len) == ADDRESS_DOMAIN)
+	if (domain_of_address(name, raw, len) == ADDRESS_DOMAIN)
 		check_canonical(name);
 	else if (name[0] != '\0') {
 		must(name[0] == '.');

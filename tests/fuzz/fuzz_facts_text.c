@@ -55,8 +55,8 @@ static void round_trip(const struct facts *f, format_fn *format, take_fn *take)
 	must(take(&again, first.field, first.count, NOW, &reason) && !reason);
 	must(format(&again, NOW, &second));
 	same_fields(&first, &second);
-	text_fields_fini(&first);
-	text_fields_fini(&second);
+	facts_text_fini(&first);
+	facts_text_fini(&second);
 	facts_fini(&again);
 }
 

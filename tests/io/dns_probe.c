@@ -17,7 +17,7 @@
 #include "base/xalloc.h"
 #include "io/dns_ub.h"
 
-static struct probe {
+static struct dns_probe {
 	struct event_base *base;
 	struct event *input;
 	struct dns *dns;
@@ -26,16 +26,16 @@ static struct probe {
 	size_t len;
 } probe;
 
-struct question {
-	TAILQ_ENTRY(question) link;
+struct dns_probe_question {
+	TAILQ_ENTRY(dns_probe_question) link;
 	char type[8];
 	char name[DOMAIN_SIZE];
 	int64_t at;
 };
 
-static TAILQ_HEAD(, question) questions = TAILQ_HEAD_INITIALIZER(questions);
+static TAILQ_HEAD(, dns_probe_question) questions = TAILQ_HEAD_INITIALIZER(questions);
 
-static void forget(struct question *q)
+static void forget(struct dns_probe_question *q)
 {
 	TAILQ_REMOVE(&questions, q, link);
 	free(q);
@@ -52,7 +52,7 @@ static void print_data(const struct rr_answer *a)
 
 static void on_answer(const struct rr_answer *a, void *arg)
 {
-	struct question *q = arg;
+	struct dns_probe_question *q = arg;
 
 	if (probe.inside && !probe.blocking) {
 		fprintf(stderr, "answered from inside dns_ask()\n");
@@ -89,7 +89,7 @@ static void on_answer_async(const struct rr_answer *a, void *arg)
 
 static void ask(char *type, const char *name, const char *about)
 {
-	struct question *q = xcalloc(1, sizeof(*q));
+	struct dns_probe_question *q = xcalloc(1, sizeof(*q));
 	int code = names_code(rr_type_names, type, strlen(type));
 
 	TAILQ_INSERT_TAIL(&questions, q, link);

@@ -21,23 +21,23 @@
 #define WORDS_MAX 12
 #define FETCHES_MAX 4096
 
-struct question {
+struct https_probe_question {
 	char host[DOMAIN_SIZE];
 	int64_t at;
 	struct https_fetch *fetch;
 };
 
-static struct probe {
+static struct https_probe {
 	struct event_base *base;
 	struct event *input;
 	struct https *https;
 	bool inside, ended;
 	char line[65536];
 	size_t len;
-	struct question *questions[FETCHES_MAX]; /* under way */
+	struct https_probe_question *questions[FETCHES_MAX]; /* under way */
 } probe;
 
-static void forget(struct question *q)
+static void forget(struct https_probe_question *q)
 {
 	for (size_t i = 0; i < FETCHES_MAX; i++)
 		if (probe.questions[i] == q)
@@ -66,7 +66,7 @@ static void end_when_idle(void)
 static void on_result(const struct policy_result *r, void *arg)
 {
 	static const char *const names[] = {"ok", "fetch-failed", "webpki", "invalid"};
-	struct question *q = arg;
+	struct https_probe_question *q = arg;
 	long long ms = (long long)(tick_mono_ms() - q->at);
 
 	if (probe.inside) {
@@ -85,9 +85,9 @@ static void on_result(const struct policy_result *r, void *arg)
 	end_when_idle();
 }
 
-static struct question *fetch(char **word, size_t count)
+static struct https_probe_question *fetch(char **word, size_t count)
 {
-	struct question *q = xcalloc(1, sizeof(*q));
+	struct https_probe_question *q = xcalloc(1, sizeof(*q));
 
 	snprintf(q->host, sizeof(q->host), "%s", word[0]);
 	q->at = tick_mono_ms();
@@ -103,7 +103,7 @@ static struct question *fetch(char **word, size_t count)
 	return q;
 }
 
-static void cancel(struct question *q)
+static void cancel(struct https_probe_question *q)
 {
 	https_abort(&q->fetch);
 	printf("%s aborted pending=%zu\n", q->host, https_pending(probe.https));

@@ -136,6 +136,6 @@ const char *room_take(int fd)
 void room_answer(size_t i)
 {
 	assert_non_null(room.waits[i].ask);
-	ask_answer(room.waits[i].ask, room.waits[i].reply, strlen(room.waits[i].reply));
+	client_ask_answer(room.waits[i].ask, room.waits[i].reply, strlen(room.waits[i].reply));
 	room.waits[i].ask = NULL;
 }

@@ -17,7 +17,7 @@ struct server_room {
 	struct event_base *base;
 	struct server *server;
 	struct {
-		struct ask *ask;
+		struct client_ask *ask;
 		char reply[64];
 		bool abandoned;
 	} waits[WAITS_MAX];

@@ -90,8 +90,8 @@ static void assert_same(const struct facts *a, const struct facts *b)
 	facts_pack_hop(&q, b);
 	assert_int_equal(p.len, q.len);
 	assert_memory_equal(p.bytes, q.bytes, p.len);
-	packed_fini(&p);
-	packed_fini(&q);
+	facts_packed_fini(&p);
+	facts_packed_fini(&q);
 }
 
 static void test_everything_comes_back(void **state)

@@ -23,7 +23,7 @@
 #define LAWFUL 5 /* the first domains: their enforce policy is fetched at the beginning and never forgotten */
 #define ASKERS 200
 
-struct asker {
+struct chaos_asker {
 	struct resolve_wait *wait;
 	size_t domain;
 	int64_t since_ms, answered;
@@ -31,7 +31,7 @@ struct asker {
 
 static struct resolver *resolver;
 static struct conf conf;
-static struct asker askers[ASKERS];
+static struct chaos_asker askers[ASKERS];
 static uint64_t state, seed;
 static int64_t now_ms, stalled_ms;
 static bool lawful_fetched;
@@ -93,7 +93,7 @@ static bool enforced(const struct facts *f)
 
 static void on_answer(const struct facts *facts, void *arg)
 {
-	struct asker *a = arg;
+	struct chaos_asker *a = arg;
 
 	if (!a->wait || a->answered++ > 0)
 		fail("an asker was answered twice, or after it had gone");
@@ -110,12 +110,12 @@ static void on_answer(const struct facts *facts, void *arg)
 
 static void do_ask(void)
 {
-	struct asker *a = &askers[roll(ASKERS)];
+	struct chaos_asker *a = &askers[roll(ASKERS)];
 	struct nexthop n;
 
 	if (a->wait)
 		return;
-	*a = (struct asker){.domain = roll(DOMAINS), .since_ms = now_ms};
+	*a = (struct chaos_asker){.domain = roll(DOMAINS), .since_ms = now_ms};
 	n = variant(a->domain, roll(8) < 6 ? 0 : 1 + roll(2));
 	a->wait = resolve_ask(resolver, &n, on_answer, a);
 	if (a->answered > 0)
@@ -345,7 +345,7 @@ static void fetch_lawful(void)
 	for (size_t i = 0; i < LAWFUL; i++) {
 		struct nexthop n = variant(i, 0);
 
-		askers[i] = (struct asker){.domain = i};
+		askers[i] = (struct chaos_asker){.domain = i};
 		askers[i].wait = resolve_ask(resolver, &n, on_answer, &askers[i]);
 	}
 	world_run();

@@ -26,7 +26,7 @@ static void question_text(char out[QUESTION_SIZE], const struct ask *a)
 		snprintf(out, QUESTION_SIZE, "%s %s", names_name(rr_type_names, (int)a->type), a->name);
 }
 
-static void start(struct drive *d, struct job *job, const struct ask *a)
+static void start(struct drive *d, struct drive_job *job, const struct ask *a)
 {
 	char text[QUESTION_SIZE], other[QUESTION_SIZE];
 
@@ -81,7 +81,7 @@ static void hash_key(char *out, size_t size, const char *kind, const struct fact
 	snprintf(out, size, "%s %s", kind, strcmp(kind, "sts") == 0 ? f->nexthop.domain : f->nexthop.key);
 }
 
-static void give_shared(struct drive *d, struct job *job, int64_t now)
+static void give_shared(struct drive *d, struct drive_job *job, int64_t now)
 {
 	struct text_field field[FACTS_TEXT_FIELDS_MAX];
 	char key[400];
@@ -102,7 +102,7 @@ static bool of_fetch(const struct ask *a)
 	return a->kind == ASK_POLICY || a->kind == ASK_POLICY_A || a->kind == ASK_POLICY_AAAA;
 }
 
-static void drop_fetch(struct job *job)
+static void drop_fetch(struct drive_job *job)
 {
 	size_t kept = 0;
 
@@ -112,7 +112,7 @@ static void drop_fetch(struct job *job)
 	job->waiting_count = kept;
 }
 
-static void give(struct drive *d, struct job *job, const struct ask *a, int64_t now)
+static void give(struct drive *d, struct drive_job *job, const struct ask *a, int64_t now)
 {
 	if (a->kind == ASK_SHARED) {
 		give_shared(d, job, now);
@@ -125,7 +125,7 @@ static void give(struct drive *d, struct job *job, const struct ask *a, int64_t 
 }
 
 /* Lets one answer come; false when none can. */
-static bool step(struct drive *d, struct job *job, int64_t now)
+static bool step(struct drive *d, struct drive_job *job, int64_t now)
 {
 	size_t can[PLAN_ASKS_MAX * 2], count = 0, i;
 	struct ask a;
@@ -145,7 +145,7 @@ static bool step(struct drive *d, struct job *job, int64_t now)
 
 /* Nothing comes any more, and the facts do not decide: sts.timeout when only the fetch is missing, else the deadline.
  */
-static void give_up(struct job *job, int64_t now)
+static void give_up(struct drive_job *job, int64_t now)
 {
 	size_t kept = 0;
 
@@ -170,7 +170,7 @@ static const char *line_of(const struct text_fields *t, char *out, size_t size)
 	return out;
 }
 
-static void share(struct drive *d, struct job *job, int64_t now)
+static void share(struct drive *d, struct drive_job *job, int64_t now)
 {
 	const struct facts *f = &job->facts;
 	size_t size = 100000;
@@ -181,17 +181,17 @@ static void share(struct drive *d, struct job *job, int64_t now)
 	if (!d->world->redis_away && facts_text_sts(f, now, &text)) {
 		hash_key(key, sizeof(key), "sts", f);
 		world_set_hash(d->world, key, line_of(&text, line, size), now + facts_text_sts_ttl(f, now));
-		text_fields_fini(&text);
+		facts_text_fini(&text);
 	}
 	if (!d->world->redis_away && facts_text_dane(f, now, &text)) {
 		hash_key(key, sizeof(key), "dane", f);
 		world_set_hash(d->world, key, line_of(&text, line, size), now + facts_text_dane_ttl(f, now));
-		text_fields_fini(&text);
+		facts_text_fini(&text);
 	}
 	free(line);
 }
 
-static void ask_all(struct drive *d, struct job *job, int64_t now, struct plan *p)
+static void ask_all(struct drive *d, struct drive_job *job, int64_t now, struct plan *p)
 {
 	plan_next(&job->facts, now, p);
 	for (size_t i = 0; i < p->count; i++)
@@ -202,7 +202,7 @@ static void ask_all(struct drive *d, struct job *job, int64_t now, struct plan *
 		fail(d, "nothing to wait for, and not ready", "");
 }
 
-static void run(struct drive *d, struct job *job, int64_t now, drive_ready_fn *on_ready, void *arg)
+static void run(struct drive *d, struct drive_job *job, int64_t now, drive_ready_fn *on_ready, void *arg)
 {
 	static struct plan p;
 	bool told = !on_ready;
@@ -224,18 +224,18 @@ static void run(struct drive *d, struct job *job, int64_t now, drive_ready_fn *o
 	share(d, job, now);
 }
 
-void drive_round(struct drive *d, struct job *job, int64_t now, drive_ready_fn *on_ready, void *arg)
+void drive_round(struct drive *d, struct drive_job *job, int64_t now, drive_ready_fn *on_ready, void *arg)
 {
 	facts_begin(&job->facts, now);
 	run(d, job, now, on_ready, arg);
 }
 
-void drive_late(struct drive *d, struct job *job, int64_t now)
+void drive_late(struct drive *d, struct drive_job *job, int64_t now)
 {
 	run(d, job, now, NULL, NULL);
 }
 
-void drive_elsewhere(struct drive *d, struct job *job, int64_t now)
+void drive_elsewhere(struct drive *d, struct drive_job *job, int64_t now)
 {
 	drop_fetch(job);
 	give_shared(d, job, now);

@@ -15,7 +15,7 @@
 #define DRIVE_QUESTIONS 400
 #define QUESTION_SIZE (DOMAIN_SIZE + 20)
 
-struct job {
+struct drive_job {
 	struct facts facts;
 	size_t waiting_count;
 	struct ask waiting[PLAN_ASKS_MAX * 2]; /* asked, not answered */
@@ -34,11 +34,11 @@ struct drive {
 /* Makes JOB's facts ready at NOW: a round from facts_begin() on. What never comes meets the deadline; a policy fetch
  * that never ends is overdue and stays on its way. ON_READY (may be NULL) is called once, at the moment the facts
  * decide. Then everything that can come comes, and what is worth it goes to the world's Redis. */
-typedef void drive_ready_fn(struct job *job, void *arg);
-void drive_round(struct drive *d, struct job *job, int64_t now, drive_ready_fn *on_ready, void *arg);
+typedef void drive_ready_fn(struct drive_job *job, void *arg);
+void drive_round(struct drive *d, struct drive_job *job, int64_t now, drive_ready_fn *on_ready, void *arg);
 /* What was on its way may come now, without a new round. */
-void drive_late(struct drive *d, struct job *job, int64_t now);
+void drive_late(struct drive *d, struct drive_job *job, int64_t now);
 /* The fetch under way turns out to be another node's, whose result is in the world's Redis by now. */
-void drive_elsewhere(struct drive *d, struct job *job, int64_t now);
+void drive_elsewhere(struct drive *d, struct drive_job *job, int64_t now);
 
 #endif

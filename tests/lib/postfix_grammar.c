@@ -10,12 +10,12 @@
 #define REPLY_MAX 100000
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-struct text {
+struct grammar_text {
 	const char *p;
 	size_t len;
 };
 
-static bool is(struct text t, const char *word)
+static bool is(struct grammar_text t, const char *word)
 {
 	return t.len == strlen(word) && strncasecmp(t.p, word, t.len) == 0;
 }
@@ -26,7 +26,7 @@ static bool separator(char c)
 }
 
 /* The next token; with BRACES "{ ... }" holds together. False at the end. */
-static bool token(struct text *rest, bool braces, struct text *out)
+static bool token(struct grammar_text *rest, bool braces, struct grammar_text *out)
 {
 	int depth = 0;
 	size_t i = 0;
@@ -41,13 +41,13 @@ static bool token(struct text *rest, bool braces, struct text *out)
 		if (braces && rest->p[i] == '}')
 			depth--;
 	}
-	*out = (struct text){rest->p, i};
+	*out = (struct grammar_text){rest->p, i};
 	rest->p += i;
 	rest->len -= i;
 	return i > 0;
 }
 
-static struct text stripped(struct text t)
+static struct grammar_text stripped(struct grammar_text t)
 {
 	while (t.len > 0 && strchr(" \t", *t.p)) {
 		t.p++;
@@ -59,7 +59,7 @@ static struct text stripped(struct text t)
 }
 
 /* "{" ... "}" and nothing behind it: what is inside. */
-static bool unbrace(struct text *t)
+static bool unbrace(struct grammar_text *t)
 {
 	size_t i;
 	int depth = 0;
@@ -72,19 +72,19 @@ static bool unbrace(struct text *t)
 	}
 	if (i + 1 != t->len)
 		return false;
-	*t = stripped((struct text){t->p + 1, t->len - 2});
+	*t = stripped((struct grammar_text){t->p + 1, t->len - 2});
 	return true;
 }
 
 /* name = value */
-static bool split(struct text t, struct text *name, struct text *value)
+static bool split(struct grammar_text t, struct grammar_text *name, struct grammar_text *value)
 {
 	const char *equal = memchr(t.p, '=', t.len);
 
 	if (!equal)
 		return false;
-	*name = stripped((struct text){t.p, (size_t)(equal - t.p)});
-	*value = stripped((struct text){equal + 1, (size_t)(t.p + t.len - equal - 1)});
+	*name = stripped((struct grammar_text){t.p, (size_t)(equal - t.p)});
+	*value = stripped((struct grammar_text){equal + 1, (size_t)(t.p + t.len - equal - 1)});
 	return name->len > 0 && !memchr(name->p, ' ', name->len);
 }
 
@@ -94,7 +94,7 @@ static bool label_char(char c)
 }
 
 /* Labels of 1 to 63 letters, digits, '-', '_', no '-' at an end of a label, not all digits, at most 255 octets. */
-static bool hostname(struct text t)
+static bool hostname(struct grammar_text t)
 {
 	size_t label = 0;
 	bool all_digits = true;
@@ -119,7 +119,7 @@ static bool hostname(struct text t)
 }
 
 /* Labels of letters, digits, '-' and '_'. */
-static bool labels(struct text t)
+static bool labels(struct grammar_text t)
 {
 	for (size_t i = 0; i < t.len; i++)
 		if (t.p[i] == '.' ? i == 0 || t.p[i - 1] == '.' : !label_char(t.p[i]))
@@ -171,8 +171,8 @@ static const struct {
 static const char *const levels[] = {"none", "may", "encrypt", "dane", "dane-only", "fingerprint", "verify", "secure"};
 
 struct policy {
-	struct text level;
-	struct text value[ATTRIBUTES]; /* the last one */
+	struct grammar_text level;
+	struct grammar_text value[ATTRIBUTES]; /* the last one */
 	unsigned count[ATTRIBUTES];
 	bool match_never; /* a name in match= that matches nothing */
 };
@@ -182,7 +182,7 @@ static bool level_is(const struct policy *p, const char *word)
 	return is(p->level, word);
 }
 
-static bool known_level(struct text t)
+static bool known_level(struct grammar_text t)
 {
 	for (size_t i = 0; i < COUNT(levels); i++)
 		if (is(t, levels[i]))
@@ -190,7 +190,7 @@ static bool known_level(struct text t)
 	return false;
 }
 
-static bool one_of(struct text t, const char *const *words, size_t count)
+static bool one_of(struct grammar_text t, const char *const *words, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (is(t, words[i]))
@@ -199,20 +199,20 @@ static bool one_of(struct text t, const char *const *words, size_t count)
 }
 
 /* protocols = *( ["!" / ">=" / "<="] name ), ':' or ',' between */
-static const char *check_protocols(struct text v)
+static const char *check_protocols(struct grammar_text v)
 {
 	static const char *const names[] = {"SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
-	struct text name;
+	struct grammar_text name;
 	size_t i;
 
 	while (v.len > 0) {
 		for (i = 0; i < v.len && v.p[i] != ':' && v.p[i] != ','; i++)
 			;
-		name = (struct text){v.p, i};
+		name = (struct grammar_text){v.p, i};
 		if (name.len > 0 && *name.p == '!')
-			name = (struct text){name.p + 1, name.len - 1};
+			name = (struct grammar_text){name.p + 1, name.len - 1};
 		else if (name.len > 1 && (*name.p == '>' || *name.p == '<') && name.p[1] == '=')
-			name = (struct text){name.p + 2, name.len - 2};
+			name = (struct grammar_text){name.p + 2, name.len - 2};
 		if (!one_of(name, names, COUNT(names)))
 			return "protocols names no protocol";
 		v.p += i + (i < v.len);
@@ -223,18 +223,18 @@ static const char *check_protocols(struct text v)
 
 /* One name of match=: a keyword, a name, or "." and a name. Postfix takes any text; labels are what we ever say. "*.x"
  * is taken and never matches. */
-static const char *check_match_name(struct policy *p, struct text t)
+static const char *check_match_name(struct policy *p, struct grammar_text t)
 {
 	if (t.len > 0 && *t.p == '*') {
 		p->match_never = true;
 		return NULL;
 	}
 	if (t.len > 1 && *t.p == '.')
-		t = (struct text){t.p + 1, t.len - 1};
+		t = (struct grammar_text){t.p + 1, t.len - 1};
 	return labels(t) ? NULL : "match has a name that is no domain name";
 }
 
-static const char *check_match(struct policy *p, struct text v)
+static const char *check_match(struct policy *p, struct grammar_text v)
 {
 	const char *wrong = NULL;
 
@@ -248,15 +248,15 @@ static const char *check_match(struct policy *p, struct text v)
 		const char *colon = memchr(v.p, ':', v.len);
 		size_t len = colon ? (size_t)(colon - v.p) : v.len;
 
-		wrong = check_match_name(p, (struct text){v.p, len});
+		wrong = check_match_name(p, (struct grammar_text){v.p, len});
 		if (!colon)
 			break;
-		v = (struct text){colon + 1, v.len - len - 1};
+		v = (struct grammar_text){colon + 1, v.len - len - 1};
 	}
 	return wrong;
 }
 
-static const char *check_value(struct policy *p, enum attribute a, struct text v)
+static const char *check_value(struct policy *p, enum attribute a, struct grammar_text v)
 {
 	static const char *const yes_no[] = {"yes", "no"};
 	static const char *const types[] = {"sts", "no-policy-found"};
@@ -299,7 +299,7 @@ static const char *check_value(struct policy *p, enum attribute a, struct text v
 	return NULL;
 }
 
-static enum attribute attribute_of(struct text name, enum postfix_version version)
+static enum attribute attribute_of(struct grammar_text name, enum grammar_version version)
 {
 	int a;
 
@@ -309,9 +309,9 @@ static enum attribute attribute_of(struct text name, enum postfix_version versio
 	return (enum attribute)a;
 }
 
-static const char *check_attribute(struct policy *p, struct text t, enum postfix_version version)
+static const char *check_attribute(struct policy *p, struct grammar_text t, enum grammar_version version)
 {
-	struct text name, value;
+	struct grammar_text name, value;
 	enum attribute a;
 
 	if (version >= POSTFIX_3_10 && t.p[0] == '{' && !unbrace(&t))
@@ -327,10 +327,10 @@ static const char *check_attribute(struct policy *p, struct text t, enum postfix
 	return check_value(p, a, value);
 }
 
-static const char *read_policy(struct policy *p, struct text t, enum postfix_version version)
+static const char *read_policy(struct policy *p, struct grammar_text t, enum grammar_version version)
 {
 	const char *wrong = NULL;
-	struct text tok;
+	struct grammar_text tok;
 	bool braces = version >= POSTFIX_3_10;
 
 	memset(p, 0, sizeof(*p));
@@ -355,7 +355,7 @@ static bool starts(const char *reply, size_t len, const char *word)
 	return len >= strlen(word) && memcmp(reply, word, strlen(word)) == 0;
 }
 
-const char *postfix_grammar(const char *reply, size_t len, enum postfix_version version)
+const char *postfix_grammar(const char *reply, size_t len, enum grammar_version version)
 {
 	struct policy p;
 
@@ -374,7 +374,7 @@ const char *postfix_grammar(const char *reply, size_t len, enum postfix_version 
 		return "OK without text";
 	if (version == POSTFIX_ANY)
 		return NULL;
-	return read_policy(&p, (struct text){reply + 3, len - 3}, version);
+	return read_policy(&p, (struct grammar_text){reply + 3, len - 3}, version);
 }
 
 const char *postfix_grammar_wise(const char *reply, size_t len)
@@ -382,7 +382,7 @@ const char *postfix_grammar_wise(const char *reply, size_t len)
 	struct policy p;
 	bool pkix;
 
-	if (!starts(reply, len, "OK ") || read_policy(&p, (struct text){reply + 3, len - 3}, POSTFIX_3_10))
+	if (!starts(reply, len, "OK ") || read_policy(&p, (struct grammar_text){reply + 3, len - 3}, POSTFIX_3_10))
 		return NULL;
 	pkix = level_is(&p, "verify") || level_is(&p, "secure");
 	if (level_is(&p, "none") || level_is(&p, "fingerprint"))

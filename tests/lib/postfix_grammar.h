@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-enum postfix_version {
+enum grammar_version {
 	POSTFIX_ANY, /* the reply's outer form only: maps that are no TLS policy maps */
 	POSTFIX_3_7 = 37,
 	POSTFIX_3_10 = 310
@@ -17,7 +17,7 @@ enum postfix_version {
 
 /* REPLY is a socketmap payload: "OK text", "NOTFOUND ", "TEMP reason". NULL: good. Else what is wrong, a static
  * sentence. */
-const char *postfix_grammar(const char *reply, size_t len, enum postfix_version version);
+const char *postfix_grammar(const char *reply, size_t len, enum grammar_version version);
 
 /* Grammatical, but against PRODUCT.md: `none`; protocols on a level that can end in clear text; policy_failure with
  * secure; verify or secure without servername=hostname or without match; names in match= that never match. NULL: good.

@@ -11,7 +11,7 @@
 static const char *check_line(const char *line, size_t len)
 {
 	const char *tab = memchr(line, '\t', len), *wrong;
-	enum postfix_version version = POSTFIX_ANY;
+	enum grammar_version version = POSTFIX_ANY;
 	size_t reply_len;
 
 	if (!tab)

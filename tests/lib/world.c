@@ -335,7 +335,7 @@ static bool https_fail(struct world_https *h, const char *line)
 
 	if (!word(&line, kind, sizeof(kind)))
 		return false;
-	failure = names_code(fetch_failure_names, kind, strlen(kind));
+	failure = names_code(facts_fetch_failure_names, kind, strlen(kind));
 	snprintf(h->why, sizeof(h->why), "%s", rest(line));
 	h->result = (struct policy_result){.failure = (enum fetch_failure)failure, .why = h->why};
 	return failure > 0;

@@ -15,7 +15,7 @@
 
 struct known {
 	char key[NEXTHOP_SIZE + 40]; /* node and next hop */
-	struct job job;
+	struct drive_job job;
 };
 
 struct scenario {
@@ -33,7 +33,7 @@ struct scenario {
 	struct known *known[JOBS_MAX];
 	size_t known_count;
 	/* the last question */
-	struct job *job;
+	struct drive_job *job;
 	enum mode mode;
 	bool tlsrpt;
 	struct verdict verdict;

@@ -140,7 +140,7 @@ void cmd_restart(struct scenario *s, char *args)
 			s->known[i]->key[0] = '\0';
 }
 
-static struct job *job_of(struct scenario *s, const char *raw)
+static struct drive_job *job_of(struct scenario *s, const char *raw)
 {
 	struct nexthop nexthop;
 	char key[NEXTHOP_SIZE + 40];
@@ -188,7 +188,7 @@ static void check_explain(struct scenario *s, const struct dest_setting *dest, c
 	free(json);
 }
 
-static void on_ready(struct job *job, void *arg)
+static void on_ready(struct drive_job *job, void *arg)
 {
 	struct scenario *s = arg;
 	struct answer_options o = {.min_tls = s->min_tls, .tlsrpt = s->tlsrpt, .report_failures = s->report};
@@ -245,7 +245,7 @@ void cmd_ask(struct scenario *s, char *args)
 /* The refresher: fetch if it is time; expectations see what was asked. */
 void cmd_refresh(struct scenario *s, char *args)
 {
-	struct job *job = job_of(s, args);
+	struct drive_job *job = job_of(s, args);
 
 	begin_question(s);
 	s->job = job;

@@ -229,7 +229,7 @@ static struct dest_setting dest_at(int i)
 	return d;
 }
 
-static void check_reply(enum postfix_version version, const char *what, int i)
+static void check_reply(enum grammar_version version, const char *what, int i)
 {
 	const char *wrong = postfix_grammar(reply, strlen(reply), version);
 

@@ -119,7 +119,7 @@ static const char *class_of(const struct verdict *v)
 {
 	if (v->level == LEVEL_TEMP)
 		return "TEMP";
-	return v->level == LEVEL_NOTFOUND ? "NOTFOUND" : names_name(level_names, (int)v->level);
+	return v->level == LEVEL_NOTFOUND ? "NOTFOUND" : names_name(decide_level_names, (int)v->level);
 }
 
 /* CLASS is one of "A or B (comment)" / "A; comment" */
@@ -146,7 +146,7 @@ static size_t tlsa_questions(const struct drive *d)
 static void check_vector(json_t *row, unsigned order)
 {
 	static struct drive d;
-	struct job *job = xcalloc(1, sizeof(*job));
+	struct drive_job *job = xcalloc(1, sizeof(*job));
 	const char *id = json_string_value(json_object_get(row, "id"));
 	const char *expect = json_string_value(json_object_get(row, "expect"));
 	struct dest_setting dest = {.has_match = false};

@@ -97,7 +97,7 @@ static void law_table(const struct decide_facts *f, const struct decide_settings
 	level = row->level[effective(s)];
 	if (s->match && strcmp(level, "verify") == 0)
 		level = "secure";
-	HOLDS(strcmp(names_name(level_names, (int)v->level), level) == 0, f, s);
+	HOLDS(strcmp(names_name(decide_level_names, (int)v->level), level) == 0, f, s);
 	HOLDS(v->use_policy == (v->level == LEVEL_SECURE && f->sts_enforce), f, s);
 	HOLDS(v->use_match == (v->level == LEVEL_SECURE && s->match), f, s);
 }
@@ -254,7 +254,7 @@ static void test_names(void **state)
 		assert_non_null(reason_text((enum reason)i));
 	}
 	for (int i = LEVEL_NOTFOUND; i <= LEVEL_SECURE; i++)
-		assert_non_null(names_name(level_names, i));
+		assert_non_null(names_name(decide_level_names, i));
 }
 
 int main(void)

@@ -143,7 +143,7 @@ static void addresses_have_domains(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		check_row(rows[i].raw, address_domain(out, rows[i].raw, strlen(rows[i].raw)) == rows[i].status);
+		check_row(rows[i].raw, domain_of_address(out, rows[i].raw, strlen(rows[i].raw)) == rows[i].status);
 		check_row_text(rows[i].raw, out, rows[i].domain);
 	}
 }

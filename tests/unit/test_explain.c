@@ -56,10 +56,10 @@ static void must_be(json_t *o, const char *path, const char *expected)
 		fail_msg("%s is \"%s\", not \"%s\"", path, at(o, path), expected);
 }
 
-static struct job *resolved(const char *const *lines, size_t count, const char *key)
+static struct drive_job *resolved(const char *const *lines, size_t count, const char *key)
 {
 	static const char policy[] = "mta-sts.a.example policy enforce 86400 mx.a.example *.b.example";
-	struct job *job = xcalloc(1, sizeof(*job));
+	struct drive_job *job = xcalloc(1, sizeof(*job));
 	struct world world = {.redis_away = true};
 	struct drive d = {.world = &world};
 	struct nexthop nexthop;
@@ -75,7 +75,7 @@ static struct job *resolved(const char *const *lines, size_t count, const char *
 	return job;
 }
 
-static void job_free(struct job *job)
+static void job_free(struct drive_job *job)
 {
 	facts_fini(&job->facts);
 	free(job);
@@ -92,7 +92,7 @@ static void test_everything(void **state)
 	    "mta-sts.a.example A ok insecure 100 192.0.2.9",
 	    "mta-sts.a.example AAAA nodata insecure 100",
 	};
-	struct job *job = resolved(lines, COUNT_OF(lines), "a.example");
+	struct drive_job *job = resolved(lines, COUNT_OF(lines), "a.example");
 	struct sender_setting sender = {
 	    .mode = MODE_ENFORCED, .mode_key = ".s.example", .mode_bad = true, .valid_until_ms = (NOW + 50) * 1000LL};
 	struct dest_setting dest = {.mode = MODE_ENFORCED,

@@ -85,7 +85,7 @@ static void test_sts_round_trip(void **state)
 		check_row(lines[i], !reason);
 		check_row(lines[i], facts_text_sts(f, NOW, &text));
 		check_row_text(lines[i], line_of(&text), lines[i]);
-		text_fields_fini(&text);
+		facts_text_fini(&text);
 		facts_fini(f);
 	}
 }
@@ -214,7 +214,7 @@ static void test_sts_worth(void **state)
 	assert_true(take_sts(f, "mode=enforce|max_age=100|mx=mx.a.example|id=a|fetched_at=999950", &reason));
 	assert_true(facts_text_sts(f, NOW, &text));
 	assert_string_equal(line_of(&text), "mode=enforce|max_age=100|mx=mx.a.example|id=a|fetched_at=999950");
-	text_fields_fini(&text);
+	facts_text_fini(&text);
 	assert_int_equal(facts_text_sts_ttl(f, NOW), 51);
 	assert_false(facts_text_sts(f, NOW + 51, &text));
 	assert_int_equal(facts_text_sts_ttl(f, NOW + 51), 1);
@@ -248,7 +248,7 @@ static void test_dane_round_trip(void **state)
 		check_row(rows[i].line, facts_text_dane(f, NOW, &text));
 		check_row_text(rows[i].line, line_of(&text), rows[i].line);
 		check_row(rows[i].line, facts_text_dane_ttl(f, NOW) == (rows[i].key[0] == '[' ? 200 : 300));
-		text_fields_fini(&text);
+		facts_text_fini(&text);
 	}
 }
 

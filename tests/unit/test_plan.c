@@ -29,7 +29,7 @@ static const struct ask *find_ask(const struct plan *p, enum ask_kind kind)
 	for (size_t i = 0; i < p->count; i++)
 		if (p->ask[i].kind == kind)
 			return &p->ask[i];
-	fail_msg("%s is not asked", names_name(ask_kind_names, (int)kind));
+	fail_msg("%s is not asked", names_name(plan_ask_kind_names, (int)kind));
 	return NULL;
 }
 
@@ -119,9 +119,9 @@ static void test_success_after_failure(void **state)
 }
 
 /* A whole round over a script of lines. */
-static struct job *resolved(const char *const *lines, size_t count, const char *key)
+static struct drive_job *resolved(const char *const *lines, size_t count, const char *key)
 {
-	struct job *job = xcalloc(1, sizeof(*job));
+	struct drive_job *job = xcalloc(1, sizeof(*job));
 	struct world world = {.redis_away = true};
 	struct drive d = {.world = &world};
 	struct nexthop nexthop;
@@ -141,7 +141,7 @@ static void test_no_room_for_tlsa(void **state)
 	char name[DOMAIN_SIZE], mx[400], address[400];
 	const char *lines[] = {mx, address, "_mta-sts.a.example TXT nxdomain secure 300",
 			       "_25._tcp.mx.a.example TLSA ok secure 300 usable"};
-	struct job *job;
+	struct drive_job *job;
 
 	(void)state;
 	memset(name, 'a', DOMAIN_MAX);
@@ -169,7 +169,7 @@ static void test_order_of_hosts(void **state)
 	    "* A ok insecure 300 192.0.2.1",
 	    "_mta-sts.a.example TXT nxdomain secure 300",
 	};
-	struct job *job = resolved(lines, COUNT_OF(lines), "a.example");
+	struct drive_job *job = resolved(lines, COUNT_OF(lines), "a.example");
 
 	(void)state;
 	assert_int_equal(job->facts.host_count, 3);
@@ -273,10 +273,10 @@ static void test_deadline_at_every_step(void **state)
 static void test_states_named(void **state)
 {
 	(void)state;
-	assert_string_equal(names_name(txt_state_names, TXT_RECORD), "record");
-	assert_string_equal(names_name(mx_kind_names, MX_IMPLICIT), "implicit");
-	assert_string_equal(names_name(fetch_failure_names, FETCH_OK), "");
-	assert_string_equal(names_name(ask_kind_names, ASK_POLICY_AAAA), "policy-aaaa");
+	assert_string_equal(names_name(facts_txt_state_names, TXT_RECORD), "record");
+	assert_string_equal(names_name(facts_mx_kind_names, MX_IMPLICIT), "implicit");
+	assert_string_equal(names_name(facts_fetch_failure_names, FETCH_OK), "");
+	assert_string_equal(names_name(plan_ask_kind_names, ASK_POLICY_AAAA), "policy-aaaa");
 }
 
 int main(void)

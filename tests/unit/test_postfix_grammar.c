@@ -31,7 +31,7 @@ static void test_good(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		const char *wrong =
-		    postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum postfix_version)rows[i].version);
+		    postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum grammar_version)rows[i].version);
 
 		if (wrong)
 			fail_msg("%s: %s", rows[i].reply, wrong);
@@ -88,7 +88,7 @@ static void test_bad(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		check_row(rows[i].reply,
-			  postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum postfix_version)rows[i].version));
+			  postfix_grammar(rows[i].reply, strlen(rows[i].reply), (enum grammar_version)rows[i].version));
 }
 
 static void test_unwise(void **state)

@@ -4,7 +4,7 @@
  */
 #include "unit/check.h"
 
-#include "mapd/ratelimit.h"
+#include "base/ratelimit.h"
 #include "mapd/refusal_memory.h"
 #include "mapd/verdict_cache.h"
 

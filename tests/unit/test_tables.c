@@ -24,13 +24,13 @@ static uint64_t draw(uint64_t below)
 	return seed % below;
 }
 
-struct block {
+struct test_block {
 	slab_ref ref;
 	size_t size;
 	unsigned char mark;
 };
 
-static void fill(struct slab *s, struct block *b, size_t size)
+static void fill(struct slab *s, struct test_block *b, size_t size)
 {
 	b->ref = slab_alloc(s, size);
 	assert_int_not_equal(b->ref, 0);
@@ -39,7 +39,7 @@ static void fill(struct slab *s, struct block *b, size_t size)
 	memset(slab_at(s, b->ref), b->mark, size);
 }
 
-static void assert_whole(const struct slab *s, const struct block *b)
+static void assert_whole(const struct slab *s, const struct test_block *b)
 {
 	const unsigned char *at = slab_at(s, b->ref);
 
@@ -62,13 +62,13 @@ static size_t some_size(void)
 
 static void blocks_keep_what_was_written(void **state)
 {
-	static struct block block[2000];
+	static struct test_block block[2000];
 	struct slab s;
 
 	(void)state;
 	slab_init(&s, 0);
 	for (int i = 0; i < MANY; i++) {
-		struct block *b = &block[draw(2000)];
+		struct test_block *b = &block[draw(2000)];
 
 		if (b->ref == 0) {
 			fill(&s, b, some_size());

@@ -254,8 +254,8 @@ static void check_tlsa(const json_t *row)
 		a.status = RR_ERROR;
 	a.secure = strcmp(chain, "secure") == 0 && !strstr(answer, "insecure");
 	if (dane_state(&a) != expected)
-		differs(row, true, names_name(tlsa_state_names, (int)expected),
-			names_name(tlsa_state_names, (int)dane_state(&a)));
+		differs(row, true, names_name(dane_tlsa_state_names, (int)expected),
+			names_name(dane_tlsa_state_names, (int)dane_state(&a)));
 }
 
 static void tlsa(void **state)

@@ -1,5 +1,5 @@
 /*
- * doctor_sockets.c - the sockets of the daemons, opened as Postfix's services open them (doctor_probe.h).
+ * doctor_sockets.c - the sockets of the daemons, opened as Postfix's services open them (probe.h).
  *
  * A socketmap is asked for its status; a milter is greeted (SMFIC_OPTNEG) and left (SMFIC_QUIT).
  */
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/tick.h"
-#include "ctl/doctor_probe.h"
+#include "ctl/probe.h"
 
 #define DEADLINE_MS 10000
 
@@ -227,13 +227,13 @@ static void try(const void *arg, void *out)
 	close(fd);
 }
 
-void doctor_try_sockets(struct doctor_facts *f)
+void probe_sockets(struct doctor_facts *f)
 {
 	for (size_t i = 0; i < f->sockets; i++) {
 		struct doctor_socket *s = &f->socket[i];
 		struct attempt a;
 
-		if (!doctor_as_postfix(f, s->chrooted, try, s, &a, sizeof(a), s->why, sizeof(s->why)))
+		if (!probe_as_postfix(f, s->chrooted, try, s, &a, sizeof(a), s->why, sizeof(s->why)))
 			continue;
 		s->state = a.state;
 		memcpy(s->why, a.why, sizeof(s->why));

@@ -3,8 +3,8 @@
  *
  * What is held back is counted and told with the next line. No clock: the caller tells the time (ms). libbase only.
  */
-#ifndef TLSMODE_MAPD_RATELIMIT_H
-#define TLSMODE_MAPD_RATELIMIT_H
+#ifndef TLSMODE_BASE_RATELIMIT_H
+#define TLSMODE_BASE_RATELIMIT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /*
- * doctor_postfix.c - Postfix's configuration by postconf(1), and what the postfix user sees (doctor_probe.h).
+ * doctor_postfix.c - Postfix's configuration by postconf(1), and what the postfix user sees (probe.h).
  */
 #include <errno.h>
 #include <grp.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
-#include "ctl/doctor_probe.h"
+#include "ctl/probe.h"
 #include "ctl/run_program.h"
 
 #define POSTCONF_S 30
@@ -68,7 +68,7 @@ static bool run_postconf(struct doctor_facts *f, struct postconf *p, const char 
 	return n == 0;
 }
 
-bool doctor_read_postfix(struct doctor_facts *f, struct postconf *p, int *code)
+bool probe_postfix(struct doctor_facts *f, struct postconf *p, int *code)
 {
 	char version[64];
 
@@ -78,11 +78,11 @@ bool doctor_read_postfix(struct doctor_facts *f, struct postconf *p, int *code)
 		return false;
 	f->postfix = p;
 	f->as_root = geteuid() == 0;
-	postfix_version_parse(&f->version, doctor_main_value(f, "mail_version", version, sizeof(version)));
+	postfix_version_parse(&f->version, probe_main_value(f, "mail_version", version, sizeof(version)));
 	return true;
 }
 
-const char *doctor_main_value(const struct doctor_facts *f, const char *parameter, char *out, size_t size)
+const char *probe_main_value(const struct doctor_facts *f, const char *parameter, char *out, size_t size)
 {
 	struct sbuf b;
 
@@ -121,8 +121,8 @@ static bool read_all(int fd, void *out, size_t size)
 	return true;
 }
 
-bool doctor_as_postfix(const struct doctor_facts *f, bool chrooted, void (*fn)(const void *arg, void *out),
-		       const void *arg, void *out, size_t size, char *why, size_t why_size)
+bool probe_as_postfix(const struct doctor_facts *f, bool chrooted, void (*fn)(const void *arg, void *out),
+		      const void *arg, void *out, size_t size, char *why, size_t why_size)
 {
 	char owner[64], queue[DOCTOR_PATH_SIZE];
 	int fd[2];
@@ -133,8 +133,8 @@ bool doctor_as_postfix(const struct doctor_facts *f, bool chrooted, void (*fn)(c
 		snprintf(why, why_size, "this takes root's rights");
 		return false;
 	}
-	doctor_main_value(f, "mail_owner", owner, sizeof(owner));
-	doctor_main_value(f, "queue_directory", queue, sizeof(queue));
+	probe_main_value(f, "mail_owner", owner, sizeof(owner));
+	probe_main_value(f, "queue_directory", queue, sizeof(queue));
 	if (pipe(fd) < 0 || (pid = fork()) < 0) {
 		snprintf(why, why_size, "%s", strerror(errno));
 		return false;

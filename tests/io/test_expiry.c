@@ -1,5 +1,5 @@
 /*
- * test_ends.c - the heap of ends against a plain list, with random sets, moves, drops and takings; and walks in pieces.
+ * test_expiry.c - the heap of ends against a plain list, with random sets, moves, drops and takings; and walks in pieces.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "io/ends.h"
+#include "io/expiry.h"
 
 #define NAMES 200
 
@@ -30,30 +30,30 @@ static void in_order_whatever_happens(void **state)
 	int64_t at[NAMES] = {0}, before;
 	char name[SETTING_NAME_SIZE];
 	enum setting_kind kind;
-	struct ends e;
+	struct expiry e;
 	bool moved;
 
 	(void)state;
 	srandom(1);
-	ends_init(&e);
+	expiry_init(&e);
 	for (int step = 0; step < 200000; step++) {
 		int i = (int)(random() % NAMES);
 
-		before = ends_first_ms(&e);
-		if (random() % 4 == 0 && ends_take(&e, before, &kind, name)) {
+		before = expiry_first_ms(&e);
+		if (random() % 4 == 0 && expiry_take(&e, before, &kind, name)) {
 			i = atoi(name + 1) * SETTING_KINDS + (int)kind;
 			assert_int_equal(at[i], before);
 			at[i] = 0;
 		} else {
 			at[i] = random() % 5 == 0 ? 0 : 1 + random() % 1000;
 			snprintf(name, sizeof(name), "d%d.test", i / SETTING_KINDS);
-			moved = ends_set(&e, (enum setting_kind)(i % SETTING_KINDS), name, at[i]);
-			assert_int_equal(moved, ends_first_ms(&e) != before);
+			moved = expiry_set(&e, (enum setting_kind)(i % SETTING_KINDS), name, at[i]);
+			assert_int_equal(moved, expiry_first_ms(&e) != before);
 		}
-		assert_int_equal(ends_first_ms(&e), least(at));
-		assert_false(ends_take(&e, least(at) - 1, &kind, name));
+		assert_int_equal(expiry_first_ms(&e), least(at));
+		assert_false(expiry_take(&e, least(at) - 1, &kind, name));
 	}
-	ends_fini(&e);
+	expiry_fini(&e);
 }
 
 struct seen {

@@ -1,5 +1,5 @@
 /*
- * doctor_tables.c - the entries of Postfix's lookup tables (doctor_probe.h).
+ * doctor_tables.c - the entries of Postfix's lookup tables (probe.h).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "ctl/doctor_probe.h"
+#include "ctl/probe.h"
 #include "ctl/run_program.h"
 
 #define POSTMAP_S 120
@@ -75,7 +75,7 @@ static void list_by_text(struct doctor_table *t)
 	free(text);
 }
 
-void doctor_list_tables(struct doctor_facts *f)
+void probe_tables(struct doctor_facts *f)
 {
 	for (size_t i = 0; i < f->tables; i++) {
 		struct doctor_table *t = &f->table[i];

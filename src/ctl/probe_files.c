@@ -1,6 +1,6 @@
 /*
  * doctor_files.c - certification authorities and the chroot's copies, as Postfix's services read them
- * (doctor_probe.h).
+ * (probe.h).
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -13,7 +13,7 @@
 #include <openssl/x509.h>
 
 #include "base/xalloc.h"
-#include "ctl/doctor_probe.h"
+#include "ctl/probe.h"
 
 #define CA_FILE_MAX (16u << 20)
 #define COPY_MAX (1u << 20)
@@ -98,7 +98,7 @@ static void look_at_trust(const struct doctor_facts *f, struct doctor_trust *t)
 	t->default_ok = t->appended && has_certificate(X509_get_default_cert_file(), why, sizeof(why));
 	if (t->path[0] == '\0')
 		return;
-	if (!doctor_as_postfix(f, t->chrooted, look_into, t, &a, sizeof(a), a.why, sizeof(a.why)))
+	if (!probe_as_postfix(f, t->chrooted, look_into, t, &a, sizeof(a), a.why, sizeof(a.why)))
 		a.ok = false;
 	t->path_ok = a.ok;
 	if (!a.ok && t->why[0] == '\0')
@@ -115,7 +115,7 @@ static void compare_copy(const struct doctor_facts *f, struct doctor_copy *c)
 	text = slurp(path, COPY_MAX, &len);
 	if (!text)
 		return; /* nothing to copy */
-	doctor_main_value(f, "queue_directory", queue, sizeof(queue));
+	probe_main_value(f, "queue_directory", queue, sizeof(queue));
 	snprintf(path, sizeof(path), "%s/%s", queue, c->name);
 	copy = slurp(path, COPY_MAX, &copy_len);
 	c->missing = !copy;
@@ -124,7 +124,7 @@ static void compare_copy(const struct doctor_facts *f, struct doctor_copy *c)
 	free(copy);
 }
 
-void doctor_look_at_files(struct doctor_facts *f)
+void probe_files(struct doctor_facts *f)
 {
 	for (size_t i = 0; i < f->trusts; i++)
 		look_at_trust(f, &f->trust[i]);

@@ -1,7 +1,7 @@
 /*
  * ratelimit.c - see ratelimit.h.
  */
-#include "mapd/ratelimit.h"
+#include "base/ratelimit.h"
 
 #include <string.h>
 

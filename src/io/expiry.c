@@ -1,7 +1,7 @@
 /*
- * ends.c - when temporary settings end (ends.h). A binary heap whose members know their place, so that an end can move.
+ * expiry.c - when temporary settings end (expiry.h). A binary heap whose members know their place, so that an end can move.
  */
-#include "io/ends.h"
+#include "io/expiry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,19 +19,19 @@ static struct end *end_of(struct key *key)
 	return hmap_entry(key, struct end, key);
 }
 
-void ends_init(struct ends *e)
+void expiry_init(struct expiry *e)
 {
-	*e = (struct ends){.count = 0};
+	*e = (struct expiry){.count = 0};
 	KEY_SET_INIT(&e->keys, struct end, key);
 }
 
-static void set_place(struct ends *e, struct end *x, size_t place)
+static void set_place(struct expiry *e, struct end *x, size_t place)
 {
 	e->heap[place] = x;
 	x->place = place;
 }
 
-static void sift_up(struct ends *e, struct end *x)
+static void sift_up(struct expiry *e, struct end *x)
 {
 	size_t i = x->place;
 
@@ -40,7 +40,7 @@ static void sift_up(struct ends *e, struct end *x)
 	set_place(e, x, i);
 }
 
-static void sift_down(struct ends *e, struct end *x)
+static void sift_down(struct expiry *e, struct end *x)
 {
 	size_t i = x->place, child;
 
@@ -55,7 +55,7 @@ static void sift_down(struct ends *e, struct end *x)
 	set_place(e, x, i);
 }
 
-static void drop(struct ends *e, struct end *x)
+static void drop(struct expiry *e, struct end *x)
 {
 	struct end *last = e->heap[--e->count];
 
@@ -67,7 +67,7 @@ static void drop(struct ends *e, struct end *x)
 	key_set_remove(&e->keys, &x->key);
 }
 
-static void add(struct ends *e, enum setting_kind kind, const char *name, int64_t at_ms)
+static void expiry_add(struct expiry *e, enum setting_kind kind, const char *name, int64_t at_ms)
 {
 	struct end *x = end_of(key_set_add(&e->keys, kind, name));
 
@@ -80,14 +80,14 @@ static void add(struct ends *e, enum setting_kind kind, const char *name, int64_
 	sift_up(e, x);
 }
 
-bool ends_set(struct ends *e, enum setting_kind kind, const char *name, int64_t at_ms)
+bool expiry_set(struct expiry *e, enum setting_kind kind, const char *name, int64_t at_ms)
 {
-	int64_t first = ends_first_ms(e);
+	int64_t first = expiry_first_ms(e);
 	struct key *k = key_set_find(&e->keys, kind, name);
 	struct end *x = k ? end_of(k) : NULL;
 
 	if (!x && at_ms != 0) {
-		add(e, kind, name, at_ms);
+		expiry_add(e, kind, name, at_ms);
 	} else if (x && at_ms == 0) {
 		drop(e, x);
 	} else if (x) {
@@ -95,17 +95,17 @@ bool ends_set(struct ends *e, enum setting_kind kind, const char *name, int64_t 
 		sift_up(e, x);
 		sift_down(e, x);
 	}
-	return ends_first_ms(e) != first;
+	return expiry_first_ms(e) != first;
 }
 
-int64_t ends_first_ms(const struct ends *e)
+int64_t expiry_first_ms(const struct expiry *e)
 {
 	return e->count ? e->heap[0]->at_ms : INT64_MAX;
 }
 
-bool ends_take(struct ends *e, int64_t now_ms, enum setting_kind *kind, char name[SETTING_NAME_SIZE])
+bool expiry_take(struct expiry *e, int64_t now_ms, enum setting_kind *kind, char name[SETTING_NAME_SIZE])
 {
-	if (ends_first_ms(e) > now_ms)
+	if (expiry_first_ms(e) > now_ms)
 		return false;
 	*kind = (enum setting_kind)e->heap[0]->key.kind;
 	snprintf(name, SETTING_NAME_SIZE, "%s", e->heap[0]->key.name);
@@ -113,7 +113,7 @@ bool ends_take(struct ends *e, int64_t now_ms, enum setting_kind *kind, char nam
 	return true;
 }
 
-void ends_fini(struct ends *e)
+void expiry_fini(struct expiry *e)
 {
 	free(e->heap);
 	key_set_fini(&e->keys);

@@ -1,5 +1,5 @@
 /*
- * doctor_dns.c - does the resolver of Postfix's services validate? (doctor_probe.h)
+ * doctor_dns.c - does the resolver of Postfix's services validate? (probe.h)
  *
  * Reads resolv.conf(5) as the C library does and asks each server for the root's SOA with AD and DO set (RFC 6840 s5.7,
  * RFC 3225): a validating one answers with AD.
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/tick.h"
-#include "ctl/doctor_probe.h"
+#include "ctl/probe.h"
 
 #define TRIES 3
 #define TRY_MS 2000
@@ -147,11 +147,11 @@ static void ask_server(struct doctor_server *s)
 		close(fd);
 }
 
-void doctor_try_resolvers(struct doctor_facts *f)
+void probe_resolvers(struct doctor_facts *f)
 {
 	char queue[DOCTOR_PATH_SIZE];
 
-	doctor_main_value(f, "queue_directory", queue, sizeof(queue));
+	probe_main_value(f, "queue_directory", queue, sizeof(queue));
 	snprintf(f->resolver[0].file, sizeof(f->resolver[0].file), "/etc/resolv.conf");
 	snprintf(f->resolver[1].file, sizeof(f->resolver[1].file), "%.200s/etc/resolv.conf", queue);
 	for (size_t i = 0; i < 2; i++) {

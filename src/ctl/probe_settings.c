@@ -1,6 +1,6 @@
 /*
  * doctor_settings.c - what Redis holds: its memory policy and all settings, merged as the daemons merge them
- * (doctor_probe.h).
+ * (probe.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/tick.h"
 #include "core/rkeys.h"
-#include "ctl/doctor_probe.h"
+#include "ctl/probe.h"
 #include "io/redis.h"
 #include "io/redis_sentinel.h"
 
@@ -54,7 +54,7 @@ static void read_memory(struct reading *r)
 		freeReplyObject(reply);
 }
 
-static void take_fields(struct setting *s, enum setting_kind kind, const redisReply *reply)
+static void probe_settings_take_fields(struct setting *s, enum setting_kind kind, const redisReply *reply)
 {
 	char complaint[200];
 
@@ -79,7 +79,7 @@ static bool take_key(struct reading *r, enum setting_kind kind, const char *raw,
 	}
 	setting_init(&s);
 	if (hash->type == REDIS_REPLY_ARRAY)
-		take_fields(&s, kind, hash);
+		probe_settings_take_fields(&s, kind, hash);
 	else
 		s.bad = SETTING_HAS_NOTE; /* another type: nothing of it is read */
 	if (ttl->type == REDIS_REPLY_INTEGER && ttl->integer > 0)
@@ -220,7 +220,7 @@ static void ask_sentinels(struct doctor_redis *out, const struct conf_redis *con
 	}
 }
 
-void doctor_read_settings(struct doctor_facts *f, const struct conf *conf)
+void probe_settings(struct doctor_facts *f, const struct conf *conf)
 {
 	struct reading r = {.out = &f->redis, .prefix = conf->redis.prefix, .now_ms = tick_wall_ms()};
 

@@ -1,0 +1,120 @@
+/*
+ * early_keys.c - see early_keys.h. Replies come in the order of the commands: HGETALL and PTTL of each name in turn.
+ */
+#include "io/early_keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/rkeys.h"
+#include "io/mirror_priv.h"
+#include "io/setting_read.h"
+
+#define NAMES_FIRST 8
+
+struct wanted {
+	enum setting_kind kind;
+	char *name;
+};
+
+struct early_keys {
+	struct mirror *mirror;
+	early_keys_fn *fn;
+	void *arg;
+	struct wanted *wanted;
+	size_t count, done;
+	struct settings *settings;
+	struct setting value; /* of the name whose PTTL comes next */
+	enum setting_read result;
+	bool failed;
+};
+
+struct early_keys *early_keys_new(struct mirror *m, early_keys_fn *fn, void *arg)
+{
+	struct early_keys *e = xcalloc(1, sizeof(*e));
+
+	e->mirror = m;
+	e->fn = fn;
+	e->arg = arg;
+	e->settings = settings_new();
+	return e;
+}
+
+static void early_keys_free(struct early_keys *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		free(e->wanted[i].name);
+	free(e->wanted);
+	settings_free(&e->settings);
+	free(e);
+}
+
+void early_keys_abort(struct early_keys **e)
+{
+	if (!*e)
+		return;
+	redis_forget((*e)->mirror->redis, *e);
+	early_keys_free(*e);
+	*e = NULL;
+}
+
+static void early_keys_finish(struct early_keys *e)
+{
+	struct settings *settings = e->failed ? NULL : e->settings;
+	early_keys_fn *fn = e->fn;
+	void *arg = e->arg;
+
+	if (settings)
+		e->settings = NULL;
+	early_keys_free(e);
+	fn(settings, arg);
+}
+
+static void early_keys_on_hgetall(const redisReply *reply, void *arg)
+{
+	struct early_keys *e = arg;
+	const struct wanted *w = &e->wanted[e->done];
+	unsigned long bad = 0; /* the mirror counts it when it comes to that key */
+
+	e->result = SETTING_READ_FAILED;
+	if (reply)
+		e->result = setting_read(&e->value, w->kind, w->name, reply, &e->mirror->complaints, &bad);
+	e->failed = e->failed || e->result == SETTING_READ_FAILED;
+}
+
+static void early_keys_on_pttl(const redisReply *reply, void *arg)
+{
+	struct early_keys *e = arg;
+	const struct wanted *w = &e->wanted[e->done++];
+
+	if (!reply || reply->type != REDIS_REPLY_INTEGER)
+		e->failed = true;
+	else if (e->result == SETTING_READ_OK && reply->integer != -2) { /* -2: it went between the two replies */
+		e->value.ends_at_ms = setting_read_end_ms(reply->integer);
+		settings_put(e->settings, w->kind, w->name, &e->value);
+	}
+	if (e->done == e->count)
+		early_keys_finish(e);
+}
+
+static void remember(struct early_keys *e, enum setting_kind kind, const char *name)
+{
+	if (e->count % NAMES_FIRST == 0)
+		e->wanted = xrealloc(e->wanted, (e->count + NAMES_FIRST) * sizeof(*e->wanted));
+	e->wanted[e->count++] = (struct wanted){kind, xstrdup(name)};
+}
+
+void early_keys_want(enum setting_kind kind, const char *name, void *early_keys)
+{
+	static const enum rkey_kind rkey[SETTING_KINDS] = {RKEY_SENDER, RKEY_RCPT, RKEY_EXCEPT};
+	struct early_keys *e = early_keys;
+	char text[RKEY_SIZE];
+	struct sbuf key;
+
+	sbuf_init(&key, text, sizeof(text));
+	rkeys_format(&key, redis_prefix(e->mirror->redis), rkey[kind], name);
+	remember(e, kind, name);
+	redis_command(e->mirror->redis, early_keys_on_hgetall, e, 2, (const char *[]){"HGETALL", text}, NULL);
+	redis_command(e->mirror->redis, early_keys_on_pttl, e, 2, (const char *[]){"PTTL", text}, NULL);
+}
