@@ -7,13 +7,12 @@
 #ifndef TLSMODE_IO_EXPIRY_H
 #define TLSMODE_IO_EXPIRY_H
 
+#include "base/heap.h"
 #include "io/key_set.h"
 
-struct end;
 struct expiry {
 	struct key_set keys;
-	struct end **heap;
-	size_t count, size;
+	struct heap heap; /* by milliseconds */
 };
 
 void expiry_init(struct expiry *e);

@@ -9,18 +9,18 @@
 #define TLSMODE_MAPD_DUE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <event2/event.h>
+
+#include "base/heap.h"
 
 typedef void due_fn(void *arg);
 
 struct due {
 	due_fn *fn;
 	void *arg;
-	int64_t at_ms;
-	size_t place; /* in the heap, from 1; 0: not waiting */
+	struct heap_node node; /* in its queue's heap, by milliseconds */
 };
 
 struct due_queue;
@@ -37,7 +37,7 @@ void due_clear(struct due_queue *q, struct due *d);
 
 static inline bool due_waits(const struct due *d)
 {
-	return d->place != 0;
+	return d->node.place != 0;
 }
 
 #endif

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/cur.h"
+#include "base/heap.h"
 #include "base/hmap.h"
 #include "base/log.h"
 #include "base/names.h"
@@ -292,6 +293,40 @@ static void hmap_keys_differ(void **state)
 	hmap_fini(&b);
 }
 
+#define HEAP_NODES 300
+
+/* Against a plain list, with random settings, moves and removals. */
+static void heap_is_in_order_whatever_happens(void **state)
+{
+	struct heap_node nodes[HEAP_NODES] = {0};
+	struct heap h;
+
+	(void)state;
+	srandom(3);
+	heap_init(&h);
+	for (int step = 0; step < 50000; step++) {
+		struct heap_node *n = &nodes[random() % HEAP_NODES], *least = NULL;
+		size_t standing = 0;
+
+		if (random() % 3 == 0)
+			heap_remove(&h, n);
+		else
+			heap_set(&h, n, random() % 1000);
+		for (size_t i = 0; i < HEAP_NODES; i++) {
+			if (nodes[i].place == 0)
+				continue;
+			standing++;
+			if (!least || nodes[i].at < least->at)
+				least = &nodes[i];
+		}
+		assert_int_equal(h.count, standing);
+		assert_true(least ? heap_first(&h)->at == least->at : !heap_first(&h));
+	}
+	heap_fini(&h);
+	for (size_t i = 0; i < HEAP_NODES; i++)
+		assert_int_equal(nodes[i].place, 0);
+}
+
 /* Reference values made with an independent implementation (key 00..0f, message 00 01 02 ... of LEN octets). */
 static void siphash_matches_reference(void **state)
 {
@@ -314,17 +349,12 @@ static void siphash_matches_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(sbuf_remembers_overflow),
-	    cmocka_unit_test(cur_never_leaves_its_bytes),
-	    cmocka_unit_test(names_go_both_ways),
-	    cmocka_unit_test(tick_can_be_replaced),
-	    cmocka_unit_test(log_is_one_clean_line),
-	    cmocka_unit_test(log_quote_contains_everything),
-	    cmocka_unit_test(hmap_holds_through_growth),
-	    cmocka_unit_test(hmap_keeps_equal_hashes_together),
-	    cmocka_unit_test(hmap_keys_differ),
-	    cmocka_unit_test(siphash_matches_reference),
-	    cmocka_unit_test(log_background_loses_nothing),
+	    cmocka_unit_test(sbuf_remembers_overflow),   cmocka_unit_test(cur_never_leaves_its_bytes),
+	    cmocka_unit_test(names_go_both_ways),        cmocka_unit_test(tick_can_be_replaced),
+	    cmocka_unit_test(log_is_one_clean_line),     cmocka_unit_test(log_quote_contains_everything),
+	    cmocka_unit_test(hmap_holds_through_growth), cmocka_unit_test(hmap_keeps_equal_hashes_together),
+	    cmocka_unit_test(hmap_keys_differ),          cmocka_unit_test(heap_is_in_order_whatever_happens),
+	    cmocka_unit_test(siphash_matches_reference), cmocka_unit_test(log_background_loses_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
