@@ -326,7 +326,7 @@ void decide_summary(const struct facts *f, int64_t now, struct decide_facts *out
 	const struct sts_policy *policy = facts_policy(f, now);
 
 	*out = (struct decide_facts){.mx = mx_column(f)};
-	out->literal = f->nexthop.kind != NEXTHOP_DOMAIN && f->nexthop.kind != NEXTHOP_HOST;
+	out->literal = !nexthop_in_dns(&f->nexthop);
 	out->sts_enforce = policy && policy->mode == STS_ENFORCE;
 	if (out->mx != COL_SECURE && out->mx != COL_INSECURE)
 		return;

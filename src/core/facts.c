@@ -259,7 +259,7 @@ int64_t facts_until(const struct facts *f, int64_t now)
 
 bool facts_dane_shareable(const struct facts *f)
 {
-	if (f->nexthop.kind != NEXTHOP_DOMAIN && f->nexthop.kind != NEXTHOP_HOST)
+	if (!nexthop_in_dns(&f->nexthop))
 		return false;
 	if (f->mx != MX_SECURE && f->mx != MX_INSECURE)
 		return false;

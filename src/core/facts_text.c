@@ -12,11 +12,6 @@
 #include "base/sbuf.h"
 #include "base/xalloc.h"
 
-static bool asked_of_dns(const struct facts *f)
-{
-	return f->nexthop.kind == NEXTHOP_DOMAIN || f->nexthop.kind == NEXTHOP_HOST;
-}
-
 struct writer {
 	struct text_fields *out;
 	struct sbuf b;
@@ -123,7 +118,7 @@ bool facts_text_sts(const struct facts *f, int64_t now, struct text_fields *out)
 	struct writer w;
 
 	memset(out, 0, sizeof(*out));
-	if (!asked_of_dns(f) || (!policy && !txt_worth(f, now) && !failure_worth(f, now)))
+	if (!nexthop_in_dns(&f->nexthop) || (!policy && !txt_worth(f, now) && !failure_worth(f, now)))
 		return false;
 	writer_init(&w, out, 1000 + (policy ? policy->mx_len : 0));
 	if (txt_worth(f, now))

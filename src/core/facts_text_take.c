@@ -152,7 +152,7 @@ bool facts_text_take_sts(struct facts *f, const struct text_field *fields, size_
 	bool ok =
 	    read_txt(&r, &read) && read_policy(&r, &read) && read_failure(&r, &read) && read_refresh(&r, &refresh);
 
-	if (ok && (f->nexthop.kind == NEXTHOP_DOMAIN || f->nexthop.kind == NEXTHOP_HOST)) {
+	if (ok && nexthop_in_dns(&f->nexthop)) {
 		merge_txt(&f->sts, &read, now);
 		merge_policy(&f->sts, &read, now);
 		merge_failure(&f->sts, &read, now);

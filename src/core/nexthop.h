@@ -35,4 +35,10 @@ struct nexthop {
  * */
 void nexthop_parse(struct nexthop *out, const char *raw, size_t len);
 
+/* What is known of it is found by questions to the DNS; of the other kinds there is nothing to ask. */
+static inline bool nexthop_in_dns(const struct nexthop *n)
+{
+	return n->kind == NEXTHOP_DOMAIN || n->kind == NEXTHOP_HOST;
+}
+
 #endif

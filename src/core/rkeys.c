@@ -47,6 +47,24 @@ enum rkey_kind rkeys_parse(const char *prefix, const char *key, size_t len, cons
 	return RKEY_OTHER;
 }
 
+static const enum rkey_kind rkey_of[SETTING_KINDS] = {
+    [SETTING_SENDER] = RKEY_SENDER, [SETTING_RCPT] = RKEY_RCPT, [SETTING_EXCEPT] = RKEY_EXCEPT};
+
+enum rkey_kind rkeys_of_setting(enum setting_kind kind)
+{
+	return rkey_of[kind];
+}
+
+bool rkeys_is_setting(enum rkey_kind kind, enum setting_kind *out)
+{
+	for (int i = 0; i < SETTING_KINDS; i++)
+		if (rkey_of[i] == kind) {
+			*out = (enum setting_kind)i;
+			return true;
+		}
+	return false;
+}
+
 void rkeys_settings_glob(struct sbuf *out, const char *prefix)
 {
 	for (const char *p = prefix; *p; p++) {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/sbuf.h"
+#include "core/settings.h"
 
 enum rkey_kind {
 	RKEY_SENDER, /* tlsmode:sender:DOMAIN */
@@ -27,6 +28,10 @@ void rkeys_format(struct sbuf *out, const char *prefix, enum rkey_kind kind, con
 
 /* The kind of KEY and where its name begins (borrowed); RKEY_OTHER when it is not ours. */
 enum rkey_kind rkeys_parse(const char *prefix, const char *key, size_t len, const char **name, size_t *name_len);
+
+/* The keys of a kind of setting, and back: false when KIND's keys are no settings. */
+enum rkey_kind rkeys_of_setting(enum setting_kind kind);
+bool rkeys_is_setting(enum rkey_kind kind, enum setting_kind *out);
 
 /* Appends a glob for SCAN that matches settings and no facts; special characters of PREFIX are escaped. */
 void rkeys_settings_glob(struct sbuf *out, const char *prefix);

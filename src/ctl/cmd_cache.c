@@ -26,7 +26,7 @@ static bool make_keys(const struct ctl *ctl, struct fact_keys *k, const char *ra
 	struct sbuf b;
 
 	nexthop_parse(&k->nexthop, raw, strlen(raw));
-	if (k->nexthop.kind != NEXTHOP_DOMAIN && k->nexthop.kind != NEXTHOP_HOST) {
+	if (!nexthop_in_dns(&k->nexthop)) {
 		ctl_error(EX_DATAERR, "%s: no domain or next hop that facts are kept of", raw);
 		return false;
 	}

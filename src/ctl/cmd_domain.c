@@ -93,16 +93,13 @@ static void list_free(struct name_list *list)
 
 static void take_page(struct ctl *ctl, struct name_list *list, const redisReply *page)
 {
-	static const enum setting_kind kinds[] = {
-	    [RKEY_SENDER] = SETTING_SENDER, [RKEY_RCPT] = SETTING_RCPT, [RKEY_EXCEPT] = SETTING_EXCEPT};
-
 	for (size_t i = 0; i < page->elements; i++) {
 		const redisReply *key = page->element[i];
 		const char *name;
 		size_t len;
 		enum rkey_kind kind = rkeys_parse(ctl->conf->redis.prefix, key->str, key->len, &name, &len);
 
-		if (kind <= RKEY_EXCEPT && kinds[kind] == ctl->kind)
+		if (kind == rkeys_of_setting(ctl->kind))
 			list_add(list, name, len);
 	}
 }

@@ -96,14 +96,7 @@ static bool take_key(struct reading *r, enum setting_kind kind, const char *raw,
 static bool split_key(const struct reading *r, const redisReply *key, enum setting_kind *kind, const char **name,
 		      size_t *len)
 {
-	static const enum setting_kind kinds[] = {
-	    [RKEY_SENDER] = SETTING_SENDER, [RKEY_RCPT] = SETTING_RCPT, [RKEY_EXCEPT] = SETTING_EXCEPT};
-	enum rkey_kind k = rkeys_parse(r->prefix, key->str, key->len, name, len);
-
-	if (k > RKEY_EXCEPT)
-		return false;
-	*kind = kinds[k];
-	return true;
+	return rkeys_is_setting(rkeys_parse(r->prefix, key->str, key->len, name, len), kind);
 }
 
 /* All keys of one page of SCAN, asked for at once. */

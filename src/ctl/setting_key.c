@@ -8,20 +8,12 @@
 #include "base/tick.h"
 #include "io/setting_read.h"
 
-static enum rkey_kind rkey_of(enum setting_kind kind)
-{
-	static const enum rkey_kind keys[] = {
-	    [SETTING_SENDER] = RKEY_SENDER, [SETTING_RCPT] = RKEY_RCPT, [SETTING_EXCEPT] = RKEY_EXCEPT};
-
-	return keys[kind];
-}
-
 void setting_key_format(char key[RKEY_SIZE], const struct ctl *ctl, const char *name)
 {
 	struct sbuf b;
 
 	sbuf_init(&b, key, RKEY_SIZE);
-	rkeys_format(&b, ctl->conf->redis.prefix, rkey_of(ctl->kind), name);
+	rkeys_format(&b, ctl->conf->redis.prefix, rkeys_of_setting(ctl->kind), name);
 }
 
 static void complain(struct setting_key *k, const char *text)

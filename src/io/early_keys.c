@@ -107,13 +107,12 @@ static void remember(struct early_keys *e, enum setting_kind kind, const char *n
 
 void early_keys_want(enum setting_kind kind, const char *name, void *early_keys)
 {
-	static const enum rkey_kind rkey[SETTING_KINDS] = {RKEY_SENDER, RKEY_RCPT, RKEY_EXCEPT};
 	struct early_keys *e = early_keys;
 	char text[RKEY_SIZE];
 	struct sbuf key;
 
 	sbuf_init(&key, text, sizeof(text));
-	rkeys_format(&key, redis_prefix(e->mirror->redis), rkey[kind], name);
+	rkeys_format(&key, redis_prefix(e->mirror->redis), rkeys_of_setting(kind), name);
 	remember(e, kind, name);
 	redis_command(e->mirror->redis, early_keys_on_hgetall, e, 2, (const char *[]){"HGETALL", text}, NULL);
 	redis_command(e->mirror->redis, early_keys_on_pttl, e, 2, (const char *[]){"PTTL", text}, NULL);

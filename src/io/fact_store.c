@@ -152,7 +152,7 @@ struct fact_read *fact_store_read(struct redis *r, struct event_base *base, cons
 				  fact_read_fn *fn, void *arg)
 {
 	struct fact_read *f = xcalloc(1, sizeof(*f));
-	bool named = nexthop->kind == NEXTHOP_DOMAIN || nexthop->kind == NEXTHOP_HOST;
+	bool named = nexthop_in_dns(nexthop);
 	bool busy = named && redis_is_busy(r);
 
 	f->redis = r;

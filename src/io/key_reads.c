@@ -59,12 +59,11 @@ static struct key_read *read_of(struct key *key)
 
 static void dispatch(struct key_reads *k, struct key_read *r)
 {
-	static const enum rkey_kind rkey[SETTING_KINDS] = {RKEY_SENDER, RKEY_RCPT, RKEY_EXCEPT};
 	char text[RKEY_SIZE];
 	struct sbuf key;
 
 	sbuf_init(&key, text, sizeof(text));
-	rkeys_format(&key, redis_prefix(k->redis), rkey[r->key.kind], r->key.name);
+	rkeys_format(&key, redis_prefix(k->redis), rkeys_of_setting((enum setting_kind)r->key.kind), r->key.name);
 	r->in_flight = true;
 	r->overtaken = false;
 	TAILQ_INSERT_TAIL(&k->flight, r, link);

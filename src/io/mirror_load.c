@@ -183,16 +183,14 @@ static void scan(struct mirror *m)
 
 static void take_key(struct mirror *m, const redisReply *key)
 {
-	static const enum setting_kind kinds[] = {
-	    [RKEY_SENDER] = SETTING_SENDER, [RKEY_RCPT] = SETTING_RCPT, [RKEY_EXCEPT] = SETTING_EXCEPT};
 	char name[SETTING_NAME_SIZE];
+	enum setting_kind kind;
 	const char *raw;
 	size_t len;
-	enum rkey_kind kind = rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len);
 
-	if ((kind == RKEY_SENDER || kind == RKEY_RCPT || kind == RKEY_EXCEPT) &&
-	    key_reads_name(m->reads, name, kinds[kind], raw, len))
-		key_reads_want(m->reads, kinds[kind], name, true, NULL);
+	if (rkeys_is_setting(rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len), &kind) &&
+	    key_reads_name(m->reads, name, kind, raw, len))
+		key_reads_want(m->reads, kind, name, true, NULL);
 }
 
 static bool is_scan_reply(const redisReply *r)

@@ -77,32 +77,20 @@ static void fact_announced(struct mirror *m, enum rkey_kind kind, const char *ra
 
 static void key_announced(struct mirror *m, const redisReply *key)
 {
+	enum setting_kind setting;
+	enum rkey_kind kind;
 	const char *raw;
 	size_t len;
-	enum rkey_kind kind;
 
 	if (key->type != REDIS_REPLY_STRING)
 		return;
 	kind = rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len);
-	switch (kind) {
-	case RKEY_SENDER:
-		setting_announced(m, SETTING_SENDER, raw, len);
-		break;
-	case RKEY_RCPT:
-		setting_announced(m, SETTING_RCPT, raw, len);
-		break;
-	case RKEY_EXCEPT:
-		setting_announced(m, SETTING_EXCEPT, raw, len);
-		break;
-	case RKEY_STS:
+	if (rkeys_is_setting(kind, &setting))
+		setting_announced(m, setting, raw, len);
+	else if (kind == RKEY_STS)
 		fact_announced(m, kind, raw, len);
-		break;
-	case RKEY_ACCEPT:
+	else if (kind == RKEY_ACCEPT)
 		mirror_ask_accept(m);
-		break;
-	default:
-		break;
-	}
 }
 
 static void all_changed(struct mirror *m)

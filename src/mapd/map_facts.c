@@ -78,10 +78,9 @@ static void wait_for_job(struct mapd *m, const struct map_query *q, const struct
 
 void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
 {
-	bool asked_of_dns = nexthop->kind == NEXTHOP_DOMAIN || nexthop->kind == NEXTHOP_HOST;
 	struct facts facts;
 
-	if (!asked_of_dns) {
+	if (!nexthop_in_dns(nexthop)) {
 		facts_init(&facts, nexthop);
 	} else if (!resolve_known(m->resolver, nexthop, &facts)) {
 		wait_for_job(m, q, nexthop);

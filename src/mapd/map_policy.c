@@ -111,7 +111,7 @@ void map_sts(struct mapd *m, const struct map_query *q)
 	nexthop_parse(&nexthop, q->key, q->key_len);
 	if (mapd_settings_awaited(m))
 		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
-	else if (nexthop.kind == NEXTHOP_DOMAIN || nexthop.kind == NEXTHOP_HOST)
+	else if (nexthop_in_dns(&nexthop))
 		map_ask_facts(m, q, &nexthop);
 	else
 		map_answer(m, q, SOCKMAP_NOTFOUND, "");

@@ -46,11 +46,6 @@ struct resolver {
 	unsigned long started, refused, given_up;
 };
 
-static bool has_questions(const struct nexthop *n)
-{
-	return n->kind == NEXTHOP_DOMAIN || n->kind == NEXTHOP_HOST;
-}
-
 /* The domain's other next hops share the policy. */
 static void tell_variants(struct resolver *r, struct job *j)
 {
@@ -74,7 +69,7 @@ static void tell_variants(struct resolver *r, struct job *j)
 
 static void keep(struct resolver *r, struct job *j)
 {
-	if (!has_questions(&j->facts.nexthop))
+	if (!nexthop_in_dns(&j->facts.nexthop))
 		return;
 	ledger_keep(&r->ledger, j);
 	j->news = false;
@@ -172,7 +167,7 @@ static struct job *start_job(struct resolver *r, const struct nexthop *n, int64_
 
 	backend_leave(&backend);
 	j->ends_by = ends_by;
-	if (has_questions(n))
+	if (nexthop_in_dns(n))
 		ledger_begin(&r->ledger, j);
 	jobs_add(r->jobs, j);
 	job_kick(j);
@@ -244,7 +239,7 @@ bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct fac
 	int64_t now = tick_wall_s();
 
 	facts_init(out, nexthop);
-	if (!has_questions(nexthop))
+	if (!nexthop_in_dns(nexthop))
 		return true;
 	if ((!j || j->told || j->prefetch) && known_facts_marks(r->ledger.known, nexthop->domain) == 0 &&
 	    known_facts_get(r->ledger.known, nexthop, out)) {
@@ -262,7 +257,7 @@ void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop)
 	struct facts *f;
 	int64_t ends_by = 0;
 
-	if (!has_questions(nexthop) || jobs_find(r->jobs, nexthop) || !room_for_unasked(r))
+	if (!nexthop_in_dns(nexthop) || jobs_find(r->jobs, nexthop) || !room_for_unasked(r))
 		return;
 	f = xmalloc(sizeof(*f));
 	if (resolve_known(r, nexthop, f)) {
@@ -363,7 +358,7 @@ void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 	for (size_t i = 0; i < sizeof(marks_of) / sizeof(marks_of[0]); i++)
 		mark |= marks_of[i].rkey_kind == rkey_kind ? marks_of[i].mark : 0;
 	nexthop_parse(&n, name, strlen(name));
-	if (mark != 0 && has_questions(&n))
+	if (mark != 0 && nexthop_in_dns(&n))
 		fact_changed(r, &n, mark);
 }
 

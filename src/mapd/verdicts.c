@@ -71,7 +71,7 @@ static void remember_again(struct mapd *m, const struct nexthop *nexthop, const 
 	struct facts facts;
 	struct verdict v;
 
-	if (nexthop->kind == NEXTHOP_DOMAIN || nexthop->kind == NEXTHOP_HOST) {
+	if (nexthop_in_dns(nexthop)) {
 		if (!resolve_known(m->resolver, nexthop, &facts)) {
 			verdict_cache_drop(m->cache, key); /* the next answer is made anew, and remembered then */
 			return;
@@ -92,7 +92,7 @@ void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, u
 	nexthop_parse(&nexthop, key, len);
 	if (due & VERDICT_TOUCH)
 		remember_again(m, &nexthop, nexthop.key, mode, now_ms);
-	if ((due & VERDICT_PREFETCH) && (nexthop.kind == NEXTHOP_DOMAIN || nexthop.kind == NEXTHOP_HOST))
+	if ((due & VERDICT_PREFETCH) && nexthop_in_dns(&nexthop))
 		resolve_prefetch(m->resolver, &nexthop);
 }
 

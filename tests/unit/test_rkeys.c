@@ -107,11 +107,35 @@ static void the_glob_takes_settings_and_no_facts(void **state)
 	}
 }
 
+/* By their names: "sender" is the key of the kind "sender". */
+static void each_kind_of_setting_has_its_key(void **state)
+{
+	size_t settings = 0;
+
+	(void)state;
+	for (int kind = 0; kind <= RKEY_OTHER; kind++) {
+		enum setting_kind setting;
+		char text[RKEY_SIZE];
+		struct sbuf out;
+
+		if (!rkeys_is_setting((enum rkey_kind)kind, &setting))
+			continue;
+		settings++;
+		assert_int_equal(rkeys_of_setting(setting), kind);
+		sbuf_init(&out, text, sizeof(text));
+		rkeys_format(&out, "", (enum rkey_kind)kind, "");
+		text[out.len - 1] = '\0';
+		assert_string_equal(text, names_name(setting_kind_names, (int)setting));
+	}
+	assert_int_equal(settings, SETTING_KINDS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(keys_are_formatted_and_parsed_back),
 	    cmocka_unit_test(other_keys_are_left_alone),
+	    cmocka_unit_test(each_kind_of_setting_has_its_key),
 	    cmocka_unit_test(the_glob_takes_settings_and_no_facts),
 	};
 
