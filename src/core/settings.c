@@ -207,8 +207,3 @@ bool settings_walk(const struct settings *s, struct settings_walk *w, size_t cou
 	}
 	return w->kind < SETTING_KINDS;
 }
-
-bool settings_guard_trips(size_t had, size_t gone, unsigned guard_percent)
-{
-	return had >= 10 && gone * 100 > had * guard_percent;
-}

@@ -91,10 +91,6 @@ bool settings_walk(const struct settings *s, struct settings_walk *w, size_t cou
 		   void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg),
 		   void *arg);
 
-/* True when GONE of HAD keys is a loss that an operator must confirm: HAD >= 10 and GONE * 100 > HAD * GUARD_PERCENT.
- * */
-bool settings_guard_trips(size_t had, size_t gone, unsigned guard_percent);
-
 /* ---- merged answers ---- */
 struct sender_setting {
 	enum mode mode;                   /* opportunistic when no key says otherwise */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
+#include "core/guard.h"
 #include "io/mirror_priv.h"
 
 #define BATCH_MS 3
@@ -116,7 +117,7 @@ static bool is_mass_loss(const struct mirror *m, const struct batch *b)
 	const struct settings *exact = m->table.next ? m->table.next : m->table.live;
 
 	return !mirror_is_rereading(m) &&
-	       settings_guard_trips(settings_count(exact), count_lost(exact, b), m->conf->settings.guard_percent);
+	       guard_trips(settings_count(exact), count_lost(exact, b), m->conf->settings.guard_percent);
 }
 
 static void apply(struct mirror *m, const struct batch *b)

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/tick.h"
+#include "core/guard.h"
 #include "core/rkeys.h"
 #include "io/mirror_priv.h"
 #include "io/redis_setup.h"
@@ -134,7 +135,7 @@ static bool is_put_off(struct mirror *m)
 static void mirror_load_finish(struct mirror *m)
 {
 	size_t had = settings_count(m->table.live), gone = mirror_table_gone(&m->table);
-	bool lost = settings_guard_trips(had, gone, m->conf->settings.guard_percent);
+	bool lost = guard_trips(had, gone, m->conf->settings.guard_percent);
 	bool mass = m->held || m->vanished ? gone > 0 : lost;
 
 	m->loading = false;

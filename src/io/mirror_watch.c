@@ -5,6 +5,7 @@
 
 #include "base/tick.h"
 #include "base/xalloc.h"
+#include "core/guard.h"
 #include "core/rkeys.h"
 #include "io/mirror_priv.h"
 
@@ -99,7 +100,7 @@ static void all_changed(struct mirror *m)
 
 	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
 		m->exact_at_ms = tick_wall_ms();
-	m->vanished = m->vanished || settings_guard_trips(had, had, m->conf->settings.guard_percent);
+	m->vanished = m->vanished || guard_trips(had, had, m->conf->settings.guard_percent);
 	mirror_load_start(m, "Redis was flushed");
 	if (m->ev.on_fact)
 		m->ev.on_fact(RKEY_OTHER, NULL, m->arg);

@@ -1,5 +1,5 @@
 /*
- * test_settings.c - the table of all settings, closest keys, ends, the guard.
+ * test_settings.c - the table of all settings, closest keys, ends.
  */
 #include "unit/settings_room.h"
 
@@ -203,26 +203,6 @@ static void destination_fields_are_merged_one_by_one(void **state)
 	settings_free(&s);
 }
 
-static void mass_losses_trip_the_guard(void **state)
-{
-	static const struct {
-		size_t had, gone;
-		unsigned percent;
-		bool trips;
-	} rows[] = {
-	    {9, 9, 50, false},    {10, 5, 50, false},          {10, 6, 50, true},
-	    {10, 10, 100, false}, {10, 10, 99, true},          {10, 1, 0, true},
-	    {10, 0, 0, false},    {1000000, 500001, 50, true}, {1000000, 500000, 50, false},
-	};
-	char name[64];
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		snprintf(name, sizeof(name), "%zu of %zu at %u", rows[i].gone, rows[i].had, rows[i].percent);
-		check_row(name, settings_guard_trips(rows[i].had, rows[i].gone, rows[i].percent) == rows[i].trips);
-	}
-}
-
 static void sum_lengths(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
 {
 	size_t *sum = arg;
@@ -280,7 +260,6 @@ int main(void)
 	    cmocka_unit_test(keys_end_on_the_dot),
 	    cmocka_unit_test(destination_names_from_closest_to_farthest),
 	    cmocka_unit_test(destination_fields_are_merged_one_by_one),
-	    cmocka_unit_test(mass_losses_trip_the_guard),
 	    cmocka_unit_test(each_walks_every_key_once),
 	    cmocka_unit_test(the_longest_name_has_an_answer),
 	};
