@@ -10,9 +10,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include "base/xalloc.h"
 
 #define LINGER_NS 2000000
 
@@ -111,11 +110,11 @@ bool log_queue_start(void (*write)(enum log_level level, const struct timespec *
 		     void (*done)(void))
 {
 	assert(!q.started);
-	q.filling = xmalloc(LOG_QUEUE_SIZE);
-	q.writing = xmalloc(LOG_QUEUE_SIZE);
+	q.filling = malloc(LOG_QUEUE_SIZE);
+	q.writing = malloc(LOG_QUEUE_SIZE);
 	q.write = write;
 	q.done = done;
-	q.started = start_thread();
+	q.started = q.filling && q.writing && start_thread();
 	return q.started;
 }
 

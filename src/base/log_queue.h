@@ -14,7 +14,8 @@
 
 #define LOG_QUEUE_SIZE 262144
 
-/* WRITE is called for every line, DONE after each half of them; both in the thread. Once. False: there is no thread. */
+/* WRITE is called for every line, DONE after each half of them; both in the thread. Once. False: there is no thread, or no
+ * memory for them: xalloc.h says so through the log, so it is not used here. */
 bool log_queue_start(void (*write)(enum log_level level, const struct timespec *at, const char *line),
 		     void (*done)(void));
 /* Takes a copy of LINE. False when the queue was not started: the caller writes it. Any thread. */

@@ -67,7 +67,7 @@ bool conf_value_take(struct conf *conf, const struct conf_option *o, const char 
 void conf_value_empty(struct conf *conf, const struct conf_option *o);
 void conf_value_free(struct conf *conf, const struct conf_option *o);
 
-/* Values that need each other, and what this version does not do. NULL, or the row at fault with REASON. */
+/* Values that need each other, and what this build does not do. NULL, or the row at fault with REASON. */
 const struct conf_option *conf_check_together(const struct conf *conf, char *reason, size_t size);
 /* Files, accounts and groups that USES needs; reads the Redis password. NULL, or the row at fault with REASON. */
 const struct conf_option *conf_check_outside(struct conf *conf, unsigned uses, char *reason, size_t size);
