@@ -8,6 +8,8 @@
 #include <string.h>
 #include <idn2.h>
 
+#include "base/sbuf.h"
+
 #define LABEL_MAX 63
 #define RAW_MAX                                                                                                        \
 	1024 /* octets of a name before conversion: UTF-8 is longer than its A-labels only by a small factor   \
@@ -244,4 +246,9 @@ enum address_status domain_of_address(char out[DOMAIN_SIZE], const char *raw_add
 		return ADDRESS_NONE;
 	}
 	return ADDRESS_DOMAIN;
+}
+
+void domain_library(struct sbuf *out)
+{
+	sbuf_addf(out, "libidn2 %s (built with %s)", idn2_check_version(NULL), IDN2_VERSION);
 }

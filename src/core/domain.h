@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct sbuf;
+
 #define DOMAIN_MAX 253
 #define DOMAIN_SIZE (DOMAIN_MAX + 1)
 
@@ -45,5 +47,8 @@ enum address_status {
  * OUT is "" unless ADDRESS_DOMAIN, but for what is no domain name only because of its first labels ("xn--.example.com",
  * "a..example.com"): then it is the closest parent with its leading dot, whose settings cover it. */
 enum address_status domain_of_address(char out[DOMAIN_SIZE], const char *raw_address, size_t len);
+
+/* What -V says of libidn2 (io/proc.h). */
+void domain_library(struct sbuf *out);
 
 #endif

@@ -326,3 +326,8 @@ char *explain_json(const struct explain_input *in)
 	assert(strlen(text) <= EXPLAIN_MAX);
 	return text;
 }
+
+void explain_library(struct sbuf *out)
+{
+	sbuf_add(out, "jansson " JANSSON_VERSION);
+}

@@ -12,6 +12,8 @@
 #include "core/facts.h"
 #include "core/settings.h"
 
+struct sbuf;
+
 struct explain_input {
 	const struct facts *facts;
 	int64_t now; /* wall seconds */
@@ -29,5 +31,8 @@ struct explain_input {
 /* Heap string without newline, at most SOCKMAP_REPLY_MAX - 3 octets (long lists are cut and said to be). The caller
  * frees it. */
 char *explain_json(const struct explain_input *in);
+
+/* What -V says of jansson (io/proc.h). */
+void explain_library(struct sbuf *out);
 
 #endif

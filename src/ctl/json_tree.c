@@ -108,3 +108,8 @@ json_t *json_tree_ask(struct ctl *ctl, const char *map, const char *key, int *co
 	free(text);
 	return root;
 }
+
+void json_tree_library(struct sbuf *out)
+{
+	sbuf_add(out, "jansson " JANSSON_VERSION);
+}

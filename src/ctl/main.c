@@ -7,11 +7,15 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/domain.h"
 #include "core/mode.h"
 #include "ctl/commands.h"
 #include "ctl/ctl.h"
 #include "ctl/duration.h"
+#include "ctl/json_tree.h"
+#include "ctl/probe.h"
 #include "io/proc.h"
+#include "io/redis.h"
 
 #define ARGS_MANY 1000
 #define ONE_TTL "only one of --ttl and --no-ttl can be meant"
@@ -197,6 +201,9 @@ static int run(struct ctl *ctl, const struct command *c, int argc, char **args)
 	return code;
 }
 
+static proc_library_fn *const libraries[] = {redis_library,     probe_files_library, domain_library,
+					     json_tree_library, conf_library,        NULL};
+
 /* Takes the options out of ARGV and gathers the words behind its first; their number, or -1 with the exit code in
  * *CODE. Words and options are read in order: "-c" behind "doctor" is Postfix's directory, not our file. */
 static int take_words(struct ctl *ctl, int argc, char **argv, unsigned *used, int *code)
@@ -208,7 +215,7 @@ static int take_words(struct ctl *ctl, int argc, char **argv, unsigned *used, in
 			if (opt == 'h')
 				usage(stdout);
 			else
-				proc_print_version("tlsmode");
+				proc_print_version("tlsmode", libraries);
 			*code = EX_OK;
 			return -1;
 		}

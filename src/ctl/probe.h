@@ -9,6 +9,8 @@
 #include "core/doctor.h"
 #include "ctl/ctl.h"
 
+struct sbuf;
+
 /* Reads the configuration of the Postfix instance. False: printed why; *CODE is the exit code. */
 bool probe_postfix(struct doctor_facts *f, struct postconf *p, int *code);
 /* Reads Redis: its memory policy and all settings. */
@@ -27,5 +29,8 @@ const char *probe_main_value(const struct doctor_facts *f, const char *parameter
  * SIZE octets that FN made to OUT. False: the child could not become so; WHY. */
 bool probe_as_postfix(const struct doctor_facts *f, bool chrooted, void (*fn)(const void *arg, void *out),
 		      const void *arg, void *out, size_t size, char *why, size_t why_size);
+
+/* What -V says of OpenSSL, which knows where Postfix looks for certificates by default (io/proc.h). */
+void probe_files_library(struct sbuf *out);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <openssl/x509.h>
 
+#include "base/sbuf.h"
 #include "base/xalloc.h"
 #include "ctl/probe.h"
 
@@ -130,4 +131,9 @@ void probe_files(struct doctor_facts *f)
 		look_at_trust(f, &f->trust[i]);
 	for (size_t i = 0; i < f->copies; i++)
 		compare_copy(f, &f->copy[i]);
+}
+
+void probe_files_library(struct sbuf *out)
+{
+	sbuf_add(out, OpenSSL_version(OPENSSL_VERSION));
 }

@@ -293,3 +293,8 @@ void conf_print_sample(void (*put)(const char *text, void *arg), void *arg)
 	}
 	put("}\n", arg);
 }
+
+void conf_library(struct sbuf *out)
+{
+	sbuf_addf(out, "libconfuse %s", confuse_version);
+}

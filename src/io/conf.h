@@ -12,6 +12,8 @@
 
 #include "base/log.h"
 
+struct sbuf;
+
 #define CONF_DEFAULT_FILE "/etc/tlsmode/tlsmode.conf"
 
 #define CONF_DNS_THREADS_MAX 16
@@ -129,5 +131,8 @@ bool conf_redis_same(const struct conf_redis *a, const struct conf_redis *b);
 /* The sample file etc/tlsmode.conf.sample, as the programs print it with --print-sample-config: every option with its
  * default and one line of comment, from the same table that reads them. */
 void conf_print_sample(void (*put)(const char *text, void *arg), void *arg);
+
+/* What -V says of libconfuse (io/proc.h). */
+void conf_library(struct sbuf *out);
 
 #endif

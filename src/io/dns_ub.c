@@ -22,6 +22,7 @@
 #include <unbound.h>
 
 #include "base/hmap.h"
+#include "base/sbuf.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/dns_answer.h"
@@ -322,4 +323,9 @@ void dns_ask_blocking(struct dns *d, const char *name, enum rr_type type, dns_an
 	}
 	if (!b.done)
 		on_deadline(-1, 0, q);
+}
+
+void dns_library(struct sbuf *out)
+{
+	sbuf_addf(out, "libunbound %s", ub_version());
 }

@@ -17,6 +17,7 @@
 #include "io/conf.h"
 
 struct dns;
+struct sbuf;
 struct dns_query;
 
 /* NULL: ERROR is one sentence (bad anchor, bad forwarder...): options are tried with a first look-up, of a name that
@@ -39,5 +40,8 @@ void dns_abort(struct dns_query **q); /* silence */
 void dns_ask_blocking(struct dns *d, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg);
 
 size_t dns_pending(const struct dns *d);
+
+/* What -V says of libunbound (io/proc.h). */
+void dns_library(struct sbuf *out);
 
 #endif

@@ -23,6 +23,7 @@
 	2000 /* what lasts longer makes room and goes on apart: slow hosts do not hold back good ones */
 
 struct https;
+struct sbuf;
 struct https_fetch;
 
 /* NULL: ERROR is one sentence (unreadable CA file...). CONF is needed during the call only. */
@@ -44,5 +45,8 @@ void https_tune(struct https *h, uint16_t port, unsigned limit_s);
 bool https_address_public(const char *address);
 
 size_t https_pending(const struct https *h);
+
+/* What -V says of libcurl and OpenSSL (io/proc.h). */
+void https_library(struct sbuf *out);
 
 #endif

@@ -20,6 +20,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/sbuf.h"
 #include "base/xalloc.h"
 #include "io/https_curl.h"
 
@@ -288,4 +289,10 @@ void https_transfer_fini(struct https_transfer *t)
 	t->easy = NULL;
 	t->pinned = NULL;
 	t->resolve = NULL;
+}
+
+void https_library(struct sbuf *out)
+{
+	sbuf_addf(out, "libcurl %s (built with %s), %s", curl_version_info(CURLVERSION_NOW)->version, LIBCURL_VERSION,
+		  OpenSSL_version(OPENSSL_VERSION));
 }

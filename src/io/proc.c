@@ -21,15 +21,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <confuse.h>
-#include <curl/curl.h>
-#include <event2/event.h>
-#include <hiredis/hiredis.h>
-#include <idn2.h>
-#include <jansson.h>
-#include <openssl/crypto.h>
-#include <unbound.h>
-
 #define GROUPS_MAX 64
 
 static bool proc_system_error(char *error, size_t size, const char *what, const char *name)
@@ -136,22 +127,17 @@ void proc_ready(void)
 	ready_pipe = -1;
 }
 
-void proc_print_version(const char *program)
+void proc_print_version(const char *program, proc_library_fn *const *libraries)
 {
-	const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+	char text[1024];
+	struct sbuf line;
 
-	printf(
-	    "%s %s; libevent %s (built with %s), hiredis %d.%d.%d%s, libunbound %s, libcurl %s (built with %s), %s, ",
-	    program, PACKAGE_VERSION, event_get_version(), LIBEVENT_VERSION, HIREDIS_MAJOR, HIREDIS_MINOR,
-	    HIREDIS_PATCH,
-#ifdef HAVE_HIREDIS_SSL
-	    " with TLS",
-#else
-	    " without TLS",
-#endif
-	    ub_version(), curl->version, LIBCURL_VERSION, OpenSSL_version(OPENSSL_VERSION));
-	printf("libidn2 %s (built with %s), jansson %s, libconfuse %s\n", idn2_check_version(NULL), IDN2_VERSION,
-	       JANSSON_VERSION, confuse_version);
+	sbuf_init(&line, text, sizeof(text));
+	for (size_t i = 0; libraries[i]; i++) {
+		sbuf_add(&line, i == 0 ? "; " : ", ");
+		libraries[i](&line);
+	}
+	printf("%s %s%s\n", program, PACKAGE_VERSION, text);
 }
 
 size_t proc_files(size_t want)

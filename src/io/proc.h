@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/sbuf.h"
+
 /* Becomes USER (its groups too, plus GROUP when not "") when started as root; nothing when USER is "" or we are not
  * root. False: ERROR says why. */
 bool proc_drop(const char *user, const char *group, char *error, size_t size);
@@ -16,8 +18,12 @@ bool proc_drop(const char *user, const char *group, char *error, size_t size);
 void proc_background(void);
 void proc_ready(void);
 
-/* One line for -V: version and the versions of the libraries, linked and running. */
-void proc_print_version(const char *program);
+/* Adds the name of an outside library with the version that runs, and the one it was built with where the library tells
+ * both. Each stands beside the code that uses the library: a program links what it names. */
+typedef void proc_library_fn(struct sbuf *out);
+
+/* One line for -V: PROGRAM's version and its LIBRARIES (ended by NULL). */
+void proc_print_version(const char *program, proc_library_fn *const *libraries);
 
 /* Raises RLIMIT_NOFILE to at least WANT (bounded by the hard limit). What is possible now is returned. */
 size_t proc_files(size_t want);

@@ -15,9 +15,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/sbuf.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/redis_priv.h"
+#include "io/redis_tls.h"
 
 #define PAUSE_MAX_MS 2000
 #define STEADY_MS 5000 /* up for so long: the next pause is the short one again */
@@ -415,4 +417,11 @@ const char *redis_last_error(const struct redis *r)
 unsigned long redis_reconnects(const struct redis *r)
 {
 	return r->reconnects;
+}
+
+void redis_library(struct sbuf *out)
+{
+	sbuf_addf(out, "libevent %s (built with %s), hiredis %d.%d.%d", event_get_version(), LIBEVENT_VERSION,
+		  HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
+	redis_tls_library(out);
 }

@@ -21,6 +21,7 @@
 #include "io/conf.h"
 
 struct redis;
+struct sbuf;
 
 struct redis_events {
 	bool facts; /* on_changed also for tlsmode:sts:* */
@@ -74,5 +75,8 @@ void redis_forget(struct redis *r, void *arg);
 /* The blocking connection of the control tool: connects (with sentinels: to the master), AUTH, SELECT. NULL: ERROR. The
  * caller ends it with redisFree(). */
 redisContext *redis_connect_blocking(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size);
+
+/* What -V says of libevent and hiredis (io/proc.h). */
+void redis_library(struct sbuf *out);
 
 #endif

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sbuf.h"
+
 #ifdef HAVE_HIREDIS_SSL
 
 #include <hiredis/hiredis_ssl.h>
@@ -93,6 +95,11 @@ const char *redis_tls_unavailable(const struct conf_redis *conf)
 	return NULL;
 }
 
+void redis_tls_library(struct sbuf *out)
+{
+	sbuf_addf(out, " with TLS (%s)", OpenSSL_version(OPENSSL_VERSION));
+}
+
 #else
 
 #define NO_TLS                                                                                                         \
@@ -116,6 +123,11 @@ const char *redis_tls_why(const struct ssl_st *session)
 const char *redis_tls_unavailable(const struct conf_redis *conf)
 {
 	return conf->tls ? NO_TLS : NULL;
+}
+
+void redis_tls_library(struct sbuf *out)
+{
+	sbuf_add(out, " without TLS");
 }
 
 #endif

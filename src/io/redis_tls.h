@@ -14,6 +14,7 @@
 
 #include "io/conf.h"
 
+struct sbuf;
 struct ssl_st;
 
 /* Starts TLS on the connected C; a non-blocking one goes on with its next reads and writes. NULL: ERROR says why. What
@@ -25,5 +26,8 @@ const char *redis_tls_why(const struct ssl_st *session);
 
 /* Why TLS as configured can never work, or NULL: to be said before anything is connected. */
 const char *redis_tls_unavailable(const struct conf_redis *conf);
+
+/* Goes on with what -V says of hiredis: with TLS, or without. */
+void redis_tls_library(struct sbuf *out);
 
 #endif

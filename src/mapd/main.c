@@ -16,8 +16,13 @@
 
 #include "base/log.h"
 #include "base/tick.h"
+#include "core/domain.h"
+#include "core/explain.h"
 #include "core/rkeys.h"
+#include "io/dns_ub.h"
+#include "io/https_curl.h"
 #include "io/proc.h"
+#include "io/redis.h"
 #include "mapd/http.h"
 #include "mapd/listeners.h"
 #include "mapd/mapd.h"
@@ -304,6 +309,9 @@ static int main_start(struct mapd *m)
 	return EX_OK;
 }
 
+static proc_library_fn *const libraries[] = {redis_library,   dns_library,  https_library, domain_library,
+					     explain_library, conf_library, NULL};
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {{"print-sample-config", no_argument, NULL, 's'},
@@ -329,7 +337,7 @@ int main(int argc, char **argv)
 			mapd.verbose = true;
 			break;
 		case 'V':
-			proc_print_version("tlsmode-mapd");
+			proc_print_version("tlsmode-mapd", libraries);
 			return EX_OK;
 		case 'h':
 			usage(stdout);

@@ -16,11 +16,14 @@
 #include <libmilter/mfapi.h>
 
 #include "base/log.h"
+#include "base/sbuf.h"
 #include "base/tick.h"
+#include "core/domain.h"
 #include "io/conf.h"
 #include "io/listen.h"
 #include "io/mirror.h"
 #include "io/proc.h"
+#include "io/redis.h"
 #include "milter/callbacks.h"
 #include "milter/report.h"
 #include "milter/server.h"
@@ -65,15 +68,16 @@ static void put_stdout(const char *text, void *arg)
 	fputs(text, stdout);
 }
 
-static void print_version(void)
+static void milter_library(struct sbuf *out)
 {
 	unsigned major, minor, patch;
 
 	smfi_version(&major, &minor, &patch);
-	proc_print_version(PROGRAM);
-	printf("libmilter %u.%u.%u (built with %d.%d.%d)\n", major, minor, patch, SM_LM_VRS_MAJOR(SMFI_VERSION),
-	       SM_LM_VRS_MINOR(SMFI_VERSION), SM_LM_VRS_PLVL(SMFI_VERSION));
+	sbuf_addf(out, "libmilter %u.%u.%u (built with %d.%d.%d)", major, minor, patch, SM_LM_VRS_MAJOR(SMFI_VERSION),
+		  SM_LM_VRS_MINOR(SMFI_VERSION), SM_LM_VRS_PLVL(SMFI_VERSION));
 }
+
+static proc_library_fn *const libraries[] = {milter_library, redis_library, domain_library, conf_library, NULL};
 
 static void parse_options(struct options *o, int argc, char **argv)
 {
@@ -101,7 +105,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 			o->verbose = true;
 			break;
 		case 'V':
-			print_version();
+			proc_print_version(PROGRAM, libraries);
 			exit(EX_OK);
 		case 'p':
 			conf_print_sample(put_stdout, NULL);
