@@ -1,5 +1,5 @@
 /*
- * decide.c - the decision table of PRODUCT.md as a table, and the destination's settings and exceptions on top of it.
+ * decide.c - the decision table of doc/decision.md as a table; the destination's settings and exceptions on top.
  *
  * Not here: how facts are found (plan.c), which names bind (answer.c). RFC 7672 s2.2, RFC 8461 s2 and s5. Called for
  * every question that is not in the verdict cache.
@@ -22,7 +22,7 @@ const struct name_code decide_level_names[] = {
 #define V LEVEL_VERIFY
 #define S LEVEL_SECURE
 
-/* PRODUCT.md's table; the columns are the modes. Row 0 does not exist. */
+/* doc/decision.md "The table"; the columns are the modes. Row 0 does not exist. */
 static const enum level table[][MODE_COUNT] = {
     [1] = {T, T, T},    /* MX bogus */
     [2] = {T, T, T},    /* MX error, STS enforce */

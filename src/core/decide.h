@@ -1,6 +1,6 @@
 /*
- * decide.h - the decision table of PRODUCT.md: facts and settings in, a verdict with its reasons out. Pure and total:
- * exactly one row applies to every combination of facts.
+ * decide.h - the decision table of doc/decision.md: facts and settings in, a verdict with its reasons out. Pure and
+ * total: exactly one row applies to every combination of facts.
  */
 #ifndef TLSMODE_CORE_DECIDE_H
 #define TLSMODE_CORE_DECIDE_H
@@ -45,7 +45,7 @@ enum level {
 extern const struct name_code decide_level_names[]; /* notfound temp may encrypt dane dane-only verify secure */
 
 struct verdict {
-	int row; /* 1..15 of PRODUCT.md's table, on the facts after exceptions */
+	int row; /* 1..15 of doc/decision.md's table, on the facts after exceptions */
 	enum level level;
 	bool use_policy;  /* LEVEL_SECURE: the policy's patterns bind */
 	bool use_match;   /* LEVEL_SECURE: the setting's names bind (with use_policy: both must hold) */

@@ -22,7 +22,7 @@ static const struct name_code nexthop_kind_names[] = {
     {"parent", NEXTHOP_PARENT}, {"other", NEXTHOP_OTHER}, {NULL, 0},
 };
 
-/* smtp_tls_security_level is may or dane in main.cf, as PRODUCT.md asks. */
+/* smtp_tls_security_level is may or dane in main.cf, as tlsmode doctor demands. */
 static const char *const postfix_does[] = {
     [LEVEL_NOTFOUND] =
 	"Postfix follows its own smtp_tls_security_level: encrypts where the receiver can, else delivers in the clear",

@@ -1,5 +1,6 @@
 /*
- * refusal.h - Postfix's delivery status texts that an enforced sender may turn into a bounce (PRODUCT.md "refusal").
+ * refusal.h - Postfix's delivery status texts that an enforced sender may turn into a bounce (doc/design.md,
+ * "A refusal").
  */
 #ifndef TLSMODE_CORE_REFUSAL_H
 #define TLSMODE_CORE_REFUSAL_H

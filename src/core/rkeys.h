@@ -1,5 +1,5 @@
 /*
- * rkeys.h - the names of our keys in Redis (PRODUCT.md "Settings in Redis").
+ * rkeys.h - the names of our keys in Redis (doc/design.md, "Settings in Redis").
  */
 #ifndef TLSMODE_CORE_RKEYS_H
 #define TLSMODE_CORE_RKEYS_H

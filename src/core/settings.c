@@ -1,5 +1,5 @@
 /*
- * settings.c - the table of all settings (PRODUCT.md "Settings in Redis").
+ * settings.c - the table of all settings (doc/design.md, "Settings in Redis").
  *
  * Not here: how a key is read (setting.c), which keys answer a question (settings_closest.c), where keys come from and
  * what changes them (io/mirror). Entries are compact: there may be a million, most of them nothing but a mode. Look-ups

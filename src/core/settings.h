@@ -1,6 +1,6 @@
 /*
  * settings.h - what people wrote in Redis, read strictly: the field table, the table of all keys, and the merge of the
- * closest keys (PRODUCT.md "Settings in Redis"). Pure: the mirror fills it, the clock comes as an argument.
+ * closest keys (doc/design.md, "Settings in Redis"). Pure: the mirror fills it, the clock comes as an argument.
  *
  * Each FIELD comes from the closest key that has it: exact, then ".parent" from longest to shortest, then "*".
  * A key past its end is as if it were not there, whether or not Redis has said so yet.

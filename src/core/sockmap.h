@@ -1,6 +1,6 @@
 /*
  * sockmap.h - Postfix's socketmap: request "MAP SP KEY", reply "OK SP text" | "NOTFOUND SP" | "TEMP SP reason"
- * (socketmap_table(5)). Replies are at most 100,000 octets. PERM and an empty OK are never sent (PRODUCT.md).
+ * (socketmap_table(5)). Replies are at most 100,000 octets. PERM and an empty OK are never sent (doc/design.md).
  */
 #ifndef TLSMODE_CORE_SOCKMAP_H
 #define TLSMODE_CORE_SOCKMAP_H

@@ -1,5 +1,5 @@
 /*
- * conf.h - /etc/tlsmode/tlsmode.conf (libconfuse): one file for all three programs (PRODUCT.md "Configuration").
+ * conf.h - /etc/tlsmode/tlsmode.conf (libconfuse): one file for all three programs (tlsmode.conf(5)).
  *
  * conf_load() takes a file whole or not at all. Every string is owned by the struct conf and lives until conf_free().
  */

@@ -1,6 +1,6 @@
 /*
  * mirror_batch.c - changes announced within a few milliseconds, or in one message, belong together: what vanished among
- * them is judged as one loss (the guard, PRODUCT.md "Settings that vanish all at once").
+ * them is judged as one loss (doc/decision.md, "Settings that vanish all at once").
  *
  * A batch is open for BATCH_MS; it is judged when it is closed and all its keys have been read. New and changed keys do
  * not wait for that: they are in force when they are read, and a key that is found again is lost no more.

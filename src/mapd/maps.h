@@ -1,7 +1,8 @@
 /*
- * maps.h - the socketmap maps by name (PRODUCT.md "Socketmap maps"): one table, a row each.
+ * maps.h - the socketmap maps by name (tlsmode-mapd(8)): one table, a row each.
  *
- * A new map is an enum map_id (metrics.h) and a row in maps.c. Called by server.c for every request.
+ * A new map is an enum map_id (metrics.h) with its name (metrics.c) and a row in maps.c. server.c hands every
+ * request to maps_request().
  */
 #ifndef TLSMODE_MAPD_MAPS_H
 #define TLSMODE_MAPD_MAPS_H

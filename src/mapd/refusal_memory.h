@@ -1,9 +1,9 @@
 /*
- * refusal_memory.h - which answers the strict maps lately gave for an MX host (PRODUCT.md "refusal").
+ * refusal_memory.h - which answers the strict maps lately gave for an MX host (doc/design.md, "A refusal").
  *
  * A missing STARTTLS becomes a bounce only where every strict answer of the last hour for that host was the sender's
  * mode alone. Whatever was forgotten for want of room counts against the bounce: the mail then merely waits. Bounded;
- * no I/O; the caller tells the time (monotonic, ms); one thread. Called by verdicts.c and maps.c.
+ * no I/O; the caller tells the time (monotonic, ms); one thread. Called by verdicts.c (fills it) and map_policy.c.
  */
 #ifndef TLSMODE_MAPD_REFUSAL_MEMORY_H
 #define TLSMODE_MAPD_REFUSAL_MEMORY_H

@@ -1,5 +1,5 @@
 /*
- * reload.h - SIGHUP: the configuration is read again and taken whole or not at all (PRODUCT.md).
+ * reload.h - SIGHUP: the configuration is read again and taken whole or not at all (tlsmode-mapd(8)).
  *
  * No connection and no answer is lost: new listeners open before old ones close, equal ones stay, jobs under way end
  * with what they began with. The account (user) stays what it is until a restart.

@@ -1,4 +1,4 @@
-"""What tlsmode-mapd may answer while everything around it fails (PRODUCT.md's promise, and nothing of the program itself).
+"""What tlsmode-mapd may answer while everything around it fails (doc/decision.md's laws, and nothing of the program itself).
 
 Not a test: chaos.py asks. Times are time.monotonic(); a question is judged by what could hold between its sending and its answer.
 """
@@ -6,7 +6,7 @@ import json
 import threading
 import time
 
-GRACE = 1.0  # seconds until a written setting must be in force; PRODUCT.md says 10 ms, and late ones are counted
+GRACE = 1.0  # seconds until a written setting must be in force; the promise is 10 ms, and late ones are counted
 SOON = 0.05
 WAYS = {"opportunistic": "NOTFOUND ", "enforced": "OK smtp-enforced:", "verified": "OK smtp-verified:"}
 MODES = {"opportunistic": "NOTFOUND ", "enforced": "OK enforced", "verified": "OK verified"}

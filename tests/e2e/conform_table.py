@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The decision table of PRODUCT.md, every combination of facts that real zones can show: MX secure or insecure, every
+"""The decision table of doc/decision.md, every combination of facts that real zones can show: MX secure or insecure, every
 non-empty set of host states, policy enforce, testing or none at all; bogus, failing, absent and null MX; through a
 forwarder and by our own recursion. The table below is copied from the contract by hand; for each combination exactly
 one row may apply, and `explain` must have seen the very facts that were published."""

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every row of PRODUCT.md's decision table with real zones: what tlsmode-mapd answers to Postfix's own client (postmap -q), and the row
+"""Every row of doc/decision.md's table with real zones: what tlsmode-mapd answers to Postfix's own client (postmap -q), and the row
 that `explain` says it came from. The table here is written by hand from the contract."""
 import json
 import os

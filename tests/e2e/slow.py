@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Names whose servers are silent hold back nobody else (PRODUCT.md "In-order replies ... where one slow name must not hold back others"):
+"""Names whose servers are silent hold back nobody else (tlsmode-mapd(8), Connections):
 with a forwarder, whose one address carries the silent names' timeouts as well, and with our own recursion. SM-07, NEG-05."""
 import os
 import sys

@@ -51,7 +51,7 @@ static struct conf *load(const char *text, unsigned uses, char *error, size_t si
 	return conf_load(file, uses, error, size);
 }
 
-/* Every default of PRODUCT.md "Configuration". */
+/* Every default of tlsmode.conf(5). */
 static void check_defaults(const struct conf *c)
 {
 	assert_string_equal(c->user, "tlsmode");

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The real tlsmode-milter with a real redis-server and a milter-protocol client: every promise of PRODUCT.md "The milter"."""
+"""The real tlsmode-milter with a real redis-server and a milter-protocol client: every promise of tlsmode-milter(8)."""
 import contextlib
 import os
 import random

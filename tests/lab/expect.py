@@ -1,4 +1,4 @@
-"""What must become of a message, from the receiver's row and the sender's mode alone. Written from the contract (PRODUCT: modes,
+"""What must become of a message, from the receiver's row and the sender's mode alone. Written from the contract (doc/decision.md: modes,
 destination's own demands, 5.7.10); it knows nothing of tlsmode's decisions, maps or words."""
 import collections
 

@@ -160,7 +160,7 @@ static void check_vector(json_t *row, unsigned order)
 	drive_round(&d, job, NOW, NULL, NULL);
 	if (d.error[0] != '\0')
 		fail_msg("%s: %s", id, d.error);
-	/* row 3 of PRODUCT.md leaves a failed MX look-up to Postfix where only opportunistic mail asks */
+	/* row 3 of doc/decision.md leaves a failed MX look-up to Postfix where only opportunistic mail asks */
 	decide(&job->facts, NOW, job->facts.mx == MX_ERROR ? MODE_ENFORCED : MODE_OPPORTUNISTIC, &dest, true, &v);
 	if (!expected(expect, class_of(&v)))
 		fail_msg("%s (%s): %s, not %s", id, json_string_value(json_object_get(row, "desc")), class_of(&v),

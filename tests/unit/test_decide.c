@@ -1,5 +1,5 @@
 /*
- * test_decide.c - the decision over its whole input space: a second formulation of PRODUCT.md's table, and the laws
+ * test_decide.c - the decision over its whole input space: a second formulation of doc/decision.md's table, and the laws
  * beside it. How one answer compares with another is in test_decide_order.c.
  */
 #include "unit/decide_space.h"

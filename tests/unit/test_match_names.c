@@ -125,7 +125,7 @@ static void test_intersection_property(void **state)
 				    sts_policy_matches(&f->sts.policy, hosts[h]) && match_allows(dest.match, hosts[h]);
 				bool answered = names[0] != '\0' && match_allows(names, hosts[h]);
 
-				/* Postfix's ".x" is deeper than the policy's "*.x" (FACTS.md): only that may be wider
+				/* Postfix's ".x" is deeper than the policy's "*.x" (doc/design.md): only that may be wider
 				 */
 				if ((both && !answered) || (answered && !match_allows(dest.match, hosts[h])))
 					fail_msg("policy %s, match %s, host %s: both %d, answer %s", policy, dest.match,

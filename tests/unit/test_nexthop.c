@@ -1,5 +1,5 @@
 /*
- * test_nexthop.c - next hops as Postfix sends them (seen keys: FACTS.md).
+ * test_nexthop.c - next hops as Postfix sends them (seen keys: doc/design.md).
  */
 #include "unit/check.h"
 

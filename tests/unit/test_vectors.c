@@ -1,5 +1,5 @@
 /*
- * test_vectors.c - the parsers of core against the vector files of ../shared/vectors, when that folder is there.
+ * test_vectors.c - the parsers of core against vector files (../shared/vectors), when that folder is there.
  *
  * Every row is run. A row that is disputed, or merely informative, is printed when we read it otherwise and fails
  * nothing.
