@@ -1,7 +1,7 @@
 /*
  * doctor_facts.h - everything known of an installation: what the doctor's rules judge.
  *
- * doctor_ask() fills in what to look at (sockets, tables, files), the control tool looks (ctl/doctor_probe.c), the
+ * doctor_ask() fills in what to look at (sockets, tables, files), the control tool looks (ctl/probe.h), the
  * rules read. Flat and bounded; strings are cut to their room, tables own their entries.
  */
 #ifndef TLSMODE_CORE_DOCTOR_FACTS_H

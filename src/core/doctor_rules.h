@@ -85,6 +85,7 @@ void doctor_each_service(struct doctor *d, const char *command, const char *para
 			 void (*fn)(struct doctor *d, const struct postconf_service *s, const char *parameter));
 
 /* ---- the rules ---- */
+/* doctor_values.c */
 void doctor_check_values(struct doctor *d);
 /* doctor_route.c */
 void doctor_check_version(struct doctor *d);
@@ -127,12 +128,13 @@ void doctor_check_milter(struct doctor *d);
 void doctor_check_milter_local(struct doctor *d);
 void doctor_check_milter_action(struct doctor *d);
 void doctor_check_strip(struct doctor *d);
-/* doctor_world.c */
+/* doctor_sockets.c */
 void doctor_check_socket_chroot(struct doctor *d);
 void doctor_check_socket_permission(struct doctor *d);
 void doctor_check_socket_away(struct doctor *d);
 void doctor_check_socket_unknown(struct doctor *d);
 void doctor_check_settings_state(struct doctor *d);
+/* doctor_world.c */
 void doctor_check_trust(struct doctor *d);
 void doctor_check_resolver(struct doctor *d);
 void doctor_check_resolver_remote(struct doctor *d);

@@ -120,7 +120,8 @@ struct facts {
 
 void facts_init(struct facts *f, const struct nexthop *nexthop); /* literals and others are complete at once */
 void facts_fini(struct facts *f);
-/* For plan.h and facts_text.h: a host at its first step. The caller minds FACTS_HOSTS_MAX and names used twice. */
+/* For plan_host.c and facts_text_take.c: a host at its first step. The caller minds FACTS_HOSTS_MAX and names used
+ * twice. */
 struct host_fact *facts_add_host(struct facts *f, const char *name);
 
 /* Makes F ready for a new round at NOW: parts whose end has come (by NOW) are unknown again; a valid policy stays.

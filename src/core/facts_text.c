@@ -2,7 +2,7 @@
  * facts_text.c - facts as readable Redis hashes.
  *
  * Not here: the way back (facts_text_take.c), Redis (io/fact_store.c), the ends of facts (facts.c). Called by mapd's
- * resolver, which also packs its own facts so, and by the control tool.
+ * ledger; the control tool shows the hashes as they are.
  */
 #include "core/facts_text.h"
 

@@ -27,7 +27,7 @@ enum reason {
 	REASON_EXCEPT_PLAINTEXT,
 	REASON_NO_DANE_RESOLVER,     /* mapd.dane = false changed the answer */
 	REASON_NO_MATCH_FOR_LITERAL, /* verified towards a literal without a match */
-	REASON_MATCH_EMPTY, /* nothing is both in the policy and in match (or match is unreadable): set by answer.h */
+	REASON_MATCH_EMPTY, /* nothing is both in the policy and in match (or match is unreadable): set in answer.c */
 	REASON_COUNT
 };
 extern const struct name_code reason_names[]; /* "mx-bogus", "dane-all-usable", ... for cases and JSON */

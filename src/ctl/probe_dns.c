@@ -1,5 +1,5 @@
 /*
- * doctor_dns.c - does the resolver of Postfix's services validate? (probe.h)
+ * probe_dns.c - does the resolver of Postfix's services validate? (probe.h)
  *
  * Reads resolv.conf(5) as the C library does and asks each server for the root's SOA with AD and DO set (RFC 6840 s5.7,
  * RFC 3225): a validating one answers with AD.

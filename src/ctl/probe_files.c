@@ -1,5 +1,5 @@
 /*
- * doctor_files.c - certification authorities and the chroot's copies, as Postfix's services read them
+ * probe_files.c - certification authorities and the chroot's copies, as Postfix's services read them
  * (probe.h).
  */
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /*
- * doctor_postfix.c - Postfix's configuration by postconf(1), and what the postfix user sees (probe.h).
+ * probe_postfix.c - Postfix's configuration by postconf(1), and what the postfix user sees (probe.h).
  */
 #include <errno.h>
 #include <grp.h>

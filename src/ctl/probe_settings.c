@@ -1,5 +1,5 @@
 /*
- * doctor_settings.c - what Redis holds: its memory policy and all settings, merged as the daemons merge them
+ * probe_settings.c - what Redis holds: its memory policy and all settings, merged as the daemons merge them
  * (probe.h).
  */
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * doctor_sockets.c - the sockets of the daemons, opened as Postfix's services open them (probe.h).
+ * probe_sockets.c - the sockets of the daemons, opened as Postfix's services open them (probe.h).
  *
  * A socketmap is asked for its status; a milter is greeted (SMFIC_OPTNEG) and left (SMFIC_QUIT).
  */

@@ -1,5 +1,5 @@
 /*
- * doctor_tables.c - the entries of Postfix's lookup tables (probe.h).
+ * probe_tables.c - the entries of Postfix's lookup tables (probe.h).
  */
 #include <errno.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * result means (dns_answer.c).
  *
  * A query's life: asked -> queued (dns_feed.c) -> a thread of libunbound works on it -> ub_process() calls on_result()
- * -> its answer is handed over, and it is freed. Or its deadline comes first: RR_ERROR. Called by mapd/resolve and by
- * the control tool.
+ * -> its answer is handed over, and it is freed. Or its deadline comes first: RR_ERROR. Asked by
+ * mapd/job.c.
  *
  * A context of libunbound has one thread, which validates; several contexts use several cores, and each has caches of
  * its own. So what is asked about one domain goes to one of them: its keys are fetched and validated once.

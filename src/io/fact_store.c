@@ -1,7 +1,8 @@
 /*
  * fact_store.c - facts shared through Redis (fact_store.h).
  *
- * Not here: what the fields mean (core/facts_text.c), when to read or write (mapd/resolve.c).
+ * Not here: what the fields mean (core/facts_text.c), when to read or write (mapd: job.c, ledger.c, fetch_turn.c,
+ * reread.c).
  */
 #include "io/fact_store.h"
 

@@ -2,7 +2,7 @@
  * https_curl.c - policy fetches: who waits for which host, and what they are told.
  *
  * Not the fetch thread (https_worker.c), not one transfer (https_transfer.c), not which addresses are good
- * (https_address.c). Called by mapd/resolve. All of this is on BASE's thread.
+ * (https_address.c). Called by mapd/fetch_turn.c. All of this is on BASE's thread.
  */
 #include "io/https_curl.h"
 

@@ -1,7 +1,7 @@
 /*
  * https_transfer.h - one GET of a policy as a curl easy handle: what is asked for, what is taken, and the judgement.
  *
- * For https_curl.c only, which owns the threads. Everything a transfer touches belongs to one thread at a time.
+ * For https_worker.c only, which owns the thread. Everything a transfer touches belongs to one thread at a time.
  */
 #ifndef TLSMODE_IO_HTTPS_TRANSFER_H
 #define TLSMODE_IO_HTTPS_TRANSFER_H

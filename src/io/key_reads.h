@@ -5,7 +5,7 @@
  * A key that is wanted again while it is being read is read once more and the first answer discarded: it may be older
  * than the change. Only so often, though: a key that changes faster than it can be read still gets through, with values
  * that were all true once and end with the last.
- * Called by mirror.c.
+ * Called by mirror_load.c, mirror_watch.c and mirror.c.
  */
 #ifndef TLSMODE_IO_KEY_READS_H
 #define TLSMODE_IO_KEY_READS_H

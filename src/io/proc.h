@@ -1,5 +1,5 @@
 /*
- * proc.h - what makes a process a daemon: account, background, pid, signals' defaults, exit codes of sysexits(3).
+ * proc.h - what makes a process a daemon: account, background, file limit; and what -V says.
  */
 #ifndef TLSMODE_IO_PROC_H
 #define TLSMODE_IO_PROC_H

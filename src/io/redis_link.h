@@ -3,8 +3,8 @@
  *
  * hiredis formats, parses and carries the bytes (its TLS too); the order of the replies, the loop and the liveness are
  * ours, because hiredis 0.14's asynchronous half has no time limit, loses the PONG of a subscribed connection and
- * asserts on what the peer sends. Knows nothing of AUTH, tracking or reconnecting: that is redis_setup.h and redis.h,
- * its only callers.
+ * asserts on what the peer sends. Knows nothing of AUTH, tracking or reconnecting: that is redis_setup.h and redis.h. A
+ * talk with a sentinel (sentinel_talk.h) is a link, too. Nobody else calls it.
  */
 #ifndef TLSMODE_IO_REDIS_LINK_H
 #define TLSMODE_IO_REDIS_LINK_H

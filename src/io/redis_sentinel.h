@@ -4,8 +4,8 @@
  * Asked one after the other, each for half a second, beginning with the one that was right last; the first that knows
  * answers. All are listened to (sentinel_ear.h), so that a failover is heard although one of them is cut off from the
  * others; when nobody was listened to for a while, what may have been missed is asked for. What a sentinel says is not
- * proof: the caller looks with ROLE whether a master is there (redis_setup.h). Only redis.c uses it, but for the
- * blocking question.
+ * proof: the caller looks with ROLE whether a master is there (redis_setup.h). Used by redis_master.c, which owns it,
+ * and redis.c; the blocking question, which redis_blocking.c holds, is the control tool's.
  */
 #ifndef TLSMODE_IO_REDIS_SENTINEL_H
 #define TLSMODE_IO_REDIS_SENTINEL_H

@@ -1,6 +1,6 @@
 /*
  * redis_setup.h - what is said on a fresh pair of connections until both work: AUTH, ROLE (with sentinels), SELECT,
- * SUBSCRIBE, CLIENT TRACKING.
+ * SUBSCRIBE, CLIENT TRACKING; and what the server says of itself (INFO: version, maxmemory-policy).
  *
  * Called by redis.c once both links are open. One question at a time; the first refusal ends it.
  */

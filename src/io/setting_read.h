@@ -1,8 +1,8 @@
 /*
  * setting_read.h - one settings key as Redis answers it, read strictly, with its faults logged once per change.
  *
- * Not here: what a field means (core/setting.c), asking Redis (key_reads.c). Called by key_reads.c; the control
- * tool reads strictly as the daemons do.
+ * Not here: what a field means (core/setting.c), asking Redis (key_reads.c). Called by key_reads.c and early_keys.c;
+ * the control tool reads strictly as the daemons do.
  */
 #ifndef TLSMODE_IO_SETTING_READ_H
 #define TLSMODE_IO_SETTING_READ_H

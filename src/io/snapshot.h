@@ -5,7 +5,7 @@
  *   KIND NAME ENDS_AT_MS UNKNOWN FIELD=VALUE ...   "?" for a value nobody understands, so that it is read strictly
  * again end LINES HASH                             of all octets before this line (FNV-1a, 64 bits)
  *
- * Written whole (a temporary file, then rename), mode 0600. Called by mirror.c and snapshot_writer.c.
+ * Written whole (a temporary file, then rename), mode 0600. Called by mirror_snapshot.c (reads) and snapshot_writer.c.
  */
 #ifndef TLSMODE_IO_SNAPSHOT_H
 #define TLSMODE_IO_SNAPSHOT_H

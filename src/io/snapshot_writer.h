@@ -3,7 +3,7 @@
  * for a disk.
  *
  * The table may change meanwhile: each line was true when it was written, and the change asks for the next snapshot.
- * Called by mirror.c.
+ * Called by mirror_snapshot.c.
  */
 #ifndef TLSMODE_IO_SNAPSHOT_WRITER_H
 #define TLSMODE_IO_SNAPSHOT_WRITER_H

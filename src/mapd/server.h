@@ -4,8 +4,8 @@
  * Knows nothing of maps: every request goes to one function, which answers it on the spot (client_answer) or later
  * (client_wait, client_ask_answer). A request that waits holds back only the answers of its own connection. Bytes are read
  * into one buffer of the server; a connection owns memory only for a request that has not wholly arrived and for
- * answers that could not be sent. Plain events with read and write on the loop's thread. Called by main.c (life),
- * listeners.c (server_add) and maps.c.
+ * answers that could not be sent. Plain events with read and write on the loop's thread. Called by main.c (life;
+ * it hands server_add() to listeners.c), reload.c and maps.c.
  *
  * A connection ends when the client closes it (after its answers, when it only closed its writing side), when it sends
  * what is no netstring of at most SOCKMAP_REQUEST_MAX octets, or when it leaves a request or our answers half done for

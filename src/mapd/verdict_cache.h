@@ -5,7 +5,8 @@
  * Entries hash by the *domain* of the next hop, so that "a.example", "a.example:587" and "[a.example]" stand in one
  * chain and go together when a setting or a fact of that domain changes. Bounded in entries and in octets; the least
  * used go first. No call walks the table. No I/O and no clock: the caller tells the time (wall, ms). libbase only; one
- * thread. Called by verdicts.c (fills it) and maps.c (serves from it).
+ * thread. Called by verdicts.c (fills it), map_policy.c (serves from it), and maps.c, which names the keys of
+ * a turn.
  */
 #ifndef TLSMODE_MAPD_VERDICT_CACHE_H
 #define TLSMODE_MAPD_VERDICT_CACHE_H

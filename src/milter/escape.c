@@ -14,7 +14,7 @@
 
 /* ---- names ---- */
 
-/* conf.c has seen to it that they fit */
+/* conf_check.c has seen to it that they fit */
 static void join(char out[CONF_NAMES_SIZE], const struct conf_list *names)
 {
 	struct sbuf b;

@@ -19,7 +19,7 @@ enum grammar_version {
  * sentence. */
 const char *postfix_grammar(const char *reply, size_t len, enum grammar_version version);
 
-/* Grammatical, but against PRODUCT.md: `none`; protocols on a level that can end in clear text; policy_failure with
+/* Grammatical, but against doc/decision.md: `none`; protocols on a level that can end in clear text; policy_failure with
  * secure; verify or secure without servername=hostname or without match; names in match= that never match. NULL: good.
  */
 const char *postfix_grammar_wise(const char *reply, size_t len);
