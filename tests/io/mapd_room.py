@@ -192,7 +192,10 @@ class Room:
 
     def stop(self, number=signal.SIGTERM, seconds=20):
         self.mapd.send_signal(number)
-        return self.mapd.wait(seconds)
+        status = self.mapd.wait(seconds)
+        if status:
+            Tap.note("exit %d; log of tlsmode-mapd:\n" % status + self.log()[-8000:])
+        return status
 
     def close(self):
         for program in self.programs:

@@ -115,10 +115,12 @@ class Daemons:
 
     def milter_listens(self):
         kind, _, place = self.conf["milter"]["listen"].partition(":")
-        if kind == "unix":
-            return os.path.exists(place)
         host, _, port = place.rpartition(":")
         try:
+            if kind == "unix":
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.connect(place)
+                return os.stat(place).st_mode & 0o060 == 0o060  # it is there before it listens, and listens before Postfix may use it
             socket.create_connection((host, int(port)), 5).close()
             return True
         except OSError:
