@@ -7,9 +7,8 @@
 #ifndef TLSMODE_IO_REDIS_SETUP_H
 #define TLSMODE_IO_REDIS_SETUP_H
 
+#include "io/redis_advice.h"
 #include "io/redis_link.h"
-
-#define REDIS_WHY_SIZE 320
 
 struct redis_setup {
 	const struct conf_redis *conf;
@@ -31,9 +30,6 @@ void redis_setup_start(struct redis_setup *s);
 
 /* The reply to ROLE. False: WHY. */
 bool redis_role_is_master(const redisReply *reply, char *why, size_t size);
-
-/* What a person should do about an error reply of Redis; "" when there is nothing to say. */
-const char *redis_advice(const char *error);
 
 /* AUTH as configured, for both kinds of connections. 0: no password is set. */
 int redis_auth_args(const struct conf_redis *conf, const char *argv[3]);
