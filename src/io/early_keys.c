@@ -71,7 +71,7 @@ static void early_keys_finish(struct early_keys *e)
 	fn(settings, arg);
 }
 
-static void early_keys_on_hgetall(const redisReply *reply, void *arg)
+static void early_keys_on_hgetall(const struct redis_reply *reply, void *arg)
 {
 	struct early_keys *e = arg;
 	const struct wanted *w = &e->wanted[e->done];
@@ -80,20 +80,23 @@ static void early_keys_on_hgetall(const redisReply *reply, void *arg)
 	e->result = SETTING_READ_FAILED;
 	if (reply)
 		e->result = setting_read(&e->value, w->kind, w->name, reply, &e->mirror->complaints, &bad);
+	if (reply && e->result == SETTING_READ_FAILED)
+		redis_note_error(e->mirror->redis, "reading a setting early", reply);
 	e->failed = e->failed || e->result == SETTING_READ_FAILED;
 }
 
-static void early_keys_on_pttl(const redisReply *reply, void *arg)
+static void early_keys_on_pttl(const struct redis_reply *reply, void *arg)
 {
 	struct early_keys *e = arg;
 	const struct wanted *w = &e->wanted[e->done++];
+	enum setting_read end = reply ? setting_read_end(&e->value, reply) : SETTING_READ_FAILED;
 
-	if (!reply || reply->type != REDIS_REPLY_INTEGER)
+	if (reply && end == SETTING_READ_FAILED)
+		redis_note_error(e->mirror->redis, "reading a setting early", reply);
+	if (end == SETTING_READ_FAILED)
 		e->failed = true;
-	else if (e->result == SETTING_READ_OK && reply->integer != -2) { /* -2: it went between the two replies */
-		e->value.ends_at_ms = setting_read_end_ms(reply->integer);
+	else if (e->result == SETTING_READ_OK && end == SETTING_READ_OK)
 		settings_put(e->settings, w->kind, w->name, &e->value);
-	}
 	if (e->done == e->count)
 		early_keys_finish(e);
 }

@@ -20,6 +20,7 @@
 #define FIELDS_MAX 64 /* of a hash that anybody may have written */
 #define BYTES_MAX (1 << 18)
 #define TOKEN_SIZE 33
+#define TRANSACTION 3 /* commands between MULTI and EXEC: DEL, HSET, EXPIRE */
 
 static void format_key(char out[RKEY_SIZE], struct redis *r, enum rkey_kind kind, const char *name)
 {
@@ -70,33 +71,28 @@ static void read_free(struct fact_read *f)
 }
 
 /* False: too large for a fact, none of ours, and no sign that there is none. */
-static bool copy_hash(struct hash_copy *out, const redisReply *reply)
+static bool copy_hash(struct hash_copy *out, struct redis_list pairs)
 {
+	struct redis_list again = pairs;
+	struct redis_text name, value;
 	size_t total = 0;
 	char *at;
 
-	if (reply->elements / 2 > FIELDS_MAX)
+	if (pairs.left / 2 > FIELDS_MAX)
 		return false;
-	for (size_t i = 0; i < reply->elements; i++) {
-		if (reply->element[i]->type != REDIS_REPLY_STRING)
-			return false;
-		total += reply->element[i]->len + 1;
-	}
+	while (redis_pair_next(&again, &name, &value))
+		total += name.len + 1 + value.len + 1;
 	if (total > BYTES_MAX)
 		return false;
 	at = out->bytes = xmalloc(total + 1);
-	for (size_t i = 0; i < reply->elements; i++) {
-		const redisReply *e = reply->element[i];
-		struct text_field *f = &out->field[i / 2];
+	while (redis_pair_next(&pairs, &name, &value)) {
+		struct text_field *f = &out->field[out->count++];
 
-		memcpy(at, e->str, e->len + 1);
-		if (i % 2 == 0)
-			*f = (struct text_field){at, e->len, "", 0};
-		else
-			f->value = at, f->value_len = e->len;
-		at += e->len + 1;
+		*f = (struct text_field){at, name.len, at + name.len + 1, value.len};
+		memcpy(at, name.text, name.len + 1);
+		memcpy(at + name.len + 1, value.text, value.len + 1);
+		at += name.len + 1 + value.len + 1;
 	}
-	out->count = reply->elements / 2;
 	return true;
 }
 
@@ -112,18 +108,20 @@ static void answer(struct fact_read *f, bool served)
 	read_free(f);
 }
 
-static void on_hash(const redisReply *reply, void *arg)
+/* Whatever is no hash says nothing of the key: that there is none would make us forget a policy. */
+static void on_hash(const struct redis_reply *reply, void *arg)
 {
 	struct hash_slot *slot = arg;
 	struct fact_read *f = slot->read;
+	struct redis_list pairs;
 
 	if (!reply) {
 		f->lost = true;
-	} else if (reply->type == REDIS_REPLY_ARRAY) {
-		f->lost = !copy_hash(slot->into, reply) || f->lost;
-	} else if (reply->type == REDIS_REPLY_ERROR) {
+	} else if (redis_reply_pairs(reply, &pairs)) {
+		f->lost = !copy_hash(slot->into, pairs) || f->lost;
+	} else {
 		redis_note_error(f->redis, "reading a fact", reply);
-		f->lost = true; /* nobody said that there is no such key: that would make us forget a policy */
+		f->lost = true;
 	}
 	if (--f->waiting == 0)
 		answer(f, !f->lost);
@@ -194,15 +192,33 @@ static const char write_script[] =
     "redis.call('EXPIRE', KEYS[1], ARGV[1])\n"
     "return 1\n";
 
-static void on_written(const redisReply *reply, void *arg)
+static void on_written(const struct redis_reply *reply, void *arg)
 {
-	if (!reply)
-		return;
-	if (reply->type == REDIS_REPLY_ERROR &&
-	    strncmp(reply->str, "EXECABORT", 9) != 0) /* the reason came before it */
+	int64_t count;
+
+	if (reply && !redis_reply_integer(reply, &count))
 		redis_note_error(arg, "writing a fact", reply);
-	for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
-		on_written(reply->element[i], arg);
+}
+
+static void on_started(const struct redis_reply *reply, void *arg)
+{
+	if (reply && !redis_reply_is_status(reply, "OK"))
+		redis_note_error(arg, "writing a fact", reply);
+}
+
+static void on_queued(const struct redis_reply *reply, void *arg)
+{
+	if (reply && !redis_reply_is_status(reply, "QUEUED"))
+		redis_note_error(arg, "writing a fact", reply);
+}
+
+static void on_executed(const struct redis_reply *reply, void *arg)
+{
+	const struct redis_reply *culprit;
+
+	if (reply && !redis_reply_counts(reply, TRANSACTION, &culprit) &&
+	    !redis_reply_is_error(reply, "EXECABORT")) /* the reason came before it */
+		redis_note_error(arg, "writing a fact", culprit);
 }
 
 static const struct text_field *find_field(const struct text_fields *fields, const char *name)
@@ -243,11 +259,6 @@ static bool takes_more(struct redis *r)
 	return redis_is_up(r) && !redis_is_busy(r);
 }
 
-static void fact_store_say(struct redis *r, const struct words *w)
-{
-	redis_command(r, on_written, r, w->count, w->word, w->len);
-}
-
 static void format_seconds(char out[24], int64_t seconds)
 {
 	snprintf(out, 24, "%" PRId64, seconds);
@@ -275,7 +286,7 @@ void fact_store_write_sts(struct redis *r, const char *domain, const struct text
 		add_text(&w, "0");
 	add_text(&w, now);
 	add_fields(&w, fields);
-	fact_store_say(r, &w);
+	redis_command(r, on_written, r, w.count, w.word, w.len);
 }
 
 /* No script where none is needed: what a script changes is announced to us too, in spite of NOLOOP. */
@@ -291,11 +302,11 @@ void fact_store_write_dane(struct redis *r, const char *nexthop_key, const struc
 	add_text(&hset, "HSET");
 	add_text(&hset, key);
 	add_fields(&hset, fields);
-	redis_command(r, on_written, r, 1, (const char *[]){"MULTI"}, NULL);
-	redis_command(r, on_written, r, 2, (const char *[]){"DEL", key}, NULL);
-	fact_store_say(r, &hset);
-	redis_command(r, on_written, r, 3, (const char *[]){"EXPIRE", key, ttl}, NULL);
-	redis_command(r, on_written, r, 1, (const char *[]){"EXEC"}, NULL);
+	redis_command(r, on_started, r, 1, (const char *[]){"MULTI"}, NULL);
+	redis_command(r, on_queued, r, 2, (const char *[]){"DEL", key}, NULL);
+	redis_command(r, on_queued, r, hset.count, hset.word, hset.len);
+	redis_command(r, on_queued, r, 3, (const char *[]){"EXPIRE", key, ttl}, NULL);
+	redis_command(r, on_executed, r, 1, (const char *[]){"EXEC"}, NULL);
 }
 
 /* ---- the lock ---- */
@@ -333,13 +344,14 @@ static void lock_answer(struct fact_lock *l, bool got)
 }
 
 /* Only "somebody else has it" (nil) keeps us from fetching. */
-static void on_lock(const redisReply *reply, void *arg)
+static void on_lock(const struct redis_reply *reply, void *arg)
 {
 	struct fact_lock *l = arg;
+	bool taken = reply && redis_reply_is_nil(reply);
 
-	if (reply && reply->type == REDIS_REPLY_ERROR)
+	if (reply && !taken && !redis_reply_is_status(reply, "OK"))
 		redis_note_error(l->redis, "taking a lock", reply);
-	lock_answer(l, !reply || reply->type != REDIS_REPLY_NIL);
+	lock_answer(l, !taken);
 }
 
 static void on_lock_timer(evutil_socket_t fd, short what, void *arg)

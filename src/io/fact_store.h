@@ -14,7 +14,7 @@
 #include "io/redis.h"
 
 /* STS and DANE fields are borrowed for the call; counts 0: no such key. SERVED false: Redis is away, too slow (500 ms),
- * or answers with an error. */
+ * or answers with an error or what is no hash. */
 typedef void fact_read_fn(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
 			  size_t dane_count, void *arg);
 struct fact_read;

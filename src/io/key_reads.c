@@ -13,7 +13,7 @@
 
 #include "base/xalloc.h"
 #include "io/key_set.h"
-#include "io/redis_setup.h"
+#include "io/redis_advice.h"
 #include "io/setting_read.h"
 
 #define IN_FLIGHT_MAX 500 /* keys: Redis answers them in a millisecond or two */
@@ -49,8 +49,8 @@ struct key_reads {
 	char why[REDIS_WHY_SIZE];
 };
 
-static void key_reads_on_hgetall(const redisReply *reply, void *arg);
-static void key_reads_on_pttl(const redisReply *reply, void *arg);
+static void key_reads_on_hgetall(const struct redis_reply *reply, void *arg);
+static void key_reads_on_pttl(const struct redis_reply *reply, void *arg);
 
 static struct key_read *read_of(struct key *key)
 {
@@ -194,17 +194,14 @@ static void key_reads_finish(struct key_reads *k, struct key_read *r)
 		k->ev.on_leave(batch, k->arg);
 }
 
-static void key_reads_refused(struct key_reads *k, const char *command, const redisReply *reply)
+static void key_reads_refused(struct key_reads *k, const char *command, const struct redis_reply *reply)
 {
-	const char *text = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of the wrong kind";
-	const char *hint = redis_advice(text);
-
-	snprintf(k->why, sizeof(k->why), "%s: %s%s%s", command, text, hint[0] ? "; " : "", hint);
+	redis_reply_why(k->why, sizeof(k->why), command, reply);
 	key_reads_abort(k);
 	k->ev.on_refused(k->why, k->arg);
 }
 
-static void key_reads_on_hgetall(const redisReply *reply, void *arg)
+static void key_reads_on_hgetall(const struct redis_reply *reply, void *arg)
 {
 	struct key_reads *k = arg;
 	struct key_read *r = TAILQ_FIRST(&k->flight);
@@ -219,10 +216,11 @@ static void key_reads_on_hgetall(const redisReply *reply, void *arg)
 		key_reads_refused(k, "HGETALL", reply);
 }
 
-static void key_reads_on_pttl(const redisReply *reply, void *arg)
+static void key_reads_on_pttl(const struct redis_reply *reply, void *arg)
 {
 	struct key_reads *k = arg;
 	struct key_read *r = land(k);
+	enum setting_read end;
 
 	if (!reply && !r->dead)
 		die(k, r); /* lost: the mirror hears so from redis.c and wants everything anew */
@@ -230,17 +228,16 @@ static void key_reads_on_pttl(const redisReply *reply, void *arg)
 		key_reads_end(k, r);
 		return;
 	}
-	if (reply->type != REDIS_REPLY_INTEGER) {
+	end = setting_read_end(&k->value, reply);
+	if (end == SETTING_READ_FAILED) {
 		TAILQ_INSERT_HEAD(&k->flight, r, link); /* given up with the others */
 		k->flying++;
 		key_reads_refused(k, "PTTL", reply);
 		key_reads_end(k, land(k));
 		return;
 	}
-	/* -1: no end; -2: it went between the two replies, and an invalidation is on its way */
-	k->value.ends_at_ms = setting_read_end_ms(reply->integer);
-	if (reply->integer == -2)
-		k->result = SETTING_READ_NONE;
+	if (end == SETTING_READ_NONE)
+		k->result = SETTING_READ_NONE; /* an invalidation is on its way */
 	key_reads_finish(k, r);
 	pump(k);
 }

@@ -21,23 +21,12 @@
 #include "core/guard.h"
 #include "core/rkeys.h"
 #include "io/mirror_priv.h"
-#include "io/redis_setup.h"
+#include "io/redis_advice.h"
 
-#define SCAN_COUNT "1000"
 #define READ_AHEAD 2000 /* keys waiting to be read: enough to keep Redis busy */
 #define AGAIN_QUIET_MS 250
 #define PUT_OFF_MAX 5
 #define AGAIN_LATEST_MS 5000 /* however long a reading takes */
-
-static void mirror_load_fail(struct mirror *m, const char *command, const redisReply *reply)
-{
-	const char *text = reply->type == REDIS_REPLY_ERROR ? reply->str : "a reply of the wrong kind";
-	const char *hint = redis_advice(text);
-	char why[REDIS_WHY_SIZE];
-
-	snprintf(why, sizeof(why), "%s: %s%s%s", command, text, hint[0] ? "; " : "", hint);
-	redis_drop(m->redis, why);
-}
 
 /* ---- the operator's word ---- */
 static bool is_accepted(const struct mirror *m)
@@ -64,29 +53,33 @@ void mirror_check_returned(struct mirror *m)
 }
 
 /* The key holds milliseconds since 1970. A clock that is ahead of ours must not accept what has not happened yet. */
-static void take_accept(struct mirror *m, const redisReply *reply)
+static void take_accept(struct mirror *m, int64_t raw)
 {
-	int64_t now = tick_wall_ms(), raw = 0;
+	int64_t now = tick_wall_ms();
 
-	if (reply->type == REDIS_REPLY_STRING)
-		raw = strtoll(reply->str, NULL, 10);
 	if (raw != m->accept_raw)
 		m->accept_ms = raw > now ? now : raw;
 	m->accept_raw = raw;
 }
 
-static void on_accept(const redisReply *reply, void *arg)
+static void on_accept(const struct redis_reply *reply, void *arg)
 {
 	struct mirror *m = arg;
 	int64_t before = m->accept_raw;
+	struct redis_text t;
+	char why[REDIS_WHY_SIZE];
 
 	if (!reply)
 		return;
-	if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE", 9) != 0) {
-		mirror_load_fail(m, "GET", reply);
+	if (redis_reply_string(reply, &t)) {
+		take_accept(m, strtoll(t.text, NULL, 10));
+	} else if (redis_reply_is_nil(reply) || redis_reply_is_error(reply, "WRONGTYPE")) {
+		take_accept(m, 0);
+	} else {
+		redis_reply_why(why, sizeof(why), "GET", reply);
+		redis_drop(m->redis, why);
 		return;
 	}
-	take_accept(m, reply);
 	if (!m->held || mirror_is_rereading(m) || !m->table.next)
 		return;
 	if (is_accepted(m))
@@ -168,7 +161,7 @@ static void mirror_load_finish(struct mirror *m)
 }
 
 /* ---- scanning ---- */
-static void on_scan(const redisReply *reply, void *arg);
+static void on_scan(const struct redis_reply *reply, void *arg);
 
 static void scan(struct mirror *m)
 {
@@ -178,48 +171,38 @@ static void scan(struct mirror *m)
 	sbuf_init(&glob, text, sizeof(text));
 	rkeys_settings_glob(&glob, redis_prefix(m->redis));
 	m->scan_asked = true;
-	redis_command(m->redis, on_scan, m, 6, (const char *[]){"SCAN", m->cursor, "MATCH", text, "COUNT", SCAN_COUNT},
-		      NULL);
+	redis_command(m->redis, on_scan, m, 6,
+		      (const char *[]){"SCAN", m->scan.cursor, "MATCH", text, "COUNT", REDIS_SCAN_COUNT}, NULL);
 }
 
-static void take_key(struct mirror *m, const redisReply *key)
+static void take_key(struct mirror *m, const struct redis_text *key)
 {
 	char name[SETTING_NAME_SIZE];
 	enum setting_kind kind;
 	const char *raw;
 	size_t len;
 
-	if (rkeys_is_setting(rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len), &kind) &&
+	if (rkeys_is_setting(rkeys_parse(redis_prefix(m->redis), key->text, key->len, &raw, &len), &kind) &&
 	    key_reads_name(m->reads, name, kind, raw, len))
 		key_reads_want(m->reads, kind, name, true, NULL);
 }
 
-static bool is_scan_reply(const redisReply *r)
-{
-	if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || r->element[0]->type != REDIS_REPLY_STRING ||
-	    r->element[1]->type != REDIS_REPLY_ARRAY)
-		return false;
-	for (size_t i = 0; i < r->element[1]->elements; i++)
-		if (r->element[1]->element[i]->type != REDIS_REPLY_STRING)
-			return false;
-	return true;
-}
-
-static void on_scan(const redisReply *reply, void *arg)
+static void on_scan(const struct redis_reply *reply, void *arg)
 {
 	struct mirror *m = arg;
+	char why[REDIS_WHY_SIZE];
+	struct redis_list keys;
+	struct redis_text key;
 
 	if (!reply)
 		return;
 	m->scan_asked = false;
-	if (!is_scan_reply(reply)) {
-		mirror_load_fail(m, "SCAN", reply);
+	if (!redis_scan_take(&m->scan, reply, &keys, why, sizeof(why))) {
+		redis_drop(m->redis, why);
 		return;
 	}
-	for (size_t i = 0; i < reply->element[1]->elements; i++)
-		take_key(m, reply->element[1]->element[i]);
-	snprintf(m->cursor, sizeof(m->cursor), "%s", reply->element[0]->str);
-	m->scan_done = strcmp(m->cursor, "0") == 0;
+	while (redis_list_next(&keys, &key))
+		take_key(m, &key);
 	m->load_mark = key_reads_mark(m->reads);
 	mirror_load_step(m);
 }
@@ -228,7 +211,7 @@ void mirror_load_step(struct mirror *m)
 {
 	if (!m->loading || m->scan_asked)
 		return;
-	if (!m->scan_done) {
+	if (!m->scan.done) {
 		if (key_reads_waiting(m->reads) < READ_AHEAD)
 			scan(m);
 	} else if (key_reads_bulk(m->reads) == 0 && key_reads_passed(m->reads, m->load_mark)) {
@@ -244,8 +227,8 @@ static void begin(struct mirror *m, const char *why)
 		mirror_turn_leave(m); /* this cannot wait */
 	mirror_table_begin(&m->table);
 	m->loading = true;
-	m->missed = m->scan_done = false;
-	snprintf(m->cursor, sizeof(m->cursor), "0");
+	m->missed = false;
+	redis_scan_begin(&m->scan);
 	m->load_started_ms = tick_mono_ms();
 	mirror_ask_accept(m);
 	scan(m);

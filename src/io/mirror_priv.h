@@ -12,6 +12,7 @@
 #include "io/key_reads.h"
 #include "io/mirror.h"
 #include "io/mirror_table.h"
+#include "io/redis_scan.h"
 #include "io/snapshot_writer.h"
 
 struct mirror {
@@ -27,8 +28,8 @@ struct mirror {
 	bool settled;
 
 	/* full reading (mirror_load.c) */
-	bool loading, scan_done, scan_asked;
-	char cursor[24];
+	bool loading, scan_asked;
+	struct redis_scan scan;
 	int64_t load_started_ms, load_took_ms; /* took: the last one */
 	uint64_t load_mark;                    /* of key_reads.h: changes that were waiting when all keys were named */
 	/* whose turn it is (mirror_turn.c) */

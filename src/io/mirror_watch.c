@@ -76,16 +76,14 @@ static void fact_announced(struct mirror *m, enum rkey_kind kind, const char *ra
 	free(name);
 }
 
-static void key_announced(struct mirror *m, const redisReply *key)
+static void key_announced(struct mirror *m, const struct redis_text *key)
 {
 	enum setting_kind setting;
 	enum rkey_kind kind;
 	const char *raw;
 	size_t len;
 
-	if (key->type != REDIS_REPLY_STRING)
-		return;
-	kind = rkeys_parse(redis_prefix(m->redis), key->str, key->len, &raw, &len);
+	kind = rkeys_parse(redis_prefix(m->redis), key->text, key->len, &raw, &len);
 	if (rkeys_is_setting(kind, &setting))
 		setting_announced(m, setting, raw, len);
 	else if (kind == RKEY_STS)
@@ -106,14 +104,15 @@ static void all_changed(struct mirror *m)
 		m->ev.on_fact(RKEY_OTHER, NULL, m->arg);
 }
 
-static void on_changed(const struct redisReply *const *keys, size_t count, void *arg)
+static void on_changed(struct redis_list *keys, void *arg)
 {
 	struct mirror *m = arg;
+	struct redis_text key;
 
-	if (count == 0)
+	if (keys->left == 0)
 		all_changed(m);
-	for (size_t i = 0; i < count; i++)
-		key_announced(m, keys[i]);
+	while (redis_list_next(keys, &key))
+		key_announced(m, &key);
 }
 
 const struct redis_events mirror_redis_events = {.on_up = on_up, .on_down = on_down, .on_changed = on_changed};

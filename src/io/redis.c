@@ -178,28 +178,28 @@ static void redis_on_open(struct redis_link *l, void *arg)
 	redis_setup_start(&r->setup);
 }
 
-/* "message", "__redis__:invalidate", [key, ...] or nil */
-static void redis_on_push(const redisReply *reply, void *arg)
+/* "message", "__redis__:invalidate", [key, ...] or nil. What has changed if it is neither, nobody knows. */
+static void redis_on_push(const struct redis_reply *reply, void *arg)
 {
 	struct redis *r = arg;
-	const redisReply *keys = reply->element[2];
+	struct redis_list keys;
+	char why[REDIS_WHY_SIZE];
 
-	if (!r->up || !r->ev.on_changed)
-		return; /* what changes before on_up is read after it */
-	if (keys->type == REDIS_REPLY_ARRAY && keys->elements > 0)
-		r->ev.on_changed((const struct redisReply *const *)keys->element, keys->elements, r->arg);
-	else
-		r->ev.on_changed(NULL, 0, r->arg);
+	if (!redis_reply_changes(reply, &keys)) {
+		redis_reply_why(why, sizeof(why), "invalidation message", reply);
+		redis_lost(r, why);
+		return;
+	}
+	if (r->up && r->ev.on_changed) /* what changes before on_up is read after it */
+		r->ev.on_changed(&keys, r->arg);
 }
 
 static void redis_on_lost(struct redis_link *l, const char *why, void *arg)
 {
 	struct redis *r = arg;
 	char text[REDIS_WHY_SIZE];
-	const char *hint = redis_advice(why);
 
-	snprintf(text, sizeof(text), "%s%s%s%s", l == r->push ? "invalidation connection: " : "", why,
-		 hint[0] ? "; " : "", hint);
+	redis_advice_format(text, sizeof(text), l == r->push ? "invalidation connection" : NULL, why);
 	redis_lost(r, text);
 }
 
@@ -281,7 +281,7 @@ bool redis_is_busy(struct redis *r)
 	return true;
 }
 
-static void deaf(const redisReply *reply, void *arg)
+static void deaf(const struct redis_reply *reply, void *arg)
 {
 	(void)reply;
 	(void)arg;
@@ -296,20 +296,19 @@ void redis_forget(struct redis *r, void *arg)
 			r->refused[i].fn = deaf;
 }
 
-void redis_note_error(struct redis *r, const char *context, const redisReply *reply)
+void redis_note_error(struct redis *r, const char *context, const struct redis_reply *reply)
 {
-	char quoted[240], hint[160] = "";
+	char why[REDIS_WHY_SIZE], quoted[REDIS_WHY_SIZE + 40];
 	int64_t now = tick_mono_ms();
-	size_t word = strcspn(reply->str, " ");
+	size_t word;
 
-	if (strncmp(r->noted, reply->str, word) == 0 && r->noted[word] == '\0' && now - r->noted_ms < NOTE_MS)
+	redis_reply_why(why, sizeof(why), NULL, reply);
+	word = strcspn(why, " ");
+	if (strncmp(r->noted, why, word) == 0 && r->noted[word] == '\0' && now - r->noted_ms < NOTE_MS)
 		return;
-	snprintf(r->noted, sizeof(r->noted), "%.*s", (int)word, reply->str);
+	snprintf(r->noted, sizeof(r->noted), "%.*s", (int)word, why);
 	r->noted_ms = now;
-	if (redis_advice(reply->str)[0])
-		snprintf(hint, sizeof(hint), " do=\"%s\"", redis_advice(reply->str));
-	log_warn("event=redis_error in=\"%s\" error=%s%s", context,
-		 log_quote(quoted, sizeof(quoted), reply->str, reply->len), hint);
+	log_warn("event=redis_error in=\"%s\" error=%s", context, log_quote(quoted, sizeof(quoted), why, strlen(why)));
 }
 
 void redis_drop(struct redis *r, const char *why)

@@ -19,6 +19,7 @@
 #include <hiredis/hiredis.h>
 
 #include "io/conf.h"
+#include "io/redis_reply.h"
 
 struct redis;
 struct sbuf;
@@ -30,9 +31,8 @@ struct redis_events {
 	/* They do not. WHY is for people. Also called when the first attempt fails. Commands on their way have got a
 	 * NULL reply. */
 	void (*on_down)(const char *why, void *arg);
-	/* COUNT keys changed, or (COUNT 0) all may have: FLUSHALL, FLUSHDB. All keys of one message come in one call.
-	 */
-	void (*on_changed)(const struct redisReply *const *keys, size_t count, void *arg);
+	/* These keys changed, or (none) all may have: FLUSHALL, FLUSHDB. All keys of one message come in one call. */
+	void (*on_changed)(struct redis_list *keys, void *arg);
 };
 
 /* Starts connecting. CONF must live as long; EVENTS is copied. */
@@ -56,13 +56,13 @@ const char *redis_maxmemory_policy(const struct redis *r);
 const char *redis_last_error(const struct redis *r);
 unsigned long redis_reconnects(const struct redis *r);
 
-/* Logs an error reply to CONTEXT ("write of a fact"), once a minute for each kind of error; with what to do about it.
- */
-void redis_note_error(struct redis *r, const char *context, const redisReply *reply);
+/* Logs an error reply in CONTEXT ("writing a fact"), or one of the wrong kind, once a minute for each kind of error;
+ * with what to do about it. */
+void redis_note_error(struct redis *r, const char *context, const struct redis_reply *reply);
 
 /* REPLY (borrowed for the call) is NULL when the connection was lost or REDIS is away; an error reply is handed over as
  * it is. Called once, never from inside redis_command(). */
-typedef void redis_reply_fn(const redisReply *reply, void *arg);
+typedef void redis_reply_fn(const struct redis_reply *reply, void *arg);
 void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
 		   const size_t *argv_len);
 /* More than MAX commands (0: no bound) wait for their replies: Redis does not keep up, and what can be left out should

@@ -9,6 +9,7 @@
 #include "base/sbuf.h"
 #include "io/redis.h"
 #include "io/redis_address.h"
+#include "io/redis_advice.h"
 #include "io/redis_sentinel.h"
 #include "io/redis_setup.h"
 #include "io/redis_tls.h"
@@ -17,15 +18,17 @@
 
 #define SENTINEL_S 1
 
-static bool redis_blocking_ask(redisContext *c, int argc, const char **argv, char *error, size_t size)
+/* What is answered with one word: WANTED. */
+static bool redis_blocking_ask(redisContext *c, int argc, const char **argv, const char *wanted, char *error,
+			       size_t size)
 {
-	redisReply *reply = redisCommandArgv(c, argc, argv, NULL);
-	bool ok = reply && reply->type != REDIS_REPLY_ERROR;
-	const char *why = !reply ? c->errstr : ok ? "" : reply->str;
-	const char *hint = redis_advice(why);
+	struct redis_reply *reply = redisCommandArgv(c, argc, argv, NULL);
+	bool ok = reply && redis_reply_is_status(reply, wanted);
 
-	if (!ok)
-		snprintf(error, size, "%s: %s%s%s", argv[0], why, hint[0] ? "; " : "", hint);
+	if (!reply)
+		redis_advice_format(error, size, argv[0], c->errstr);
+	else if (!ok)
+		redis_reply_why(error, size, argv[0], reply);
 	if (reply)
 		freeReplyObject(reply);
 	return ok;
@@ -51,44 +54,41 @@ static redisContext *open_to(const struct conf_redis *conf, const char *address,
 }
 
 /* ---- one sentinel ---- */
-static redisReply *question(redisContext *c, const char *master)
+static struct redis_reply *question(redisContext *c, const char *master)
 {
 	const char *words[] = {SENTINEL_QUESTION, master};
 
 	return redisCommandArgv(c, 3, words, NULL);
 }
 
-/* The reply, after showing the account to one who asks for it. */
-static redisReply *ask_sentinel(redisContext *c, const struct conf_redis *conf)
+/* The reply, after showing the account to one who asks for it. NULL: WHY. */
+static struct redis_reply *ask_sentinel(redisContext *c, const struct conf_redis *conf, char *why, size_t size)
 {
-	redisReply *reply = question(c, conf->master), *account;
+	struct redis_reply *reply = question(c, conf->master);
 	const char *argv[3];
 	int argc = redis_auth_args(conf, argv);
 
-	if (!reply || reply->type != REDIS_REPLY_ERROR || !sentinel_wants_account(reply->str) || argc == 0)
-		return reply;
-	freeReplyObject(reply);
-	account = redisCommandArgv(c, argc, argv, NULL);
-	if (!account || account->type == REDIS_REPLY_ERROR)
-		return account;
-	freeReplyObject(account);
-	return question(c, conf->master);
+	if (reply && sentinel_wants_account(reply) && argc > 0) {
+		freeReplyObject(reply);
+		if (!redis_blocking_ask(c, argc, argv, "OK", why, size))
+			return NULL;
+		reply = question(c, conf->master);
+	}
+	if (!reply)
+		redis_advice_format(why, size, NULL, c->errstr);
+	return reply;
 }
 
 bool redis_sentinel_ask_blocking(const struct conf_redis *conf, const char *sentinel, char out[SENTINEL_ADDRESS_SIZE],
 				 char *error, size_t size)
 {
 	redisContext *c = open_to(conf, sentinel, SENTINEL_S, error, size);
-	redisReply *reply = c ? ask_sentinel(c, conf) : NULL;
 	char why[REDIS_WHY_SIZE];
-	bool ok = false;
+	struct redis_reply *reply = c ? ask_sentinel(c, conf, why, sizeof(why)) : NULL;
+	bool ok;
 
 	out[0] = '\0';
-	if (reply && reply->type != REDIS_REPLY_ERROR)
-		ok = sentinel_reply_master(reply, conf->master, out, why, sizeof(why));
-	else if (c)
-		snprintf(why, sizeof(why), "%s%s%s", reply ? reply->str : c->errstr,
-			 reply && redis_advice(reply->str)[0] ? "; " : "", reply ? redis_advice(reply->str) : "");
+	ok = reply && sentinel_reply_master(reply, conf->master, out, why, sizeof(why));
 	if (c && !ok)
 		snprintf(error, size, "%s: %s", sentinel, why);
 	if (reply)
@@ -106,12 +106,12 @@ static bool select_database(redisContext *c, const struct conf_redis *conf, char
 	if (conf->database == 0)
 		return true;
 	snprintf(number, sizeof(number), "%d", conf->database);
-	return redis_blocking_ask(c, 2, (const char *[]){"SELECT", number}, error, size);
+	return redis_blocking_ask(c, 2, (const char *[]){"SELECT", number}, "OK", error, size);
 }
 
 static bool is_master(redisContext *c, char *error, size_t size)
 {
-	redisReply *reply = redisCommand(c, "ROLE");
+	struct redis_reply *reply = redisCommand(c, "ROLE");
 	char why[REDIS_WHY_SIZE];
 	bool ok = reply && redis_role_is_master(reply, why, sizeof(why));
 
@@ -127,10 +127,10 @@ static bool greet(redisContext *c, const struct conf_redis *conf, char *error, s
 	const char *argv[3];
 	int argc = redis_auth_args(conf, argv);
 
-	if (argc > 0 && !redis_blocking_ask(c, argc, argv, error, size))
+	if (argc > 0 && !redis_blocking_ask(c, argc, argv, "OK", error, size))
 		return false;
 	/* without a password this is where NOAUTH shows */
-	if (!redis_blocking_ask(c, 1, (const char *[]){"PING"}, error, size))
+	if (!redis_blocking_ask(c, 1, (const char *[]){"PING"}, "PONG", error, size))
 		return false;
 	if (conf->sentinels.count > 0 && !is_master(c, error, size))
 		return false;

@@ -14,6 +14,7 @@
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/redis_address.h"
+#include "io/redis_advice.h"
 #include "io/redis_tls.h"
 
 #define RING_MIN 64
@@ -92,43 +93,30 @@ static struct waiter ring_shift(struct redis_link *l)
 }
 
 /* ---- bytes in ---- */
-static bool is_push(const redisReply *reply)
+/* "max number of clients", "protected mode": Redis speaks unasked and hangs up. */
+static void lose_unasked(struct redis_link *l, const struct redis_reply *reply)
 {
-	return reply->type == REDIS_REPLY_ARRAY && reply->elements >= 3 &&
-	       reply->element[0]->type == REDIS_REPLY_STRING && strcmp(reply->element[0]->str, "message") == 0;
+	struct redis_text error;
+
+	lose(l, redis_reply_error(reply, &error) ? error.text : "Redis spoke out of turn");
 }
 
-static void redis_link_deliver(struct redis_link *l, const redisReply *reply)
+static void redis_link_deliver(struct redis_link *l, const struct redis_reply *reply)
 {
 	struct waiter w;
 
-	if (l->pushes && is_push(reply)) {
+	if (l->pushes && redis_reply_is_message(reply)) {
 		l->ev.on_push(reply, l->arg);
 		return;
 	}
 	if (l->count == 0) {
-		/* "max number of clients", "protected mode": Redis speaks unasked and hangs up */
-		lose(l, reply->type == REDIS_REPLY_ERROR ? reply->str : "Redis spoke out of turn");
+		lose_unasked(l, reply);
 		return;
 	}
 	w = ring_shift(l);
 	l->owed_since_ms = l->count ? l->heard_ms : 0;
 	if (w.fn)
 		w.fn(reply, w.arg);
-}
-
-/* How much work a reply may be: its elements, and theirs. */
-static size_t weight_of(const redisReply *reply)
-{
-	size_t weight = 1;
-
-	if (reply->type != REDIS_REPLY_ARRAY)
-		return weight;
-	weight += reply->elements;
-	for (size_t i = 0; i < reply->elements; i++)
-		if (reply->element[i]->type == REDIS_REPLY_ARRAY)
-			weight += reply->element[i]->elements;
-	return weight;
 }
 
 static void leave_the_rest(struct redis_link *l)
@@ -160,7 +148,7 @@ static bool deliver_some(struct redis_link *l)
 		}
 		if (!reply)
 			return true;
-		weight += weight_of(reply);
+		weight += redis_reply_weight(reply);
 		l->freed = &freed;
 		redis_link_deliver(l, reply);
 		freeReplyObject(reply);
@@ -293,6 +281,20 @@ size_t redis_link_waiting(const struct redis_link *l)
 	return l->count;
 }
 
+/* +PONG, or on a subscribed connection "pong" and "". What else there is means that replies and questions have lost each
+ * other; an error is an answer. */
+static void on_pong(const struct redis_reply *reply, void *arg)
+{
+	struct redis_text head;
+	char why[REDIS_WHY_SIZE];
+
+	if (!reply || redis_reply_is_status(reply, "PONG") || redis_reply_is_error(reply, NULL) ||
+	    (redis_reply_head(reply, &head) && redis_text_is(&head, "pong")))
+		return;
+	redis_reply_why(why, sizeof(why), "PING", reply);
+	lose(arg, why);
+}
+
 bool redis_link_alive(struct redis_link *l, bool ping)
 {
 	static const char *const words[] = {"PING"};
@@ -301,7 +303,7 @@ bool redis_link_alive(struct redis_link *l, bool ping)
 	if (l->owed_since_ms != 0 && now - l->owed_since_ms >= REDIS_LINK_DEAD_S * 1000)
 		return false;
 	if (ping && l->owed_since_ms == 0 && now - l->heard_ms >= IDLE_MS)
-		redis_link_send(l, NULL, NULL, 1, words, NULL);
+		redis_link_send(l, on_pong, l, 1, words, NULL);
 	return true;
 }
 

@@ -24,7 +24,7 @@ struct redis_link;
 struct redis_link_events {
 	void (*on_open)(struct redis_link *l, void *arg); /* connected, nothing said yet */
 	/* A pub/sub message (links made with PUSHES only). */
-	void (*on_push)(const redisReply *reply, void *arg);
+	void (*on_push)(const struct redis_reply *reply, void *arg);
 	/* Once; commands on their way have not been answered (redis_link_take()). Free the link from here or later. */
 	void (*on_lost)(struct redis_link *l, const char *why, void *arg);
 };

@@ -42,7 +42,7 @@ void redis_master_start(struct redis *r)
 }
 
 /* A master that was demoted while nobody told us (REPLICAOF by hand, a sentinel that could not reach us). */
-static void on_role(const redisReply *reply, void *arg)
+static void on_role(const struct redis_reply *reply, void *arg)
 {
 	struct redis *r = arg;
 	char why[REDIS_WHY_SIZE];

@@ -96,7 +96,7 @@ static void log_refused(struct redis_sentinel *s, const char *why)
 		  log_quote(quoted, sizeof(quoted), why, strlen(why)));
 }
 
-static void redis_sentinel_on_reply(const redisReply *reply, void *arg)
+static void redis_sentinel_on_reply(const struct redis_reply *reply, void *arg)
 {
 	struct redis_sentinel *s = arg;
 	char address[SENTINEL_ADDRESS_SIZE], why[REDIS_WHY_SIZE];

@@ -7,6 +7,7 @@
  */
 #include "io/redis_setup.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,8 +27,9 @@ struct setup_step {
 	bool on_push;
 	bool optional; /* a refusal is logged, and that is all */
 	const char *name;
-	bool (*put)(const struct redis_setup *s, struct args *a);     /* false: nothing to say here */
-	bool (*take)(struct redis_setup *s, const redisReply *reply); /* NULL: anything but an error will do */
+	bool (*put)(const struct redis_setup *s, struct args *a); /* false: nothing to say here */
+	/* False: the reply is of the wrong kind; it may say more in WHY (REDIS_WHY_SIZE), which is "". */
+	bool (*take)(struct redis_setup *s, const struct redis_reply *reply, char *why);
 };
 
 int redis_auth_args(const struct conf_redis *conf, const char *argv[3])
@@ -134,96 +136,113 @@ static bool put_tracking(const struct redis_setup *s, struct args *a)
 	return sbuf_ok(&a->buf);
 }
 
-bool redis_role_is_master(const redisReply *reply, char *why, size_t size)
+bool redis_role_is_master(const struct redis_reply *reply, char *why, size_t size)
 {
-	bool known =
-	    reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 && reply->element[0]->type == REDIS_REPLY_STRING;
+	struct redis_text role;
 
-	if (known && strcmp(reply->element[0]->str, "master") == 0)
+	if (!redis_reply_head(reply, &role)) {
+		redis_reply_why(why, size, "ROLE", reply);
+		return false;
+	}
+	if (redis_text_is(&role, "master"))
 		return true;
-	if (reply->type == REDIS_REPLY_ERROR)
-		snprintf(why, size, "%s%s%s", reply->str, redis_advice(reply->str)[0] ? "; " : "",
-			 redis_advice(reply->str));
-	else
-		snprintf(why, size, "no master but a %.20s: its settings may be old and what is written there is lost",
-			 known ? reply->element[0]->str : "server of unknown role");
+	snprintf(why, size, "ROLE: no master but a %.20s: its settings may be old and what is written there is lost",
+		 role.text);
 	return false;
 }
 
-static bool take_role(struct redis_setup *s, const redisReply *reply)
+static bool take_role(struct redis_setup *s, const struct redis_reply *reply, char *why)
 {
-	return redis_role_is_master(reply, s->wrong, sizeof(s->wrong));
+	(void)s;
+	return redis_role_is_master(reply, why, REDIS_WHY_SIZE);
 }
 
-static void take_info(const redisReply *reply, const char *name, char *out, size_t size)
+static bool take_server(struct redis_setup *s, const struct redis_reply *reply, char *why)
 {
-	const char *at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, name) : NULL;
-
-	if (!at)
-		return;
-	at += strlen(name);
-	snprintf(out, size, "%.*s", (int)strcspn(at, "\r\n"), at);
+	(void)why;
+	return redis_reply_info(reply, "redis_version:", s->version, sizeof(s->version));
 }
 
-static bool take_server(struct redis_setup *s, const redisReply *reply)
+static bool take_memory(struct redis_setup *s, const struct redis_reply *reply, char *why)
 {
-	take_info(reply, "redis_version:", s->version, sizeof(s->version));
+	(void)why;
+	return redis_reply_info(reply, "maxmemory_policy:", s->policy, sizeof(s->policy));
+}
+
+static bool take_id(struct redis_setup *s, const struct redis_reply *reply, char *why)
+{
+	int64_t id;
+
+	(void)why;
+	if (!redis_reply_integer(reply, &id) || id <= 0)
+		return false;
+	snprintf(s->push_id, sizeof(s->push_id), "%" PRId64, id);
 	return true;
 }
 
-static bool take_memory(struct redis_setup *s, const redisReply *reply)
+static bool take_subscribed(struct redis_setup *s, const struct redis_reply *reply, char *why)
 {
-	take_info(reply, "maxmemory_policy:", s->policy, sizeof(s->policy));
-	return true;
+	struct redis_text head;
+
+	(void)s;
+	(void)why;
+	return redis_reply_head(reply, &head) && redis_text_is(&head, "subscribe");
 }
 
-static bool take_id(struct redis_setup *s, const redisReply *reply)
+static bool take_ok(struct redis_setup *s, const struct redis_reply *reply, char *why)
 {
-	snprintf(s->push_id, sizeof(s->push_id), "%lld", reply->integer);
-	return reply->type == REDIS_REPLY_INTEGER;
+	(void)s;
+	(void)why;
+	return redis_reply_is_status(reply, "OK");
+}
+
+static bool take_integer(struct redis_setup *s, const struct redis_reply *reply, char *why)
+{
+	int64_t any;
+
+	(void)s;
+	(void)why;
+	return redis_reply_integer(reply, &any);
 }
 
 /* Tracking last: what it announces must already have a way to us. */
 static const struct setup_step steps[] = {
-    {true, false, "AUTH", put_auth, NULL},
-    {true, true, "CLIENT SETNAME", put_name, NULL},
+    {true, false, "AUTH", put_auth, take_ok},
+    {true, true, "CLIENT SETNAME", put_name, take_ok},
     {true, false, "CLIENT ID", put_id, take_id},
-    {true, false, "SUBSCRIBE", put_subscribe, NULL},
-    {false, false, "AUTH", put_auth, NULL},
-    {false, true, "CLIENT SETNAME", put_name, NULL},
+    {true, false, "SUBSCRIBE", put_subscribe, take_subscribed},
+    {false, false, "AUTH", put_auth, take_ok},
+    {false, true, "CLIENT SETNAME", put_name, take_ok},
     {false, false, "ROLE", put_role, take_role},
-    {false, false, "SELECT", put_select, NULL},
+    {false, false, "SELECT", put_select, take_ok},
     {false, true, "INFO server", put_info_server, take_server},
     {false, true, "INFO memory", put_info_memory, take_memory},
-    {false, false, "PTTL", put_probe, NULL},
-    {false, false, "CLIENT TRACKING", put_tracking, NULL},
+    {false, false, "PTTL", put_probe, take_integer},
+    {false, false, "CLIENT TRACKING", put_tracking, take_ok},
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
 static void next(struct redis_setup *s);
 
 /* Takes one answer; false: the setup has ended, and S may be gone. */
-static bool take_reply(struct redis_setup *s, const struct setup_step *step, const redisReply *reply)
+static bool take_reply(struct redis_setup *s, const struct setup_step *step, const struct redis_reply *reply)
 {
-	char why[REDIS_WHY_SIZE], quoted[200];
-	bool refused = reply->type == REDIS_REPLY_ERROR;
-	const char *hint = refused ? redis_advice(reply->str) : "";
+	char why[REDIS_WHY_SIZE] = "", quoted[REDIS_WHY_SIZE + 40];
+	bool refused = redis_reply_is_error(reply, NULL);
 
-	snprintf(s->wrong, sizeof(s->wrong), "a reply of the wrong kind");
-	if (!refused && (!step->take || step->take(s, reply)))
+	if (!refused && step->take(s, reply, why))
 		return true;
+	if (why[0] == '\0')
+		redis_reply_why(why, sizeof(why), step->name, reply);
 	if (refused && step->optional) {
-		log_warn("event=redis_refused command=\"%s\" error=%s", step->name,
-			 log_quote(quoted, sizeof(quoted), reply->str, reply->len));
+		log_warn("event=redis_refused error=%s", log_quote(quoted, sizeof(quoted), why, strlen(why)));
 		return true;
 	}
-	snprintf(why, sizeof(why), "%s: %s%s%s", step->name, refused ? reply->str : s->wrong, hint[0] ? "; " : "",
-		 hint);
 	s->done(why, s->arg);
 	return false;
 }
 
-static void redis_setup_on_reply(const redisReply *reply, void *arg)
+static void redis_setup_on_reply(const struct redis_reply *reply, void *arg)
 {
 	struct redis_setup *s = arg;
 

@@ -22,14 +22,13 @@ struct redis_setup {
 	char push_id[24];
 	char version[32]; /* "" when Redis would not tell */
 	char policy[32];  /* maxmemory-policy, likewise */
-	char wrong[160];  /* why a reply that is no error will not do */
 };
 
 /* The members up to arg are set. Not after the links are gone: redis_link_free() makes it silent. */
 void redis_setup_start(struct redis_setup *s);
 
 /* The reply to ROLE. False: WHY. */
-bool redis_role_is_master(const redisReply *reply, char *why, size_t size);
+bool redis_role_is_master(const struct redis_reply *reply, char *why, size_t size);
 
 /* AUTH as configured, for both kinds of connections. 0: no password is set. */
 int redis_auth_args(const struct conf_redis *conf, const char *argv[3]);

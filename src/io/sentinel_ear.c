@@ -57,11 +57,24 @@ static void sentinel_ear_on_failed(const char *why, void *arg)
 	failed(arg, why);
 }
 
-static void sentinel_ear_on_reply(const redisReply *reply, void *arg)
+/* It can be heard, but not understood: a failover may have been missed. */
+static void not_understood(struct sentinel_ear *e, const char *what, const struct redis_reply *reply)
+{
+	char why[REDIS_WHY_SIZE];
+
+	redis_reply_why(why, sizeof(why), what, reply);
+	failed(e, why);
+}
+
+static void sentinel_ear_on_reply(const struct redis_reply *reply, void *arg)
 {
 	struct sentinel_ear *e = arg;
+	struct redis_text head;
 
-	(void)reply;
+	if (!redis_reply_head(reply, &head) || !redis_text_is(&head, "subscribe")) {
+		not_understood(e, "SUBSCRIBE", reply);
+		return;
+	}
 	e->hearing = true;
 	e->pause_ms = PAUSE_MIN_MS;
 	e->logged[0] = '\0';
@@ -70,16 +83,19 @@ static void sentinel_ear_on_reply(const redisReply *reply, void *arg)
 }
 
 /* "message", "+switch-master", "NAME OLD-HOST OLD-PORT NEW-HOST NEW-PORT" */
-static void sentinel_ear_on_push(const redisReply *reply, void *arg)
+static void sentinel_ear_on_push(const struct redis_reply *reply, void *arg)
 {
 	struct sentinel_ear *e = arg;
-	const redisReply *text = reply->element[2];
+	struct redis_text text;
 	char address[SENTINEL_ADDRESS_SIZE], quoted[240];
 	const char *reason;
 
-	if (text->type != REDIS_REPLY_STRING)
+	if (!redis_reply_message(reply, &text)) {
+		e->pause_ms = PAUSE_MAX_MS; /* it subscribes well enough, and would say the same at once */
+		not_understood(e, "+switch-master", reply);
 		return;
-	switch (sentinel_switch_parse(text->str, text->len, e->conf->master, address, &reason)) {
+	}
+	switch (sentinel_switch_parse(text.text, text.len, e->conf->master, address, &reason)) {
 	case SENTINEL_SWITCH_OTHER:
 		break;
 	case SENTINEL_SWITCH_MOVED:
@@ -87,7 +103,7 @@ static void sentinel_ear_on_push(const redisReply *reply, void *arg)
 		break;
 	case SENTINEL_SWITCH_BAD:
 		log_error("event=sentinel_refused sentinel=%s announced=%s why=\"%s\"", e->address,
-			  log_quote(quoted, sizeof(quoted), text->str, text->len), reason);
+			  log_quote(quoted, sizeof(quoted), text.text, text.len), reason);
 		break;
 	}
 }

@@ -8,33 +8,28 @@
 
 #include "base/log.h"
 
-static bool is_pair(const redisReply *reply)
+bool sentinel_reply_master(const struct redis_reply *reply, const char *master, char out[SENTINEL_ADDRESS_SIZE],
+			   char *why, size_t size)
 {
-	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-	       reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == REDIS_REPLY_STRING;
-}
-
-bool sentinel_reply_master(const redisReply *reply, const char *master, char out[SENTINEL_ADDRESS_SIZE], char *why,
-			   size_t size)
-{
-	const redisReply *host, *port;
+	struct redis_text host, port;
+	struct redis_list words;
 	const char *reason;
-	char quoted[100];
+	char quoted[100], quoted_port[24];
 
 	out[0] = '\0';
-	if (reply->type == REDIS_REPLY_NIL) {
+	if (redis_reply_is_nil(reply)) {
 		snprintf(why, size, "knows no master \"%s\": compare redis.master with \"sentinel monitor\"", master);
 		return false;
 	}
-	if (!is_pair(reply)) {
-		snprintf(why, size, "a reply of the wrong kind");
+	if (!redis_reply_list(reply, &words) || words.left != 2) {
+		redis_reply_why(why, size, "SENTINEL", reply);
 		return false;
 	}
-	host = reply->element[0];
-	port = reply->element[1];
-	if (sentinel_address(out, host->str, host->len, port->str, port->len, &reason))
+	redis_pair_next(&words, &host, &port);
+	if (sentinel_address(out, host.text, host.len, port.text, port.len, &reason))
 		return true;
-	snprintf(why, size, "announces %s port %.10s: %s; set its resolve-hostnames and announce-hostnames to no",
-		 log_quote(quoted, sizeof(quoted), host->str, host->len), port->str, reason);
+	snprintf(why, size, "announces %s port %s: %s; set its resolve-hostnames and announce-hostnames to no",
+		 log_quote(quoted, sizeof(quoted), host.text, host.len),
+		 log_quote(quoted_port, sizeof(quoted_port), port.text, port.len), reason);
 	return false;
 }

@@ -7,14 +7,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <hiredis/hiredis.h>
-
 #include "core/sentinel.h"
+#include "io/redis_reply.h"
 
 #define SENTINEL_QUESTION "SENTINEL", "GET-MASTER-ADDR-BY-NAME" /* and the master's name */
 
-/* REPLY is no error. False: OUT is "", WHY says what is wrong and what to do. */
-bool sentinel_reply_master(const redisReply *reply, const char *master, char out[SENTINEL_ADDRESS_SIZE], char *why,
-			   size_t size);
+/* False: OUT is "", WHY says what is wrong and what to do. */
+bool sentinel_reply_master(const struct redis_reply *reply, const char *master, char out[SENTINEL_ADDRESS_SIZE],
+			   char *why, size_t size);
 
 #endif

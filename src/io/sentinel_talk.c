@@ -23,30 +23,29 @@ struct sentinel_talk {
 	bool said_account;
 };
 
-bool sentinel_wants_account(const char *error)
+bool sentinel_wants_account(const struct redis_reply *reply)
 {
-	return strncmp(error, "NOAUTH", 6) == 0 || strncmp(error, "NOPERM", 6) == 0;
+	return redis_reply_is_error(reply, "NOAUTH") || redis_reply_is_error(reply, "NOPERM");
 }
 
-static void sentinel_talk_refused(struct sentinel_talk *t, const char *command, const redisReply *reply)
+static void sentinel_talk_refused(struct sentinel_talk *t, const char *command, const struct redis_reply *reply)
 {
 	char why[REDIS_WHY_SIZE];
-	const char *hint = redis_advice(reply->str);
 
-	snprintf(why, sizeof(why), "%s: %s%s%s", command, reply->str, hint[0] ? "; " : "", hint);
+	redis_reply_why(why, sizeof(why), command, reply);
 	t->ev.on_failed(why, t->arg);
 }
 
 static void sentinel_talk_say(struct sentinel_talk *t);
 
-static void on_account(const redisReply *reply, void *arg)
+static void on_account(const struct redis_reply *reply, void *arg)
 {
 	struct sentinel_talk *t = arg;
 
-	if (reply->type == REDIS_REPLY_ERROR)
-		sentinel_talk_refused(t, "AUTH", reply);
-	else
+	if (redis_reply_is_status(reply, "OK"))
 		sentinel_talk_say(t);
+	else
+		sentinel_talk_refused(t, "AUTH", reply);
 }
 
 /* False: it was shown already, or there is none. */
@@ -62,13 +61,13 @@ static bool show_account(struct sentinel_talk *t)
 	return true;
 }
 
-static void on_said(const redisReply *reply, void *arg)
+static void on_said(const struct redis_reply *reply, void *arg)
 {
 	struct sentinel_talk *t = arg;
 
-	if (reply->type != REDIS_REPLY_ERROR)
+	if (!redis_reply_is_error(reply, NULL))
 		t->ev.on_reply(reply, t->arg);
-	else if (!sentinel_wants_account(reply->str) || !show_account(t))
+	else if (!sentinel_wants_account(reply) || !show_account(t))
 		sentinel_talk_refused(t, t->argv[0], reply);
 }
 
@@ -83,7 +82,7 @@ static void sentinel_talk_on_open(struct redis_link *l, void *arg)
 	sentinel_talk_say(arg);
 }
 
-static void sentinel_talk_on_push(const redisReply *reply, void *arg)
+static void sentinel_talk_on_push(const struct redis_reply *reply, void *arg)
 {
 	struct sentinel_talk *t = arg;
 

@@ -11,15 +11,14 @@
 #include <stddef.h>
 
 #include <event2/event.h>
-#include <hiredis/hiredis.h>
-
 #include "io/conf.h"
+#include "io/redis_reply.h"
 
 struct sentinel_talk;
 
 struct sentinel_talk_events {
-	void (*on_reply)(const redisReply *reply, void *arg); /* borrowed; no error */
-	void (*on_push)(const redisReply *reply, void *arg);  /* a pub/sub message */
+	void (*on_reply)(const struct redis_reply *reply, void *arg); /* borrowed; no error */
+	void (*on_push)(const struct redis_reply *reply, void *arg);  /* a pub/sub message */
 	/* Nothing more will come. */
 	void (*on_failed)(const char *why, void *arg);
 };
@@ -33,7 +32,7 @@ void sentinel_talk_free(struct sentinel_talk **t); /* silent */
 
 bool sentinel_talk_alive(struct sentinel_talk *t); /* as redis_link_alive(), with PING */
 
-/* Does this error reply ask for an account? */
-bool sentinel_wants_account(const char *error);
+/* Is it an error that asks for an account? */
+bool sentinel_wants_account(const struct redis_reply *reply);
 
 #endif

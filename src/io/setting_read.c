@@ -37,19 +37,16 @@ void setting_read_strictly(struct setting *out, enum setting_kind kind)
 }
 
 /* Reads all fields. LOG: says what is wrong with them. The number of faulty ones is returned. */
-static unsigned read_fields(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
+static unsigned read_fields(struct setting *out, enum setting_kind kind, const char *name, struct redis_list pairs,
 			    struct complaints *log)
 {
+	struct redis_text field, value;
 	char text[COMPLAINT_SIZE];
 	unsigned faulty = 0;
 
 	setting_init(out);
-	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-		const redisReply *field = reply->element[i], *value = reply->element[i + 1];
-
-		if (field->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING)
-			continue;
-		if (setting_field(out, kind, field->str, field->len, value->str, value->len, text, sizeof(text)))
+	while (redis_pair_next(&pairs, &field, &value)) {
+		if (setting_field(out, kind, field.text, field.len, value.text, value.len, text, sizeof(text)))
 			continue;
 		faulty++;
 		if (log)
@@ -58,52 +55,50 @@ static unsigned read_fields(struct setting *out, enum setting_kind kind, const c
 	return faulty;
 }
 
-static uint64_t content_hash(const struct complaints *c, const redisReply *reply)
+/* The order of a large hash's fields is Redis's affair. */
+static uint64_t content_hash(const struct complaints *c, struct redis_list pairs)
 {
+	struct redis_text field, value;
 	uint64_t hash = 1;
 
-	if (reply->type == REDIS_REPLY_ERROR)
-		return complaints_hash(c, hash, reply->str, reply->len);
-	/* the order of a large hash's fields is Redis's affair */
-	for (size_t i = 0; i + 1 < reply->elements; i += 2)
-		if (reply->element[i]->str && reply->element[i + 1]->str)
-			hash +=
-			    complaints_hash(c, complaints_hash(c, 2, reply->element[i]->str, reply->element[i]->len),
-					    reply->element[i + 1]->str, reply->element[i + 1]->len);
+	while (redis_pair_next(&pairs, &field, &value))
+		hash += complaints_hash(c, complaints_hash(c, 2, field.text, field.len), value.text, value.len);
 	return hash;
 }
 
 static enum setting_read read_hash(struct setting *out, enum setting_kind kind, const char *name,
-				   const redisReply *reply, struct complaints *c, unsigned long *bad)
+				   const struct redis_list *pairs, struct complaints *c, unsigned long *bad)
 {
 	uint64_t key = key_hash(c, kind, name, strlen(name));
 	struct setting again;
 	unsigned faulty;
 
-	if (reply->elements == 0) {
+	if (pairs->left == 0) {
 		complaints_forget(c, key);
 		return SETTING_READ_NONE;
 	}
-	faulty = read_fields(out, kind, name, reply, NULL);
+	faulty = read_fields(out, kind, name, *pairs, NULL);
 	if (faulty == 0) {
 		complaints_forget(c, key);
-	} else if (complaints_news(c, key, content_hash(c, reply))) {
-		read_fields(&again, kind, name, reply, c);
+	} else if (complaints_news(c, key, content_hash(c, *pairs))) {
+		read_fields(&again, kind, name, *pairs, c);
 		*bad += faulty;
 	}
 	return SETTING_READ_OK;
 }
 
-enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
-			       struct complaints *c, unsigned long *bad)
+enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name,
+			       const struct redis_reply *reply, struct complaints *c, unsigned long *bad)
 {
+	struct redis_list pairs;
+
 	setting_init(out);
-	if (reply->type == REDIS_REPLY_ARRAY)
-		return read_hash(out, kind, name, reply, c, bad);
-	if (reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "WRONGTYPE", 9) != 0)
+	if (redis_reply_pairs(reply, &pairs))
+		return read_hash(out, kind, name, &pairs, c, bad);
+	if (!redis_reply_is_error(reply, "WRONGTYPE"))
 		return SETTING_READ_FAILED;
 	setting_read_strictly(out, kind);
-	if (complaints_news(c, key_hash(c, kind, name, strlen(name)), content_hash(c, reply))) {
+	if (complaints_news(c, key_hash(c, kind, name, strlen(name)), 0)) {
 		setting_read_complain(c, kind, name,
 				      kind == SETTING_EXCEPT ? "the key is not a hash: no exception is made"
 							     : "the key is not a hash: read as mode enforced");
@@ -113,11 +108,14 @@ enum setting_read setting_read(struct setting *out, enum setting_kind kind, cons
 }
 
 /* Redis takes ends that no clock reaches: those are none. */
-int64_t setting_read_end_ms(int64_t pttl)
+enum setting_read setting_read_end(struct setting *out, const struct redis_reply *reply)
 {
-	int64_t now = tick_wall_ms();
+	int64_t now = tick_wall_ms(), pttl;
 
-	return pttl < 0 || pttl > INT64_MAX - now ? 0 : now + pttl;
+	if (!redis_reply_integer(reply, &pttl) || pttl < -2)
+		return SETTING_READ_FAILED;
+	out->ends_at_ms = pttl < 0 || pttl > INT64_MAX - now ? 0 : now + pttl;
+	return pttl == -2 ? SETTING_READ_NONE : SETTING_READ_OK;
 }
 
 bool setting_read_name(char out[SETTING_NAME_SIZE], enum setting_kind kind, const char *raw, size_t len,

@@ -7,24 +7,25 @@
 #ifndef TLSMODE_IO_SETTING_READ_H
 #define TLSMODE_IO_SETTING_READ_H
 
-#include <hiredis/hiredis.h>
-
 #include "core/rkeys.h"
 #include "core/settings.h"
 #include "io/complaints.h"
+#include "io/redis_reply.h"
 
 enum setting_read {
 	SETTING_READ_OK,
 	SETTING_READ_NONE,  /* no such key */
-	SETTING_READ_FAILED /* Redis would not say (NOPERM, LOADING...): not an answer about the key */
+	SETTING_READ_FAILED /* Redis would not say (NOPERM, LOADING...), or what it says is no hash's fields: not an
+			     * answer about the key */
 };
 
 /* Takes the reply to HGETALL. BAD counts values that were read strictly and not counted before. */
-enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name, const redisReply *reply,
-			       struct complaints *complaints, unsigned long *bad);
+enum setting_read setting_read(struct setting *out, enum setting_kind kind, const char *name,
+			       const struct redis_reply *reply, struct complaints *complaints, unsigned long *bad);
 
-/* When the key ends (wall clock, ms) by the reply to PTTL, now; 0: it does not. */
-int64_t setting_read_end_ms(int64_t pttl);
+/* Takes the reply to PTTL, which follows: when the key ends (wall clock, ms); 0: it does not. NONE: it went between the
+ * two replies. */
+enum setting_read setting_read_end(struct setting *out, const struct redis_reply *reply);
 
 /* What a key of another type, or a field list that is none, means: nobody understands it. A mode is demanded strictly,
  * an exception is not made; as any other unreadable value it hides what a farther key says. OUT is fresh. */

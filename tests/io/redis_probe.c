@@ -219,7 +219,7 @@ static void do_quiet(char *rest)
 	printf("= ok\n");
 }
 
-static void on_pause(const redisReply *reply, void *arg)
+static void on_pause(const struct redis_reply *reply, void *arg)
 {
 	(void)arg;
 	printf("reply %s\n", !reply ? "none" : "some");
@@ -365,9 +365,12 @@ static int try_blocking(void)
 {
 	char error[600];
 	redisContext *c = redis_connect_blocking(&conf->redis, 2, error, sizeof(error));
-	redisReply *reply = c ? redisCommand(c, "HGET tlsmode:sender:a.test mode") : NULL;
+	struct redis_reply *reply = c ? redisCommand(c, "HGET tlsmode:sender:a.test mode") : NULL;
+	struct redis_text mode = {"nothing", 0};
 
-	printf("blocking %s\n", !c ? error : reply && reply->str ? reply->str : "nothing");
+	if (reply)
+		redis_reply_string(reply, &mode);
+	printf("blocking %s\n", !c ? error : mode.text);
 	if (reply)
 		freeReplyObject(reply);
 	if (c)
