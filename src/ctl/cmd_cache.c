@@ -55,35 +55,53 @@ static void add_value(struct table *t, const char *field, const char *value)
 	table_add(t, value);
 }
 
-static bool is_forgotten(const redisReply *hash)
+/* A mark in the place of a forgotten policy is no fact. */
+static bool is_forgotten(struct redis_list pairs)
 {
-	return hash->elements == 2 && strcmp(hash->element[0]->str, "forgotten") == 0;
+	struct redis_text field, value;
+
+	return pairs.left == 2 && redis_pair_next(&pairs, &field, &value) && redis_text_is(&field, "forgotten");
 }
 
-/* The hash KEY as rows of T and as an object; -1 when Redis did not answer, else how many fields it has. */
+static void show_pairs(struct redis_list pairs, const char *label, struct table *t, json_t *object)
+{
+	struct redis_text field, value;
+	char quoted_field[200], quoted_value[400];
+
+	if (is_forgotten(pairs))
+		return;
+	while (redis_pair_next(&pairs, &field, &value)) {
+		const char *name = ctl_text(quoted_field, sizeof(quoted_field), &field);
+
+		table_add(t, label);
+		table_add(t, name);
+		add_value(t, name, ctl_text(quoted_value, sizeof(quoted_value), &value));
+		json_object_set_new(object, name, ctl_text_json(&value));
+	}
+}
+
+/* The hash KEY as rows of T and as an object; -1 when Redis does not say, else how many fields it has. */
 static int show_hash(struct ctl *ctl, const char *label, const char *key, struct table *t, json_t *root)
 {
 	const char *argv[] = {"HGETALL", key};
-	redisReply *reply = ctl_command(ctl, 2, argv);
-	json_t *object = json_object();
-	int count;
+	struct redis_reply *reply = ctl_command(ctl, 2, argv);
+	struct redis_list pairs;
+	json_t *object;
+	int count = -1;
 
-	if (!reply) {
-		json_decref(object);
+	if (!reply)
 		return -1;
+	if (redis_reply_pairs(reply, &pairs)) {
+		object = json_object();
+		show_pairs(pairs, label, t, object);
+		count = (int)json_object_size(object);
+		json_object_set_new(root, label, count > 0 ? object : json_null());
+		if (count == 0)
+			json_decref(object);
+	} else {
+		ctl_wrong(2, argv, reply);
 	}
-	/* a mark in the place of a forgotten policy is no fact */
-	for (size_t i = 0; i + 1 < reply->elements && !is_forgotten(reply); i += 2) {
-		table_add(t, label);
-		table_add(t, reply->element[i]->str);
-		add_value(t, reply->element[i]->str, reply->element[i + 1]->str);
-		json_object_set_new(object, reply->element[i]->str, json_string(reply->element[i + 1]->str));
-	}
-	count = (int)json_object_size(object);
 	freeReplyObject(reply);
-	json_object_set_new(root, label, count > 0 ? object : json_null());
-	if (count == 0)
-		json_decref(object);
 	return count;
 }
 
@@ -106,7 +124,7 @@ int cmd_cache_show(struct ctl *ctl, int argc, char **args)
 	dane = sts < 0 ? -1 : show_hash(ctl, "dane", keys.dane, &table, root);
 	if (sts >= 0 && dane >= 0 && ctl->json)
 		ctl_print_json(json_incref(root));
-	else if (sts > 0 || dane > 0)
+	else if (sts >= 0 && dane >= 0 && sts + dane > 0)
 		table_print(&table);
 	table_drop(&table);
 	json_decref(root);
@@ -121,21 +139,16 @@ int cmd_cache_show(struct ctl *ctl, int argc, char **args)
 static int delete_key(struct ctl *ctl, const char *key)
 {
 	const char *argv[] = {"DEL", key};
-	redisReply *reply = ctl_command(ctl, 2, argv);
-	int removed = reply ? (int)reply->integer : -1;
+	int64_t removed;
 
-	if (reply)
-		freeReplyObject(reply);
-	return removed;
+	return ctl_count(ctl, 2, argv, &removed) ? removed > 0 : -1;
 }
 
 static bool succeeds(struct ctl *ctl, int argc, const char **argv)
 {
-	redisReply *reply = ctl_command(ctl, argc, argv);
+	int64_t any;
 
-	if (reply)
-		freeReplyObject(reply);
-	return reply;
+	return ctl_count(ctl, argc, argv, &any);
 }
 
 #define FORGET_TTL "60" /* seconds: long enough for every node to have read the mark */
@@ -174,17 +187,23 @@ int cmd_cache_forget(struct ctl *ctl, int argc, char **args)
 #define REFRESH_WAIT_MS 10000
 #define REFRESH_POLL_US 50000
 
-/* A number in a field of the sts hash; 0 when it is not there, -1 when Redis did not answer. */
+/* A number in a field of the sts hash; 0 when it is not there, -1 when Redis does not say. */
 static int64_t sts_number(struct ctl *ctl, const struct fact_keys *keys, const char *field)
 {
 	const char *argv[] = {"HGET", keys->sts, field};
-	redisReply *reply = ctl_command(ctl, 3, argv);
-	int64_t n = !reply ? -1 : 0;
+	struct redis_reply *reply = ctl_command(ctl, 3, argv);
+	struct redis_text t;
+	int64_t n = -1;
 
-	if (reply && reply->type == REDIS_REPLY_STRING)
-		n = strtoll(reply->str, NULL, 10);
-	if (reply)
-		freeReplyObject(reply);
+	if (!reply)
+		return -1;
+	if (redis_reply_string(reply, &t))
+		n = strtoll(t.text, NULL, 10);
+	else if (redis_reply_is_nil(reply))
+		n = 0;
+	else
+		ctl_wrong(3, argv, reply);
+	freeReplyObject(reply);
 	return n;
 }
 
@@ -196,12 +215,11 @@ static bool mark_refresh(struct ctl *ctl, const struct fact_keys *keys, int64_t 
 	const char *exists[] = {"EXISTS", keys->sts};
 	const char *mark[] = {"HSET", keys->sts, "refresh", text};
 	const char *expire[] = {"EXPIRE", keys->sts, FORGET_TTL};
-	redisReply *reply = ctl_command(ctl, 2, exists);
+	int64_t count;
 
-	if (!reply)
+	if (!ctl_count(ctl, 2, exists, &count))
 		return false;
-	*there = reply->integer > 0;
-	freeReplyObject(reply);
+	*there = count > 0;
 	snprintf(text, sizeof(text), "%lld", (long long)now);
 	return succeeds(ctl, 4, mark) && (*there || succeeds(ctl, 3, expire));
 }

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "ctl/commands.h"
 #include "ctl/duration.h"
+#include "ctl/key_scan.h"
 #include "ctl/setting_key.h"
 #include "ctl/table.h"
+#include "io/redis_advice.h"
 
 #define FIELDS_MAX 16
 
@@ -91,36 +94,50 @@ static void list_free(struct name_list *list)
 	free(list->name);
 }
 
-static void take_page(struct ctl *ctl, struct name_list *list, const redisReply *page)
+/* A name that no key of ours can have is left out, and said to be. */
+static void take_name(struct name_list *list, const char *name, size_t len)
 {
-	for (size_t i = 0; i < page->elements; i++) {
-		const redisReply *key = page->element[i];
+	char quoted[200];
+
+	if (memchr(name, '\0', len))
+		fprintf(stderr, "tlsmode: warning: no name at all: %s\n", log_quote(quoted, sizeof(quoted), name, len));
+	else
+		list_add(list, name, len);
+}
+
+static void take_page(struct ctl *ctl, struct name_list *list, struct redis_list *keys)
+{
+	struct redis_text key;
+
+	while (redis_list_next(keys, &key)) {
 		const char *name;
 		size_t len;
-		enum rkey_kind kind = rkeys_parse(ctl->conf->redis.prefix, key->str, key->len, &name, &len);
+		enum rkey_kind kind = rkeys_parse(ctl->conf->redis.prefix, key.text, key.len, &name, &len);
 
 		if (kind == rkeys_of_setting(ctl->kind))
-			list_add(list, name, len);
+			take_name(list, name, len);
 	}
 }
 
 /* All names of the kind asked for, sorted, no name twice. */
 static bool scan_names(struct ctl *ctl, struct name_list *list, const char *pattern)
 {
-	char glob[RKEY_SIZE], cursor[32] = "0";
-	const char *argv[] = {"SCAN", cursor, "MATCH", glob, "COUNT", "1000"};
+	char glob[RKEY_SIZE], why[REDIS_WHY_SIZE];
+	struct redis_list keys;
+	struct key_scan scan;
 	size_t kept = 0;
 
+	if (!ctl_redis(ctl))
+		return false;
 	setting_key_format(glob, ctl, pattern);
-	do {
-		redisReply *reply = ctl_command(ctl, 6, argv);
-
-		if (!reply)
-			return false;
-		snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
-		take_page(ctl, list, reply->element[1]);
-		freeReplyObject(reply);
-	} while (strcmp(cursor, "0") != 0);
+	key_scan_begin(&scan, ctl->redis, glob);
+	while (key_scan_next(&scan, &keys, why, sizeof(why)))
+		take_page(ctl, list, &keys);
+	key_scan_end(&scan);
+	if (why[0] != '\0') {
+		ctl_error(EX_TEMPFAIL, "Redis: %s", why);
+		return false;
+	}
 	if (list->count > 0)
 		qsort(list->name, list->count, sizeof(list->name[0]), compare_names);
 	for (size_t i = 0; i < list->count; i++) {
@@ -239,11 +256,34 @@ static bool take_assignment(const struct ctl *ctl, struct setting *check, const 
 	return false;
 }
 
+/* Takes the reply to MULTI ("OK"), to what stands in it ("QUEUED"), or (WANTED NULL) to EXEC, of COUNT commands. */
+static bool take_written(struct ctl *ctl, const char *key, const char *wanted, size_t count)
+{
+	const struct redis_reply *culprit;
+	struct redis_reply *reply;
+	char why[REDIS_WHY_SIZE];
+	bool ok;
+
+	if (redisGetReply(ctl->redis, (void **)&reply) != REDIS_OK) {
+		ctl_error(EX_TEMPFAIL, "Redis: %s", ctl->redis->errstr);
+		return false;
+	}
+	culprit = reply;
+	ok = wanted ? redis_reply_is_status(reply, wanted) : redis_reply_counts(reply, count, &culprit);
+	if (!ok) {
+		redis_reply_why(why, sizeof(why), NULL, culprit);
+		ctl_error(EX_TEMPFAIL, "Redis did not take %s: %s", key, why);
+	}
+	freeReplyObject(reply);
+	return ok;
+}
+
 /* HSET and the change of its end take effect together. */
 static int write_setting(struct ctl *ctl, const char *key, int argc, const char **argv)
 {
+	size_t count = 1 + (ctl->ttl_ms > 0 || ctl->no_ttl);
 	char ttl[32];
-	redisReply *reply;
+	bool ok;
 
 	if (!ctl_redis(ctl))
 		return EX_TEMPFAIL;
@@ -255,39 +295,28 @@ static int write_setting(struct ctl *ctl, const char *key, int argc, const char 
 	else if (ctl->no_ttl)
 		redisAppendCommand(ctl->redis, "PERSIST %s", key);
 	redisAppendCommand(ctl->redis, "EXEC");
-	for (int left = 3 + (ctl->ttl_ms > 0 || ctl->no_ttl); left > 0; left--) {
-		char why[200] = "";
-
-		if (redisGetReply(ctl->redis, (void **)&reply) != REDIS_OK)
-			return ctl_error(EX_TEMPFAIL, "Redis: %s", ctl->redis->errstr);
-		if (reply->type == REDIS_REPLY_ERROR)
-			snprintf(why, sizeof(why), "%s", reply->str);
-		for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
-			if (reply->element[i]->type == REDIS_REPLY_ERROR)
-				snprintf(why, sizeof(why), "%s", reply->element[i]->str);
-		freeReplyObject(reply);
-		if (why[0] != '\0')
-			return ctl_error(EX_TEMPFAIL, "Redis did not take %s: %s", key, why);
-	}
-	return EX_OK;
+	ok = take_written(ctl, key, "OK", 0);
+	for (size_t i = 0; ok && i < count; i++)
+		ok = take_written(ctl, key, "QUEUED", 0);
+	return ok && take_written(ctl, key, NULL, count) ? EX_OK : EX_TEMPFAIL;
 }
 
 /* HSET leaves the end as it was: a mode that is written over a temporary one is temporary, too. */
-static void warn_about_end(struct ctl *ctl, const char *name)
+static int warn_about_end(struct ctl *ctl, const char *name)
 {
 	struct setting_key k;
 	char ends[40];
+	bool ok = setting_key_read(&k, ctl, name, strlen(name));
 
-	if (!setting_key_read(&k, ctl, name, strlen(name)))
-		k.ttl_ms = ctl->kind == SETTING_EXCEPT ? 0 : -1; /* nothing is known to warn about */
-	if (ctl->kind == SETTING_EXCEPT && k.ttl_ms < 0)
+	if (ok && ctl->kind == SETTING_EXCEPT && k.ttl_ms < 0)
 		fprintf(stderr, "tlsmode: warning: the exception for %s has no end; give it one with --ttl\n", name);
-	else if (ctl->kind != SETTING_EXCEPT && k.ttl_ms >= 0)
+	else if (ok && ctl->kind != SETTING_EXCEPT && k.ttl_ms >= 0)
 		fprintf(stderr,
 			"tlsmode: warning: the setting for %s ends by itself in %s; what holds without it holds then "
 			"(--no-ttl lets it stay)\n",
 			name, duration_format(ends, sizeof(ends), k.ttl_ms));
 	setting_key_fini(&k);
+	return ok ? EX_OK : EX_TEMPFAIL;
 }
 
 int cmd_domain_set(struct ctl *ctl, int argc, char **args)
@@ -312,7 +341,7 @@ int cmd_domain_set(struct ctl *ctl, int argc, char **args)
 	for (int i = 2; i < n; i++)
 		free((char *)(uintptr_t)argv[i]);
 	if (code == EX_OK)
-		warn_about_end(ctl, name);
+		code = warn_about_end(ctl, name);
 	return code == EX_OK && ctl->json ? cmd_domain_get(ctl, 1, args) : code;
 }
 
@@ -320,8 +349,7 @@ int cmd_domain_unset(struct ctl *ctl, int argc, char **args)
 {
 	char name[SETTING_NAME_SIZE], key[RKEY_SIZE];
 	const char *argv[2 + FIELDS_MAX] = {argc > 1 ? "HDEL" : "DEL", key};
-	redisReply *reply;
-	bool there;
+	int64_t removed;
 
 	if (!canon_name(ctl, name, args[0]))
 		return EX_DATAERR;
@@ -330,14 +358,11 @@ int cmd_domain_unset(struct ctl *ctl, int argc, char **args)
 	setting_key_format(key, ctl, name);
 	for (int i = 1; i < argc; i++)
 		argv[1 + i] = args[i];
-	reply = ctl_command(ctl, argc + 1, argv);
-	if (!reply)
+	if (!ctl_count(ctl, argc + 1, argv, &removed))
 		return EX_TEMPFAIL;
-	there = reply->integer > 0;
-	freeReplyObject(reply);
 	if (ctl->json)
-		ctl_print_json(json_pack("{s:s, s:b}", "name", name, "removed", there));
-	else if (!there)
+		ctl_print_json(json_pack("{s:s, s:b}", "name", name, "removed", removed > 0));
+	else if (removed == 0)
 		ctl_error(EX_NOTFOUND, "%s: nothing to remove", name);
-	return there ? EX_OK : EX_NOTFOUND;
+	return removed > 0 ? EX_OK : EX_NOTFOUND;
 }

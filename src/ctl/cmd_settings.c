@@ -18,7 +18,8 @@ int cmd_settings_accept(struct ctl *ctl, int argc, char **args)
 	char key[RKEY_SIZE], now[32];
 	const char *argv[] = {"SET", key, now, "EX", ACCEPT_TTL};
 	struct sbuf b;
-	redisReply *reply;
+	struct redis_reply *reply;
+	bool taken;
 
 	(void)argc;
 	(void)args;
@@ -28,7 +29,12 @@ int cmd_settings_accept(struct ctl *ctl, int argc, char **args)
 	reply = ctl_command(ctl, 5, argv);
 	if (!reply)
 		return EX_TEMPFAIL;
+	taken = redis_reply_is_status(reply, "OK");
+	if (!taken)
+		ctl_wrong(5, argv, reply);
 	freeReplyObject(reply);
+	if (!taken)
+		return EX_TEMPFAIL;
 	if (ctl->json)
 		ctl_print_json(json_pack("{s:b}", "accepted", 1));
 	else

@@ -10,13 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "core/netstring.h"
+#include "core/rkeys.h"
 #include "core/sockmap.h"
 #include "io/listen.h"
 #include "io/redis.h"
+#include "io/redis_advice.h"
 
 #define REDIS_TIMEOUT_S 5
+#define WRONG_SIZE (RKEY_SIZE + REDIS_WHY_SIZE)
 #define REPLY_ROOM (SOCKMAP_REPLY_MAX + 16)
 
 int ctl_error(int code, const char *fmt, ...)
@@ -43,23 +47,61 @@ redisContext *ctl_redis(struct ctl *ctl)
 	return ctl->redis;
 }
 
-redisReply *ctl_command(struct ctl *ctl, int argc, const char **argv)
+struct redis_reply *ctl_reply(struct ctl *ctl, int argc, const char **argv)
 {
-	redisReply *reply;
+	struct redis_reply *reply;
 
 	if (!ctl_redis(ctl))
 		return NULL;
 	reply = redisCommandArgv(ctl->redis, argc, argv, NULL);
-	if (!reply) {
+	if (!reply)
 		ctl_error(EX_TEMPFAIL, "Redis: %s: %s", argv[0], ctl->redis->errstr);
-		return NULL;
-	}
-	if (reply->type == REDIS_REPLY_ERROR) {
-		ctl_error(EX_TEMPFAIL, "Redis: %s %s: %s", argv[0], argc > 1 ? argv[1] : "", reply->str);
-		freeReplyObject(reply);
-		return NULL;
-	}
 	return reply;
+}
+
+int ctl_wrong(int argc, const char **argv, const struct redis_reply *reply)
+{
+	char *command = xasprintf("%s%s%s", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+	char why[WRONG_SIZE];
+
+	redis_reply_why(why, sizeof(why), command, reply);
+	free(command);
+	return ctl_error(EX_TEMPFAIL, "Redis: %s", why);
+}
+
+struct redis_reply *ctl_command(struct ctl *ctl, int argc, const char **argv)
+{
+	struct redis_reply *reply = ctl_reply(ctl, argc, argv);
+
+	if (!reply || !redis_reply_is_error(reply, NULL))
+		return reply;
+	ctl_wrong(argc, argv, reply);
+	freeReplyObject(reply);
+	return NULL;
+}
+
+bool ctl_count(struct ctl *ctl, int argc, const char **argv, int64_t *out)
+{
+	struct redis_reply *reply = ctl_command(ctl, argc, argv);
+	bool counts = reply && redis_reply_integer(reply, out) && *out >= 0;
+
+	if (reply && !counts)
+		ctl_wrong(argc, argv, reply);
+	if (reply)
+		freeReplyObject(reply);
+	return counts;
+}
+
+const char *ctl_text(char *out, size_t size, const struct redis_text *t)
+{
+	return memchr(t->text, '\0', t->len) ? log_quote(out, size, t->text, t->len) : t->text;
+}
+
+json_t *ctl_text_json(const struct redis_text *t)
+{
+	json_t *text = json_stringn(t->text, t->len);
+
+	return text ? text : json_string("(not UTF-8)");
 }
 
 static int connect_mapd(struct ctl *ctl)

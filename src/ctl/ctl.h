@@ -14,6 +14,7 @@
 #include "core/mode.h"
 #include "core/settings.h"
 #include "io/conf.h"
+#include "io/redis_reply.h"
 
 #define EX_NOTFOUND 1 /* asked, and there is nothing: like postmap -q */
 
@@ -39,8 +40,20 @@ int ctl_error(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3
 /* The connection to Redis, made when first asked for. NULL: the error is printed, the command ends with EX_TEMPFAIL. */
 redisContext *ctl_redis(struct ctl *ctl);
 
-/* One command to Redis. NULL: connection lost or an error reply; printed. The caller ends it with freeReplyObject(). */
-redisReply *ctl_command(struct ctl *ctl, int argc, const char **argv);
+/* One command to Redis. NULL: connection lost; printed. The caller ends the reply, perhaps an error, with
+ * freeReplyObject(). */
+struct redis_reply *ctl_reply(struct ctl *ctl, int argc, const char **argv);
+/* The same; an error reply is NULL, too. */
+struct redis_reply *ctl_command(struct ctl *ctl, int argc, const char **argv);
+/* One that counts something. False: no such answer; printed. */
+bool ctl_count(struct ctl *ctl, int argc, const char **argv, int64_t *out);
+/* Prints what is wrong with REPLY to the words and returns EX_TEMPFAIL. */
+int ctl_wrong(int argc, const char **argv, const struct redis_reply *reply);
+
+/* T for people: itself, or quoted into OUT when there is a NUL inside. */
+const char *ctl_text(char *out, size_t size, const struct redis_text *t);
+/* T for --json. */
+json_t *ctl_text_json(const struct redis_text *t);
 
 /* Asks MAP for KEY at the first reachable listener of tlsmode-mapd. Heap string of the reply's text behind the status
  * word in *TEXT. Returns an enum sockmap_status, or -1 when no answer came (printed). */

@@ -8,9 +8,12 @@
 
 #include "base/tick.h"
 #include "core/rkeys.h"
+#include "ctl/key_scan.h"
 #include "ctl/probe.h"
 #include "io/redis.h"
+#include "io/redis_advice.h"
 #include "io/redis_sentinel.h"
+#include "io/setting_read.h"
 
 #define REDIS_TIMEOUT_S 10
 
@@ -22,119 +25,133 @@ struct reading {
 	int64_t now_ms;
 };
 
-static bool refused(struct reading *r, const char *command, redisReply *reply)
+static bool refused(struct reading *r, const char *command, const struct redis_reply *reply)
 {
-	snprintf(r->out->why, sizeof(r->out->why), "%s: %.180s", command, reply ? reply->str : r->redis->errstr);
 	if (reply)
-		freeReplyObject(reply);
+		redis_reply_why(r->out->why, sizeof(r->out->why), command, reply);
+	else
+		redis_advice_format(r->out->why, sizeof(r->out->why), command, r->redis->errstr);
 	return false;
 }
 
-/* name ":" value of INFO */
-static void take_info(char *out, size_t size, const redisReply *reply, const char *name)
-{
-	const char *at = strstr(reply->str, name);
-
-	if (at) {
-		at += strlen(name);
-		snprintf(out, size, "%.*s", (int)strcspn(at, "\r\n"), at);
-	}
-}
-
 /* An account that may not ask for INFO leaves them unknown. */
-static void read_memory(struct reading *r)
+static bool read_memory(struct reading *r)
 {
-	redisReply *reply = redisCommand(r->redis, "INFO memory");
+	struct redis_reply *reply = redisCommand(r->redis, "INFO memory");
+	bool ok = reply && (redis_reply_is_error(reply, NULL) ||
+			    (redis_reply_info(reply, "maxmemory_policy:", r->out->policy, sizeof(r->out->policy)) &&
+			     redis_reply_info(reply, "maxmemory:", r->out->maxmemory, sizeof(r->out->maxmemory))));
 
-	if (reply && reply->type == REDIS_REPLY_STRING) {
-		take_info(r->out->policy, sizeof(r->out->policy), reply, "maxmemory_policy:");
-		take_info(r->out->maxmemory, sizeof(r->out->maxmemory), reply, "maxmemory:");
-	}
+	if (!ok)
+		refused(r, "INFO memory", reply);
 	if (reply)
 		freeReplyObject(reply);
+	return ok;
 }
 
-static void probe_settings_take_fields(struct setting *s, enum setting_kind kind, const redisReply *reply)
+static bool take_hash(struct reading *r, enum setting_kind kind, const struct redis_reply *reply, struct setting *s)
 {
+	struct redis_text field, value;
+	struct redis_list pairs;
 	char complaint[200];
 
-	for (size_t i = 0; i + 1 < reply->elements; i += 2)
-		setting_field(s, kind, reply->element[i]->str, reply->element[i]->len, reply->element[i + 1]->str,
-			      reply->element[i + 1]->len, complaint, sizeof(complaint));
+	if (redis_reply_is_error(reply, "WRONGTYPE"))
+		s->bad = SETTING_HAS_NOTE; /* another type: nothing of it is read */
+	else if (!redis_reply_pairs(reply, &pairs))
+		return refused(r, "HGETALL", reply);
+	else
+		while (redis_pair_next(&pairs, &field, &value))
+			setting_field(s, kind, field.text, field.len, value.text, value.len, complaint,
+				      sizeof(complaint));
+	return true;
+}
+
+static bool take_end(struct reading *r, const struct redis_reply *reply, struct setting *s)
+{
+	return setting_read_end(s, reply) != SETTING_READ_FAILED || refused(r, "PTTL", reply);
+}
+
+static void keep(struct reading *r, enum setting_kind kind, const char *raw, size_t len, const struct setting *s)
+{
+	char name[SETTING_NAME_SIZE];
+	const char *reason;
+
+	if (setting_name_canon(name, kind, raw, len, &reason) && strlen(name) == len && memcmp(name, raw, len) == 0)
+		settings_put(r->settings, kind, name, s);
+	else
+		doctor_names_add(&r->out->bad, raw);
+}
+
+/* The next reply, of those asked for at once. NULL: there is none. */
+static struct redis_reply *next_reply(struct reading *r, const char *command)
+{
+	struct redis_reply *reply;
+
+	if (redisGetReply(r->redis, (void **)&reply) == REDIS_OK)
+		return reply;
+	refused(r, command, NULL);
+	return NULL;
 }
 
 /* The replies to HGETALL and PTTL of one key. */
 static bool take_key(struct reading *r, enum setting_kind kind, const char *raw, size_t len)
 {
-	char name[SETTING_NAME_SIZE];
-	const char *reason;
+	struct redis_reply *hash = next_reply(r, "HGETALL"), *ttl = hash ? next_reply(r, "PTTL") : NULL;
 	struct setting s;
-	redisReply *hash, *ttl;
+	bool ok;
 
-	if (redisGetReply(r->redis, (void **)&hash) != REDIS_OK)
-		return refused(r, "HGETALL", NULL);
-	if (redisGetReply(r->redis, (void **)&ttl) != REDIS_OK) {
-		freeReplyObject(hash);
-		return refused(r, "PTTL", NULL);
-	}
 	setting_init(&s);
-	if (hash->type == REDIS_REPLY_ARRAY)
-		probe_settings_take_fields(&s, kind, hash);
-	else
-		s.bad = SETTING_HAS_NOTE; /* another type: nothing of it is read */
-	if (ttl->type == REDIS_REPLY_INTEGER && ttl->integer > 0)
-		s.ends_at_ms = r->now_ms + ttl->integer;
-	if (setting_name_canon(name, kind, raw, len, &reason) && strlen(name) == len && memcmp(name, raw, len) == 0)
-		settings_put(r->settings, kind, name, &s);
-	else
-		doctor_names_add(&r->out->bad, raw);
-	freeReplyObject(hash);
-	freeReplyObject(ttl);
-	return true;
+	ok = ttl && take_hash(r, kind, hash, &s) && take_end(r, ttl, &s);
+	if (ok)
+		keep(r, kind, raw, len, &s);
+	if (hash)
+		freeReplyObject(hash);
+	if (ttl)
+		freeReplyObject(ttl);
+	return ok;
 }
 
-static bool split_key(const struct reading *r, const redisReply *key, enum setting_kind *kind, const char **name,
+static bool split_key(const struct reading *r, const struct redis_text *key, enum setting_kind *kind, const char **name,
 		      size_t *len)
 {
-	return rkeys_is_setting(rkeys_parse(r->prefix, key->str, key->len, name, len), kind);
+	return rkeys_is_setting(rkeys_parse(r->prefix, key->text, key->len, name, len), kind);
 }
 
 /* All keys of one page of SCAN, asked for at once. */
-static bool read_page(struct reading *r, const redisReply *page)
+static bool read_page(struct reading *r, struct redis_list page)
 {
+	struct redis_list again = page;
 	enum setting_kind kind;
+	struct redis_text key;
 	const char *name;
 	size_t len;
 
-	for (size_t i = 0; i < page->elements; i++)
-		if (split_key(r, page->element[i], &kind, &name, &len)) {
-			redisAppendCommand(r->redis, "HGETALL %b", page->element[i]->str, page->element[i]->len);
-			redisAppendCommand(r->redis, "PTTL %b", page->element[i]->str, page->element[i]->len);
+	while (redis_list_next(&page, &key))
+		if (split_key(r, &key, &kind, &name, &len)) {
+			redisAppendCommand(r->redis, "HGETALL %b", key.text, key.len);
+			redisAppendCommand(r->redis, "PTTL %b", key.text, key.len);
 		}
-	for (size_t i = 0; i < page->elements; i++)
-		if (split_key(r, page->element[i], &kind, &name, &len) && !take_key(r, kind, name, len))
+	while (redis_list_next(&again, &key))
+		if (split_key(r, &key, &kind, &name, &len) && !take_key(r, kind, name, len))
 			return false;
 	return true;
 }
 
 static bool read_keys(struct reading *r)
 {
-	char glob[RKEY_SIZE], cursor[32] = "0";
+	char glob[RKEY_SIZE];
+	struct redis_list keys;
+	struct key_scan scan;
 	struct sbuf b;
-	bool ok;
+	bool ok = true;
 
 	sbuf_init(&b, glob, sizeof(glob));
 	rkeys_settings_glob(&b, r->prefix);
-	do {
-		redisReply *reply = redisCommand(r->redis, "SCAN %s MATCH %s COUNT 1000", cursor, glob);
-
-		if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
-			return refused(r, "SCAN", reply && reply->type == REDIS_REPLY_ERROR ? reply : NULL);
-		snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
-		ok = read_page(r, reply->element[1]);
-		freeReplyObject(reply);
-	} while (ok && strcmp(cursor, "0") != 0);
-	return ok;
+	key_scan_begin(&scan, r->redis, glob);
+	while (ok && key_scan_next(&scan, &keys, r->out->why, sizeof(r->out->why)))
+		ok = read_page(r, keys);
+	key_scan_end(&scan);
+	return ok && scan.walk.done;
 }
 
 static struct doctor_via *via_of(struct doctor_redis *out, const char *name)
@@ -223,9 +240,9 @@ void probe_settings(struct doctor_facts *f, const struct conf *conf)
 	take_address(&f->redis, &conf->redis, r.redis);
 	ask_sentinels(&f->redis, &conf->redis);
 	r.settings = settings_new();
-	read_memory(&r);
-	f->redis.known = read_keys(&r);
-	settings_each(r.settings, sum, &r);
+	f->redis.known = read_memory(&r) && read_keys(&r);
+	if (f->redis.known)
+		settings_each(r.settings, sum, &r);
 	settings_free(&r.settings);
 	redisFree(r.redis);
 }

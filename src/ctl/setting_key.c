@@ -26,20 +26,18 @@ static void complain(struct setting_key *k, const char *text)
 	sbuf_add(&b, text);
 }
 
-static void setting_key_take_fields(struct setting_key *k, enum setting_kind kind, const redisReply *reply)
+static void setting_key_take_fields(struct setting_key *k, enum setting_kind kind, struct redis_list pairs)
 {
-	char complaint[200];
+	struct redis_text field, value;
+	char complaint[200], quoted[200];
 
-	for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-		const redisReply *field = reply->element[i], *value = reply->element[i + 1];
-		json_t *text = json_stringn(value->str, value->len);
-
-		json_object_set_new(k->fields, field->str, text ? text : json_string("(not UTF-8)"));
-		if (!setting_field(&k->read, kind, field->str, field->len, value->str, value->len, complaint,
+	k->exists = pairs.left > 0;
+	while (redis_pair_next(&pairs, &field, &value)) {
+		json_object_set_new(k->fields, ctl_text(quoted, sizeof(quoted), &field), ctl_text_json(&value));
+		if (!setting_field(&k->read, kind, field.text, field.len, value.text, value.len, complaint,
 				   sizeof(complaint)))
 			complain(k, complaint);
 	}
-	k->exists = reply->elements > 0;
 }
 
 static void check_name(struct setting_key *k, enum setting_kind kind)
@@ -56,10 +54,50 @@ static void check_name(struct setting_key *k, enum setting_kind kind)
 	}
 }
 
+/* Another type of key is read as the daemons read it. */
+static bool read_hash(struct setting_key *k, struct ctl *ctl)
+{
+	const char *argv[] = {"HGETALL", k->key};
+	struct redis_reply *reply = ctl_reply(ctl, 2, argv);
+	struct redis_list pairs;
+	struct redis_text error;
+	bool ok = true;
+
+	if (!reply)
+		return false;
+	if (redis_reply_pairs(reply, &pairs)) {
+		setting_key_take_fields(k, ctl->kind, pairs);
+	} else if (redis_reply_is_error(reply, "WRONGTYPE")) {
+		k->exists = true;
+		setting_read_strictly(&k->read, ctl->kind);
+		redis_reply_error(reply, &error);
+		complain(k, error.text);
+	} else {
+		ctl_wrong(2, argv, reply);
+		ok = false;
+	}
+	freeReplyObject(reply);
+	return ok;
+}
+
+static bool read_ttl(struct setting_key *k, struct ctl *ctl)
+{
+	const char *argv[] = {"PTTL", k->key};
+	struct redis_reply *reply = ctl_command(ctl, 2, argv);
+	bool ok = reply && redis_reply_integer(reply, &k->ttl_ms) && k->ttl_ms >= -2;
+
+	if (reply && !ok)
+		ctl_wrong(2, argv, reply);
+	if (reply)
+		freeReplyObject(reply);
+	if (!ok || k->ttl_ms < 0)
+		k->ttl_ms = -1;
+	return ok;
+}
+
 bool setting_key_read(struct setting_key *out, struct ctl *ctl, const char *name, size_t len)
 {
 	struct sbuf b;
-	redisReply *reply;
 
 	memset(out, 0, sizeof(*out));
 	sbuf_init(&b, out->name, sizeof(out->name));
@@ -68,26 +106,7 @@ bool setting_key_read(struct setting_key *out, struct ctl *ctl, const char *name
 	setting_init(&out->read);
 	out->fields = json_object();
 	check_name(out, ctl->kind);
-	if (!ctl_redis(ctl))
-		return false;
-	reply = redisCommand(ctl->redis, "HGETALL %s", out->key);
-	if (!reply) {
-		ctl_error(EX_TEMPFAIL, "Redis: %s", ctl->redis->errstr);
-		return false;
-	}
-	if (reply->type == REDIS_REPLY_ARRAY)
-		setting_key_take_fields(out, ctl->kind, reply);
-	else {
-		out->exists = true;
-		setting_read_strictly(&out->read, ctl->kind);
-		complain(out, reply->type == REDIS_REPLY_ERROR ? reply->str : "not a hash");
-	}
-	freeReplyObject(reply);
-	reply = redisCommand(ctl->redis, "PTTL %s", out->key);
-	out->ttl_ms = reply && reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 ? reply->integer : -1;
-	if (reply)
-		freeReplyObject(reply);
-	return true;
+	return read_hash(out, ctl) && read_ttl(out, ctl);
 }
 
 void setting_key_fini(struct setting_key *k)

@@ -21,7 +21,7 @@ struct setting_key {
 	int64_t ttl_ms;                   /* -1: no end */
 };
 
-/* Reads the key NAME (as in Redis) of the kind asked for. False: no answer from Redis (printed). End it with
+/* Reads the key NAME (as in Redis) of the kind asked for. False: Redis does not say (printed). End it with
  * setting_key_fini(). */
 bool setting_key_read(struct setting_key *out, struct ctl *ctl, const char *name, size_t len);
 void setting_key_fini(struct setting_key *k);
