@@ -8,7 +8,6 @@
 
 #include "base/xalloc.h"
 #include "core/rkeys.h"
-#include "io/mirror_priv.h"
 #include "io/setting_read.h"
 
 #define NAMES_FIRST 8
@@ -19,7 +18,8 @@ struct wanted {
 };
 
 struct early_keys {
-	struct mirror *mirror;
+	struct redis *redis;
+	struct complaints *complaints;
 	early_keys_fn *fn;
 	void *arg;
 	struct wanted *wanted;
@@ -30,11 +30,12 @@ struct early_keys {
 	bool failed;
 };
 
-struct early_keys *early_keys_new(struct mirror *m, early_keys_fn *fn, void *arg)
+struct early_keys *early_keys_new(struct redis *redis, struct complaints *complaints, early_keys_fn *fn, void *arg)
 {
 	struct early_keys *e = xcalloc(1, sizeof(*e));
 
-	e->mirror = m;
+	e->redis = redis;
+	e->complaints = complaints;
 	e->fn = fn;
 	e->arg = arg;
 	e->settings = settings_new();
@@ -54,7 +55,7 @@ void early_keys_abort(struct early_keys **e)
 {
 	if (!*e)
 		return;
-	redis_forget((*e)->mirror->redis, *e);
+	redis_forget((*e)->redis, *e);
 	early_keys_free(*e);
 	*e = NULL;
 }
@@ -79,9 +80,9 @@ static void early_keys_on_hgetall(const struct redis_reply *reply, void *arg)
 
 	e->result = SETTING_READ_FAILED;
 	if (reply)
-		e->result = setting_read(&e->value, w->kind, w->name, reply, &e->mirror->complaints, &bad);
+		e->result = setting_read(&e->value, w->kind, w->name, reply, e->complaints, &bad);
 	if (reply && e->result == SETTING_READ_FAILED)
-		redis_note_error(e->mirror->redis, "reading a setting early", reply);
+		redis_note_error(e->redis, "reading a setting early", reply);
 	e->failed = e->failed || e->result == SETTING_READ_FAILED;
 }
 
@@ -92,7 +93,7 @@ static void early_keys_on_pttl(const struct redis_reply *reply, void *arg)
 	enum setting_read end = reply ? setting_read_end(&e->value, reply) : SETTING_READ_FAILED;
 
 	if (reply && end == SETTING_READ_FAILED)
-		redis_note_error(e->mirror->redis, "reading a setting early", reply);
+		redis_note_error(e->redis, "reading a setting early", reply);
 	if (end == SETTING_READ_FAILED)
 		e->failed = true;
 	else if (e->result == SETTING_READ_OK && end == SETTING_READ_OK)
@@ -115,8 +116,8 @@ void early_keys_want(enum setting_kind kind, const char *name, void *early_keys)
 	struct sbuf key;
 
 	sbuf_init(&key, text, sizeof(text));
-	rkeys_format(&key, redis_prefix(e->mirror->redis), rkeys_of_setting(kind), name);
+	rkeys_format(&key, redis_prefix(e->redis), rkeys_of_setting(kind), name);
 	remember(e, kind, name);
-	redis_command(e->mirror->redis, early_keys_on_hgetall, e, 2, (const char *[]){"HGETALL", text}, NULL);
-	redis_command(e->mirror->redis, early_keys_on_pttl, e, 2, (const char *[]){"PTTL", text}, NULL);
+	redis_command(e->redis, early_keys_on_hgetall, e, 2, (const char *[]){"HGETALL", text}, NULL);
+	redis_command(e->redis, early_keys_on_pttl, e, 2, (const char *[]){"PTTL", text}, NULL);
 }

@@ -1,71 +1,56 @@
 /*
- * mirror.c - the complete copy of the settings in memory: its life, its changes, ends by the clock, the readers
- * (mirror.h).
+ * mirror.c - puts the parts of the mirror together (mirror.h).
  *
- * The state follows from these facts: known (filled once), loading or waiting to, held, and whether Redis is up.
+ * They know nothing of each other and tell this file what happens: Redis speaks (mirror_watch.h), a key was read
+ * (key_reads.h), losses are to be judged (mirror_batch.h), a full reading is complete (mirror_load.h), it is our turn
+ * (mirror_turn.h), a setting ends (mirror_clock.h). What is in force, and how exact that is, is the copy's affair
+ * (mirror_copy.h); what vanished is judged by core/guard.h alone.
  */
 #include "io/mirror.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "core/rkeys.h"
-#include "io/mirror_priv.h"
+#include "io/accept_key.h"
+#include "io/complaints.h"
+#include "io/key_reads.h"
+#include "io/mirror_batch.h"
+#include "io/mirror_clock.h"
+#include "io/mirror_copy.h"
+#include "io/mirror_endless.h"
+#include "io/mirror_load.h"
+#include "io/mirror_snapshot.h"
+#include "io/mirror_turn.h"
+#include "io/mirror_watch.h"
 
-#define ENDS_PER_TURN 500
-#define ENDS_SLEEP_MAX_MS 1000 /* the wall clock may be set meanwhile */
-#define CLOCK_STEP_MS 1000
-#define DAY_MS 86400000
-#define ENDLESS_LINES 100
+#define SETTLE_S 2 /* with a snapshot at hand nobody waits longer for Redis */
 
-const struct name_code mirror_state_names[] = {
-    {"unknown", MIRROR_UNKNOWN}, {"live", MIRROR_LIVE}, {"stale", MIRROR_STALE}, {"held", MIRROR_HELD}, {NULL, 0},
+struct mirror {
+	const struct conf *conf;
+	struct mirror_events ev;
+	void *arg;
+	struct mirror_copy copy;
+	struct complaints complaints;
+	struct mirror_watch *watch;
+	struct redis *redis; /* the watch's */
+	struct key_reads *reads;
+	struct mirror_batches *batches;
+	struct mirror_load *load;
+	struct mirror_turn *turn;
+	struct mirror_clock *clock;
+	struct mirror_endless *endless;
+	struct mirror_snapshot *snapshot;
+	struct accept_key word;
+	struct event *settle_timer;
+	bool settled;
+	atomic_ulong bad_values, reloads; /* for any thread */
 };
 
-void mirror_timer_ms(struct event *ev, int64_t ms)
-{
-	const struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000};
-
-	evtimer_add(ev, &tv);
-}
-
-/* ---- state ---- */
-enum mirror_state mirror_state_now(const struct mirror *m)
-{
-	if (!m->table.known)
-		return MIRROR_UNKNOWN;
-	if (m->held)
-		return MIRROR_HELD;
-	return mirror_is_rereading(m) || m->waiting || !redis_is_up(m->redis) ? MIRROR_STALE : MIRROR_LIVE;
-}
-
-void mirror_publish(struct mirror *m)
-{
-	if (m->table.next && m->held && !m->loading)
-		atomic_store(&m->held_keys, mirror_table_gone(&m->table));
-	else if (!m->held)
-		atomic_store(&m->held_keys, 0);
-	atomic_store(&m->endless_keys, key_set_count(&m->table.endless));
-	atomic_store(&m->bad_values, key_reads_bad(m->reads));
-	atomic_store(&m->exact_public_ms, m->exact_at_ms);
-}
-
-void mirror_update_state(struct mirror *m, bool changed)
-{
-	enum mirror_state now = mirror_state_now(m), before = (enum mirror_state)atomic_exchange(&m->state, (int)now);
-
-	mirror_publish(m);
-	if (now != before)
-		log_info("event=settings_state state=%s was=%s count=%zu", names_name(mirror_state_names, (int)now),
-			 names_name(mirror_state_names, (int)before), settings_count(m->table.live));
-	if ((changed || now != before) && m->ev.on_all)
-		m->ev.on_all(m->arg);
-}
-
-void mirror_settle(struct mirror *m)
+/* ---- the program may begin to serve ---- */
+static void settle(struct mirror *m)
 {
 	if (m->settled)
 		return;
@@ -79,48 +64,14 @@ static void on_settle(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	mirror_settle(arg);
+	settle(arg);
 }
 
-/* ---- changes ---- */
-static void tell(struct mirror *m, enum setting_kind kind, const char *name)
+/* ---- keys that were read ---- */
+static void publish(struct mirror *m)
 {
-	log_debug("event=setting_changed kind=%s name=%s", names_name(setting_kind_names, (int)kind), name);
-	mirror_touch(m);
-	if (m->ev.on_setting)
-		m->ev.on_setting(kind, name, m->arg);
-}
-
-/* A mode is meant to last: one that ends by itself leaves a door open that somebody had closed. */
-static void warn_temporary(struct mirror *m, enum setting_kind kind, const char *name, int64_t ends_at_ms)
-{
-	uint64_t key = complaints_hash(&m->complaints, 100 + (uint64_t)kind, name, strlen(name));
-
-	if (complaints_news(&m->complaints, key, 0) && complaints_may_log(&m->complaints))
-		log_warn("event=setting_temporary kind=%s name=%s seconds=%lld",
-			 names_name(setting_kind_names, (int)kind), name,
-			 (long long)((ends_at_ms - tick_wall_ms()) / 1000));
-}
-
-void mirror_put(struct mirror *m, enum setting_kind kind, const char *name, const struct setting *value)
-{
-	bool changed;
-
-	if (value->ends_at_ms != 0 && kind != SETTING_EXCEPT)
-		warn_temporary(m, kind, name, value->ends_at_ms);
-	changed = mirror_table_put(&m->table, kind, name, value);
-	if (expiry_first_ms(&m->table.ends) != m->armed_ms)
-		mirror_arm_ends(m);
-	if (changed)
-		tell(m, kind, name);
-	mirror_check_returned(m);
-}
-
-void mirror_remove(struct mirror *m, enum setting_kind kind, const char *name)
-{
-	if (mirror_table_remove(&m->table, kind, name))
-		tell(m, kind, name);
-	mirror_check_returned(m);
+	atomic_store(&m->bad_values, key_reads_bad(m->reads));
+	mirror_copy_publish(&m->copy);
 }
 
 static void on_read(enum setting_kind kind, const char *name, const struct setting *value, struct batch *batch,
@@ -128,15 +79,22 @@ static void on_read(enum setting_kind kind, const char *name, const struct setti
 {
 	struct mirror *m = arg;
 
+	(void)bulk;
 	if (value) {
-		mirror_batch_found(m, kind, name);
-		mirror_put(m, kind, name, value);
-	} else if (batch && mirror_table_has(&m->table, kind, name)) {
+		mirror_batches_found(m->batches, kind, name);
+		mirror_copy_put(&m->copy, kind, name, value);
+		mirror_clock_arm(m->clock);
+	} else if (batch && mirror_copy_has(&m->copy, kind, name)) {
 		mirror_batch_lose(batch, kind, name);
 	}
-	if (bulk || m->loading)
-		mirror_load_step(m);
-	mirror_publish(m);
+	mirror_load_step(m->load);
+	publish(m);
+}
+
+static void on_leave(struct batch *batch, void *arg)
+{
+	(void)arg;
+	mirror_batch_leave(batch);
 }
 
 static void on_refused(const char *why, void *arg)
@@ -146,117 +104,291 @@ static void on_refused(const char *why, void *arg)
 	redis_drop(m->redis, why);
 }
 
-static const struct key_reads_events read_events = {on_read, mirror_batch_leave, on_refused};
-
-/* ---- ends by our own clock ---- */
-void mirror_arm_ends(struct mirror *m)
+/* ---- full readings ---- */
+/* Given up: replies are not heard. Held keys stay held. */
+static void abort_reading(struct mirror *m)
 {
-	int64_t first = expiry_first_ms(&m->table.ends), now = tick_wall_ms();
-	int64_t sleep = first == INT64_MAX ? -1 : first > now ? first - now : 0;
-
-	m->armed_ms = first;
-	if (sleep < 0)
-		evtimer_del(m->ends_timer);
-	else
-		mirror_timer_ms(m->ends_timer, sleep > ENDS_SLEEP_MAX_MS ? ENDS_SLEEP_MAX_MS : sleep);
+	accept_key_abort(&m->word);
+	mirror_load_abort(m->load);
+	key_reads_abort(m->reads);
+	mirror_batches_drop(m->batches);
+	mirror_copy_abort(&m->copy);
 }
 
-/* After a step of our clock the ends we computed are wrong: read them again. */
-static bool clock_stepped(struct mirror *m)
+static void read_all(struct mirror *m, const char *why)
 {
-	int64_t offset = tick_wall_ms() - tick_mono_ms(), moved = offset - m->clock_offset_ms;
-
-	m->clock_offset_ms = offset;
-	return moved > CLOCK_STEP_MS || moved < -CLOCK_STEP_MS;
+	mirror_copy_inexact(&m->copy);
+	abort_reading(m);
+	mirror_load_start(m->load, why);
 }
 
-static void on_ends(evutil_socket_t fd, short what, void *arg)
+static void on_begin(void *arg)
+{
+	struct mirror *m = arg;
+
+	if (mirror_turn_waits(m->turn))
+		mirror_turn_leave(m->turn); /* this cannot wait */
+	mirror_copy_begin(&m->copy);
+	accept_key_ask(&m->word);
+	mirror_copy_update(&m->copy, false);
+}
+
+static bool on_complete(const struct mirror_load_result *r, void *arg)
+{
+	struct mirror *m = arg;
+	bool judged;
+
+	atomic_fetch_add(&m->reloads, 1);
+	judged = mirror_copy_complete(&m->copy, r->missed, r->put_off, r->took_ms) != GUARD_PUT_OFF;
+	if (judged) {
+		mirror_turn_leave(m->turn);
+		mirror_endless_log(m->endless);
+	}
+	settle(m);
+	return judged;
+}
+
+static void on_turn(void *arg)
+{
+	read_all(arg, "connected");
+}
+
+/* ---- losses that are judged together ---- */
+static enum guard_loss mirror_judge(const struct batch *b, void *arg)
+{
+	struct mirror *m = arg;
+	bool due = mirror_load_due(m->load); /* then nobody looks at the number */
+
+	return mirror_copy_judge(&m->copy, due ? 0 : mirror_batch_lost(b, mirror_copy_exact(&m->copy), tick_wall_ms()));
+}
+
+static void on_lost(enum setting_kind kind, const char *name, enum guard_loss how, void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_copy_lose(&m->copy, kind, name, how);
+}
+
+static void on_mass_loss(size_t gone, void *arg)
+{
+	log_warn("event=settings_mass_loss gone=%zu", gone);
+	read_all(arg, "many settings vanished at once");
+}
+
+static void on_judged(void *arg)
+{
+	publish(arg);
+}
+
+/* ---- what Redis tells ---- */
+/* Settings are in force that Redis has confirmed before, and no operator waits for their reading. */
+static bool may_wait(const struct mirror *m)
+{
+	return mirror_load_count(m->load) > 0 && mirror_copy_is_sound(&m->copy);
+}
+
+static void on_up(void *arg)
+{
+	struct mirror *m = arg;
+
+	if (may_wait(m)) {
+		mirror_turn_wait(m->turn);
+		mirror_copy_update(&m->copy, false);
+	} else {
+		read_all(m, "connected");
+	}
+	if (m->ev.on_reading)
+		m->ev.on_reading(m->arg);
+}
+
+static void on_down(void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_copy_inexact(&m->copy);
+	abort_reading(m);
+	mirror_turn_lost(m->turn);
+	mirror_copy_update(&m->copy, false);
+	settle(m);
+}
+
+/* settings.max_changes; a loss waits for the judgement of its batch. */
+static bool is_full(const struct mirror *m)
+{
+	return key_reads_changes(m->reads) + mirror_batches_losses(m->batches) >= m->conf->settings.max_changes;
+}
+
+static void miss(struct mirror *m)
+{
+	if (!mirror_load_miss(m->load))
+		return;
+	mirror_copy_inexact(&m->copy);
+	mirror_copy_update(&m->copy, false);
+}
+
+static void on_setting(enum setting_kind kind, const char *raw, size_t len, void *arg)
 {
 	struct mirror *m = arg;
 	char name[SETTING_NAME_SIZE];
-	enum setting_kind kind;
-	int64_t now = tick_wall_ms();
+	struct batch *b;
 
-	(void)fd;
-	(void)what;
-	if (clock_stepped(m) && redis_is_up(m->redis)) {
-		mirror_load_start(m, "the clock was set");
-	} else {
-		for (int i = 0; i < ENDS_PER_TURN && expiry_take(&m->table.ends, now, &kind, name); i++)
-			mirror_remove(m, kind, name);
-		mirror_publish(m);
+	if (!key_reads_name(m->reads, name, kind, raw, len))
+		return;
+	if (is_full(m) && !key_reads_has(m->reads, kind, name)) {
+		miss(m);
+		return;
 	}
-	mirror_arm_ends(m);
+	b = mirror_batch_open(m->batches);
+	mirror_batch_join(b);
+	if (!key_reads_want(m->reads, kind, name, false, b))
+		mirror_batch_leave(b);
 }
 
-/* ---- exceptions without an end ---- */
-struct endless_log {
-	unsigned lines;
-	size_t count;
-};
-
-static void log_one(struct hmap_node *node, void *arg)
+static void on_word(int64_t raw_ms, void *arg)
 {
-	struct endless_log *l = arg;
+	struct mirror *m = arg;
 
-	if (l->lines++ < ENDLESS_LINES)
-		log_warn("event=exception_without_end name=%s do=\"give it an end with EXPIRE, or delete it\"",
-			 hmap_entry(node, struct key, node)->name);
+	mirror_copy_word(&m->copy, raw_ms);
 }
 
-void mirror_log_endless(struct mirror *m)
+static void on_fact(int rkey_kind, const char *name, void *arg)
 {
-	struct endless_log l = {0, key_set_count(&m->table.endless)};
+	struct mirror *m = arg;
 
-	hmap_each(&m->table.endless.map, log_one, &l);
-	if (l.count > ENDLESS_LINES)
-		log_warn("event=exceptions_without_end count=%zu see=\"tlsmode status\"", l.count);
-	mirror_timer_ms(m->daily_timer, DAY_MS);
+	m->ev.on_fact(rkey_kind, name, m->arg);
 }
 
-static void on_daily(evutil_socket_t fd, short what, void *arg)
+static void on_word_written(void *arg)
 {
-	(void)fd;
-	(void)what;
-	mirror_log_endless(arg);
+	struct mirror *m = arg;
+
+	accept_key_ask(&m->word);
+}
+
+static void on_flush(void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_copy_flushed(&m->copy);
+	read_all(m, "Redis was flushed");
+}
+
+/* ---- our own clock ---- */
+static void on_end(enum setting_kind kind, const char *name, void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_copy_lose(&m->copy, kind, name, GUARD_DROP);
+}
+
+static void on_ended(void *arg)
+{
+	publish(arg);
+}
+
+static bool on_step(void *arg)
+{
+	struct mirror *m = arg;
+
+	if (!redis_is_up(m->redis))
+		return false;
+	read_all(m, "the clock was set");
+	return true;
+}
+
+/* ---- the snapshot ---- */
+static bool describe(struct snapshot_info *out, void *arg)
+{
+	const struct mirror *m = arg;
+
+	return mirror_copy_describe(&m->copy, out);
+}
+
+static void start_from_snapshot(struct mirror *m)
+{
+	static const struct timeval tv = {SETTLE_S, 0};
+	struct snapshot_info info;
+
+	if (!mirror_snapshot_read(m->snapshot, &info))
+		return;
+	mirror_copy_resume(&m->copy, &info);
+	evtimer_add(m->settle_timer, &tv);
+}
+
+/* ---- what the copy asks and tells ---- */
+static void on_touch(void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_snapshot_touch(m->snapshot);
+}
+
+static bool is_due(void *arg)
+{
+	struct mirror *m = arg;
+
+	return mirror_load_due(m->load);
+}
+
+static bool is_exact(void *arg)
+{
+	struct mirror *m = arg;
+
+	return redis_is_up(m->redis) && !mirror_load_due(m->load) && !mirror_turn_waits(m->turn);
 }
 
 /* ---- life ---- */
-struct event *mirror_timer_new(struct mirror *m, event_callback_fn fn)
+static void start_parts(struct mirror *m, struct event_base *base)
 {
-	struct event *ev = evtimer_new(m->base, fn, m);
+	static const struct key_reads_events read_events = {on_read, on_leave, on_refused};
+	static const struct mirror_batch_events batch_events = {mirror_judge, on_lost, on_mass_loss, on_judged};
+	static const struct mirror_load_events load_events = {on_begin, on_complete};
+	static const struct mirror_clock_events clock_events = {on_end, on_ended, on_step};
+	const struct mirror_watch_events watch_events = {.on_up = on_up,
+							 .on_down = on_down,
+							 .on_setting = on_setting,
+							 .on_fact = m->ev.on_fact ? on_fact : NULL,
+							 .on_word = on_word_written,
+							 .on_flush = on_flush};
+	struct mirror_table *table = mirror_copy_table(&m->copy);
 
-	if (!ev)
-		abort();
-	return ev;
+	m->watch = mirror_watch_new(base, &m->conf->redis, &watch_events, m);
+	m->redis = mirror_watch_redis(m->watch);
+	m->word = (struct accept_key){m->redis, on_word, m};
+	m->reads = key_reads_new(m->redis, &m->complaints, &read_events, m);
+	m->batches = mirror_batches_new(base, &batch_events, m);
+	m->load = mirror_load_new(base, m->redis, m->reads, &load_events, m);
+	m->turn = mirror_turn_new(base, m->redis, on_turn, m);
+	m->clock = mirror_clock_new(base, &table->ends, &clock_events, m);
+	m->endless = mirror_endless_new(base, &table->endless);
+	m->snapshot = mirror_snapshot_new(base, m->conf->settings.snapshot, table, describe, m);
+}
+
+static void take_limits(struct mirror *m)
+{
+	mirror_copy_set_guard(&m->copy, m->conf->settings.guard_percent);
+	m->complaints.max = m->conf->settings.max_changes;
 }
 
 struct mirror *mirror_new(struct event_base *base, const struct conf *conf, const struct mirror_events *events,
 			  void *arg)
 {
+	static const struct mirror_copy_events copy_events = {on_touch, is_due, is_exact};
 	struct mirror *m = xcalloc(1, sizeof(*m));
-	struct redis_events watch = mirror_redis_events;
 
-	watch.facts = events->on_fact;
-	m->base = base;
 	m->conf = conf;
 	m->ev = *events;
 	m->arg = arg;
-	m->clock_offset_ms = tick_wall_ms() - tick_mono_ms();
-	mirror_table_init(&m->table);
 	complaints_init(&m->complaints);
-	m->complaints.max = conf->settings.max_changes;
-	mirror_batches_init(m);
-	mirror_turn_init(m);
-	m->ends_timer = mirror_timer_new(m, on_ends);
-	m->settle_timer = mirror_timer_new(m, on_settle);
-	m->daily_timer = mirror_timer_new(m, on_daily);
-	m->again_timer = mirror_timer_new(m, mirror_load_on_again);
-	m->redis = redis_new(base, &conf->redis, &watch, m);
-	m->reads = key_reads_new(m->redis, &m->complaints, &read_events, m);
-	mirror_snapshot_start(m);
-	mirror_arm_ends(m);
-	mirror_publish(m);
+	mirror_copy_init(&m->copy, &m->complaints, &copy_events, m, events, arg);
+	take_limits(m);
+	m->settle_timer = evtimer_new(base, on_settle, m);
+	if (!m->settle_timer)
+		abort();
+	start_parts(m, base);
+	start_from_snapshot(m);
+	mirror_clock_arm(m->clock);
+	publish(m);
 	return m;
 }
 
@@ -267,17 +399,17 @@ void mirror_free(struct mirror **mirror)
 	*mirror = NULL;
 	if (!m)
 		return;
-	mirror_snapshot_end(m);
-	mirror_load_abort(m);
-	mirror_turn_fini(m);
+	mirror_snapshot_free(&m->snapshot);
+	abort_reading(m);
+	mirror_load_free(&m->load);
+	mirror_turn_free(&m->turn);
 	key_reads_free(&m->reads);
-	redis_free(&m->redis);
-	mirror_batches_fini(m);
-	event_free(m->ends_timer);
+	mirror_watch_free(&m->watch);
+	mirror_batches_free(&m->batches);
+	mirror_clock_free(&m->clock);
+	mirror_endless_free(&m->endless);
 	event_free(m->settle_timer);
-	event_free(m->daily_timer);
-	event_free(m->again_timer);
-	mirror_table_fini(&m->table);
+	mirror_copy_fini(&m->copy);
 	complaints_fini(&m->complaints);
 	free(m);
 }
@@ -285,9 +417,14 @@ void mirror_free(struct mirror **mirror)
 void mirror_reconf(struct mirror *m, const struct conf *conf)
 {
 	m->conf = conf;
-	m->complaints.max = conf->settings.max_changes;
-	mirror_snapshot_reconf(m);
+	take_limits(m);
+	mirror_snapshot_reconf(m->snapshot, conf->settings.snapshot);
 	redis_reconf(m->redis, &conf->redis);
+}
+
+struct early_keys *mirror_early_keys(struct mirror *m, early_keys_fn *fn, void *arg)
+{
+	return early_keys_new(m->redis, &m->complaints, fn, arg);
 }
 
 /* ---- readers ---- */
@@ -298,27 +435,22 @@ struct redis *mirror_redis(struct mirror *m)
 
 enum mirror_state mirror_state(const struct mirror *m)
 {
-	return (enum mirror_state)atomic_load(&((struct mirror *)(uintptr_t)m)->state);
+	return mirror_copy_state(&m->copy);
 }
 
 const struct settings *mirror_read(struct mirror *m)
 {
-	pthread_rwlock_rdlock(&m->table.lock);
-	return m->table.live;
+	return mirror_copy_read(&m->copy);
 }
 
 void mirror_done(struct mirror *m)
 {
-	pthread_rwlock_unlock(&m->table.lock);
+	mirror_copy_done(&m->copy);
 }
 
 void mirror_counts(struct mirror *m, struct mirror_counts *out)
 {
-	out->settings = settings_count(mirror_read(m));
-	mirror_done(m);
-	out->held = atomic_load(&m->held_keys);
+	mirror_copy_counts(&m->copy, out);
 	out->bad_values = atomic_load(&m->bad_values);
 	out->reloads = atomic_load(&m->reloads);
-	out->loaded_at_ms = mirror_state(m) == MIRROR_LIVE ? tick_wall_ms() : atomic_load(&m->exact_public_ms);
-	out->exceptions_without_end = atomic_load(&m->endless_keys);
 }

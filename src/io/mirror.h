@@ -20,6 +20,7 @@
 
 #include "core/settings.h"
 #include "io/conf.h"
+#include "io/early_keys.h"
 #include "io/redis.h"
 
 struct mirror;
@@ -56,6 +57,8 @@ void mirror_free(struct mirror **m);
 void mirror_reconf(struct mirror *m, const struct conf *conf);
 
 struct redis *mirror_redis(struct mirror *m);
+/* The settings of one question, while nothing is known yet (early_keys.h). */
+struct early_keys *mirror_early_keys(struct mirror *m, early_keys_fn *fn, void *arg);
 enum mirror_state mirror_state(const struct mirror *m); /* any thread */
 
 /* The table, under a read lock; from the loop's own thread too. Never NULL (empty while UNKNOWN). Short: no waiting in

@@ -1,49 +1,54 @@
 /*
- * mirror_batch.c - changes announced within a few milliseconds, or in one message, belong together: what vanished among
- * them is judged as one loss (doc/decision.md, "Settings that vanish all at once").
- *
- * A batch is open for BATCH_MS; it is judged when it is closed and all its keys have been read. New and changed keys do
- * not wait for that: they are in force when they are read, and a key that is found again is lost no more.
+ * mirror_batch.c - lists of losses, each key in one of them (mirror_batch.h).
  */
+#include "io/mirror_batch.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#include "base/log.h"
-#include "base/tick.h"
 #include "base/xalloc.h"
-#include "core/guard.h"
-#include "io/mirror_priv.h"
+#include "io/key_set.h"
 
-#define BATCH_MS 3
-#define END_SLACK_MS 1000
+#define OPEN_US 3000
+#define END_SLACK_MS 1000 /* Redis may announce an end a moment before our own clock says so */
 
 struct loss {
-	struct key key; /* in mirror.losses */
+	struct key key; /* in mirror_batches.losses */
 	TAILQ_ENTRY(loss) link;
 	struct batch *batch;
 };
 
 struct batch {
+	struct mirror_batches *all;
 	struct batch *next;
-	struct mirror *m;
 	size_t reads; /* keys of it that are still being read */
 	bool closed;
 	TAILQ_HEAD(, loss) losses;
 	size_t count;
 };
 
-struct batch *mirror_batch_open(struct mirror *m)
+struct mirror_batches {
+	struct mirror_batch_events ev;
+	void *arg;
+	struct batch *first, *open;
+	struct key_set losses; /* of all batches not judged yet */
+	struct event *timer;
+};
+
+struct batch *mirror_batch_open(struct mirror_batches *all)
 {
-	struct batch *b = m->open;
+	static const struct timeval tv = {0, OPEN_US};
+	struct batch *b = all->open;
 
 	if (b)
 		return b;
 	b = xcalloc(1, sizeof(*b));
-	b->m = m;
+	b->all = all;
 	TAILQ_INIT(&b->losses);
-	b->next = m->batches;
-	m->batches = m->open = b;
-	mirror_timer_ms(m->batch_timer, BATCH_MS);
+	b->next = all->first;
+	all->first = all->open = b;
+	evtimer_add(all->timer, &tv);
 	return b;
 }
 
@@ -53,54 +58,50 @@ void mirror_batch_join(struct batch *b)
 }
 
 /* Judged from the loop, not from here: a judgement may start a full reading in the middle of somebody's walk. */
-void mirror_batch_leave(struct batch *b, void *mirror)
+void mirror_batch_leave(struct batch *b)
 {
-	struct mirror *m = mirror;
-
 	if (--b->reads == 0 && b->closed)
-		event_active(m->batch_timer, EV_TIMEOUT, 0);
+		event_active(b->all->timer, EV_TIMEOUT, 0);
 }
 
-static void drop_loss(struct mirror *m, struct loss *l)
+static void drop_loss(struct loss *l)
 {
-	TAILQ_REMOVE(&l->batch->losses, l, link);
-	l->batch->count--;
-	key_set_remove(&m->losses, &l->key);
+	struct batch *b = l->batch;
+
+	TAILQ_REMOVE(&b->losses, l, link);
+	b->count--;
+	key_set_remove(&b->all->losses, &l->key);
 }
 
 void mirror_batch_lose(struct batch *b, enum setting_kind kind, const char *name)
 {
+	struct key_set *losses = &b->all->losses;
 	struct loss *l;
 
-	if (key_set_find(&b->m->losses, kind, name))
+	if (key_set_find(losses, kind, name))
 		return;
-	l = hmap_entry(key_set_add(&b->m->losses, kind, name), struct loss, key);
+	l = hmap_entry(key_set_add(losses, kind, name), struct loss, key);
 	l->batch = b;
 	TAILQ_INSERT_TAIL(&b->losses, l, link);
 	b->count++;
 }
 
-void mirror_batch_found(struct mirror *m, enum setting_kind kind, const char *name)
+void mirror_batches_found(struct mirror_batches *all, enum setting_kind kind, const char *name)
 {
-	struct key *k = key_set_count(&m->losses) ? key_set_find(&m->losses, kind, name) : NULL;
+	struct key *k = key_set_count(&all->losses) ? key_set_find(&all->losses, kind, name) : NULL;
 
 	if (k)
-		drop_loss(m, hmap_entry(k, struct loss, key));
+		drop_loss(hmap_entry(k, struct loss, key));
 }
 
-static void batch_free(struct batch *b)
+size_t mirror_batches_losses(const struct mirror_batches *all)
 {
-	struct loss *l;
-
-	while ((l = TAILQ_FIRST(&b->losses)))
-		drop_loss(b->m, l);
-	free(b);
+	return key_set_count(&all->losses);
 }
 
-/* Keys of B that did not come to their end: those, Redis may announce a moment before our own clock says so. */
-static size_t count_lost(const struct settings *exact, const struct batch *b)
+size_t mirror_batch_lost(const struct batch *b, const struct settings *exact, int64_t now_ms)
 {
-	int64_t soon = tick_wall_ms() + END_SLACK_MS;
+	int64_t soon = now_ms + END_SLACK_MS;
 	const struct loss *l;
 	struct setting s;
 	size_t lost = 0;
@@ -112,57 +113,50 @@ static size_t count_lost(const struct settings *exact, const struct batch *b)
 	return lost;
 }
 
-static bool is_mass_loss(const struct mirror *m, const struct batch *b)
+static void batch_free(struct batch *b)
 {
-	const struct settings *exact = m->table.next ? m->table.next : m->table.live;
+	struct loss *l;
 
-	return !mirror_is_rereading(m) &&
-	       guard_trips(settings_count(exact), count_lost(exact, b), m->conf->settings.guard_percent);
+	while ((l = TAILQ_FIRST(&b->losses)))
+		drop_loss(l);
+	free(b);
 }
 
-static void apply(struct mirror *m, const struct batch *b)
+static void tell_losses(const struct batch *b, enum guard_loss how)
 {
+	const struct mirror_batches *all = b->all;
 	const struct loss *l;
 
 	TAILQ_FOREACH(l, &b->losses, link)
-	{
-		enum setting_kind kind = (enum setting_kind)l->key.kind;
-
-		/* a full reading judges all that vanished at its end */
-		if (mirror_is_rereading(m))
-			mirror_table_remove_next(&m->table, kind, l->key.name);
-		else
-			mirror_remove(m, kind, l->key.name);
-	}
+	all->ev.lost((enum setting_kind)l->key.kind, l->key.name, how, all->arg);
 }
 
-/* True: the loss was too large, a full reading decides, and no batch is left. */
-static bool judge(struct mirror *m, struct batch *b)
+/* B stands in no list. False: a full reading decides, and no batch is left. */
+static bool mirror_batch_judge(struct mirror_batches *all, struct batch *b)
 {
-	if (is_mass_loss(m, b)) {
-		log_warn("event=settings_mass_loss gone=%zu", b->count);
-		if (!m->held)
-			m->exact_at_ms = tick_wall_ms();
-		m->vanished = true;
-		batch_free(b);
-		mirror_load_start(m, "many settings vanished at once");
-		return true;
-	}
-	apply(m, b);
+	enum guard_loss how = all->ev.judge(b, all->arg);
+	size_t count = b->count;
+
+	if (how != GUARD_MASS_LOSS)
+		tell_losses(b, how);
 	batch_free(b);
+	if (how != GUARD_MASS_LOSS)
+		return true;
+	mirror_batches_drop(all);
+	all->ev.mass_loss(count, all->arg);
 	return false;
 }
 
-static void on_batch(evutil_socket_t fd, short what, void *arg)
+static void mirror_batch_on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct mirror *m = arg;
-	struct batch **at = &m->batches, *b;
+	struct mirror_batches *all = arg;
+	struct batch **at = &all->first, *b;
 
 	(void)fd;
 	(void)what;
-	if (m->open && !evtimer_pending(m->batch_timer, NULL)) {
-		m->open->closed = true;
-		m->open = NULL;
+	if (all->open && !evtimer_pending(all->timer, NULL)) {
+		all->open->closed = true;
+		all->open = NULL;
 	}
 	while ((b = *at)) {
 		if (!b->closed || b->reads > 0) {
@@ -170,35 +164,46 @@ static void on_batch(evutil_socket_t fd, short what, void *arg)
 			continue;
 		}
 		*at = b->next;
-		if (judge(m, b))
+		if (!mirror_batch_judge(all, b))
 			return;
 	}
-	mirror_publish(m);
+	all->ev.judged(all->arg);
 }
 
-void mirror_batches_drop(struct mirror *m)
+void mirror_batches_drop(struct mirror_batches *all)
 {
 	struct batch *b;
 
-	while ((b = m->batches)) {
-		m->batches = b->next;
+	while ((b = all->first)) {
+		all->first = b->next;
 		batch_free(b);
 	}
-	m->open = NULL;
-	evtimer_del(m->batch_timer);
+	all->open = NULL;
+	evtimer_del(all->timer);
 }
 
-void mirror_batches_fini(struct mirror *m)
+struct mirror_batches *mirror_batches_new(struct event_base *base, const struct mirror_batch_events *ev, void *arg)
 {
-	mirror_batches_drop(m);
-	event_free(m->batch_timer);
-	key_set_fini(&m->losses);
-}
+	struct mirror_batches *all = xcalloc(1, sizeof(*all));
 
-void mirror_batches_init(struct mirror *m)
-{
-	KEY_SET_INIT(&m->losses, struct loss, key);
-	m->batch_timer = evtimer_new(m->base, on_batch, m);
-	if (!m->batch_timer)
+	all->ev = *ev;
+	all->arg = arg;
+	KEY_SET_INIT(&all->losses, struct loss, key);
+	all->timer = evtimer_new(base, mirror_batch_on_timer, all);
+	if (!all->timer)
 		abort();
+	return all;
+}
+
+void mirror_batches_free(struct mirror_batches **all)
+{
+	struct mirror_batches *gone = *all;
+
+	*all = NULL;
+	if (!gone)
+		return;
+	mirror_batches_drop(gone);
+	event_free(gone->timer);
+	key_set_fini(&gone->losses);
+	free(gone);
 }

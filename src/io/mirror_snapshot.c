@@ -1,130 +1,141 @@
 /*
- * mirror_snapshot.c - when the mirror's snapshot is read and written (how: snapshot.c, snapshot_writer.c).
- *
- * It is read at every start, also when Redis is there: what was in force before the restart is what a mass loss is
- * measured by.
+ * mirror_snapshot.c - a timer, and the file's present name (mirror_snapshot.h).
  */
+#include "io/mirror_snapshot.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "io/mirror_priv.h"
+#include "io/snapshot_writer.h"
 
-#define SETTLE_MS 2000   /* with a snapshot at hand nobody waits longer for Redis */
-#define SNAPSHOT_MS 5000 /* changes in so long are written at once */
+#define CHANGES_S 5 /* changes in so long are written at once */
 
-void mirror_touch(struct mirror *m)
+struct mirror_snapshot {
+	struct mirror_table *table;
+	mirror_snapshot_fn *fn;
+	void *arg;
+	char *file;                     /* NULL: none */
+	struct snapshot_writer *writer; /* NULL: none */
+	struct event *timer;
+	bool due;
+};
+
+void mirror_snapshot_touch(struct mirror_snapshot *s)
 {
-	if (!m->writer || m->snapshot_due)
+	static const struct timeval tv = {CHANGES_S, 0};
+
+	if (!s->writer || s->due)
 		return;
-	m->snapshot_due = true;
-	mirror_timer_ms(m->snapshot_timer, SNAPSHOT_MS);
+	s->due = true;
+	evtimer_add(s->timer, &tv);
 }
 
-static void mirror_snapshot_ask(struct mirror *m)
+static void write_now(struct mirror_snapshot *s)
 {
-	bool exact = (enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE;
-	const struct snapshot_info info = {exact ? tick_wall_ms() : m->exact_at_ms, m->held};
+	struct snapshot_info info;
 
-	m->snapshot_due = false;
-	if (m->table.known && m->writer) /* a reload may have taken the file away */
-		snapshot_writer_ask(m->writer, &info);
+	s->due = false;
+	if (s->writer && s->fn(&info, s->arg)) /* a reload may have taken the file away */
+		snapshot_writer_ask(s->writer, &info);
 }
 
-static void on_snapshot(evutil_socket_t fd, short what, void *arg)
+static void on_due(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	mirror_snapshot_ask(arg);
+	write_now(arg);
 }
 
 static void put_known(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
 {
-	struct mirror *m = arg;
-
-	mirror_table_put(&m->table, kind, name, value);
+	mirror_table_put(arg, kind, name, value);
 }
 
-static void take_snapshot(struct mirror *m, struct settings *s, const struct snapshot_info *info)
+static void take(struct mirror_snapshot *s, struct settings *settings, const struct snapshot_info *info)
 {
-	mirror_table_begin(&m->table);
-	settings_each(s, put_known, m);
-	mirror_table_exchange(&m->table);
-	m->exact_at_ms = info->exact_at_ms;
-	m->held = info->held;
-	atomic_store(&m->state, (int)mirror_state_now(m));
-	log_info("event=snapshot_read file=%s count=%zu age_s=%lld", m->snapshot, settings_count(s),
+	mirror_table_begin(s->table);
+	settings_each(settings, put_known, s->table);
+	mirror_table_exchange(s->table);
+	log_info("event=snapshot_read file=%s count=%zu age_s=%lld", s->file, settings_count(settings),
 		 (long long)((tick_wall_ms() - info->exact_at_ms) / 1000));
-	mirror_timer_ms(m->settle_timer, SETTLE_MS);
 }
 
-static void read_snapshot(struct mirror *m)
+bool mirror_snapshot_read(struct mirror_snapshot *s, struct snapshot_info *out)
 {
-	struct settings *s = settings_new();
-	struct snapshot_info info;
+	struct settings *settings;
+	enum snapshot_status status;
 	char why[160];
 
-	switch (snapshot_read(m->snapshot, s, &info, tick_wall_ms(), why, sizeof(why))) {
-	case SNAPSHOT_OK:
-		take_snapshot(m, s, &info);
-		break;
-	case SNAPSHOT_DAMAGED:
+	if (!s->writer)
+		return false;
+	settings = settings_new();
+	status = snapshot_read(s->file, settings, out, tick_wall_ms(), why, sizeof(why));
+	if (status == SNAPSHOT_OK)
+		take(s, settings, out);
+	else if (status == SNAPSHOT_DAMAGED)
 		log_error("event=snapshot_damaged file=%s why=\"%s\" do=\"it is not used, and written anew once Redis "
 			  "is there\"",
-			  m->snapshot, why);
-		break;
-	case SNAPSHOT_NONE:
-		log_info("event=snapshot_missing file=%s", m->snapshot);
-		break;
-	}
-	settings_free(&s);
+			  s->file, why);
+	else
+		log_info("event=snapshot_missing file=%s", s->file);
+	settings_free(&settings);
+	return status == SNAPSHOT_OK;
 }
 
-static void start_writer(struct mirror *m)
+static void start_writer(struct mirror_snapshot *s, const char *file)
 {
-	const char *file = m->conf->settings.snapshot;
-
 	if (!file || file[0] == '\0')
 		return;
-	m->snapshot = xstrdup(file);
-	m->writer = snapshot_writer_new(m->snapshot, &m->table);
+	s->file = xstrdup(file);
+	s->writer = snapshot_writer_new(s->file, s->table);
 }
 
-void mirror_snapshot_start(struct mirror *m)
+static void stop_writer(struct mirror_snapshot *s)
 {
-	m->snapshot_timer = mirror_timer_new(m, on_snapshot);
-	start_writer(m);
-	if (m->writer)
-		read_snapshot(m);
+	snapshot_writer_free(&s->writer);
+	free(s->file);
+	s->file = NULL;
 }
 
-static void stop_writer(struct mirror *m)
+void mirror_snapshot_reconf(struct mirror_snapshot *s, const char *file)
 {
-	snapshot_writer_free(&m->writer);
-	free(m->snapshot);
-	m->snapshot = NULL;
-}
-
-void mirror_snapshot_reconf(struct mirror *m)
-{
-	const char *file = m->conf->settings.snapshot ? m->conf->settings.snapshot : "";
-
-	if (strcmp(m->snapshot ? m->snapshot : "", file) == 0)
+	if (strcmp(s->file ? s->file : "", file ? file : "") == 0)
 		return;
-	stop_writer(m);
-	start_writer(m);
-	mirror_touch(m);
+	stop_writer(s);
+	start_writer(s, file);
+	mirror_snapshot_touch(s);
 }
 
-/* Redis may be away when we are started again: what has just changed must be found then. */
-void mirror_snapshot_end(struct mirror *m)
+struct mirror_snapshot *mirror_snapshot_new(struct event_base *base, const char *file, struct mirror_table *table,
+					    mirror_snapshot_fn *fn, void *arg)
 {
-	if (m->snapshot_due)
-		mirror_snapshot_ask(m);
-	if (m->writer)
-		snapshot_writer_finish(&m->writer);
-	stop_writer(m);
-	event_free(m->snapshot_timer);
+	struct mirror_snapshot *s = xcalloc(1, sizeof(*s));
+
+	s->table = table;
+	s->fn = fn;
+	s->arg = arg;
+	s->timer = evtimer_new(base, on_due, s);
+	if (!s->timer)
+		abort();
+	start_writer(s, file);
+	return s;
+}
+
+void mirror_snapshot_free(struct mirror_snapshot **snapshot)
+{
+	struct mirror_snapshot *s = *snapshot;
+
+	*snapshot = NULL;
+	if (!s)
+		return;
+	if (s->due)
+		write_now(s);
+	if (s->writer)
+		snapshot_writer_finish(&s->writer);
+	stop_writer(s);
+	event_free(s->timer);
+	free(s);
 }

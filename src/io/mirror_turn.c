@@ -1,13 +1,8 @@
 /*
- * mirror_turn.c - whose turn it is to read all settings anew.
- *
- * A failover cuts off every node of a site in the same second. If all of them read everything at once, Redis does
- * nothing else for as long as that takes, and look-ups, locks and announcements wait behind it. So a mirror that has
- * settings in force takes one of a few places in Redis (short locks) before it reads, and waits while all are taken;
- * what is announced meanwhile is in force at once. Who has nothing in force, or reads for the first time, does not
- * wait. The wait is bounded, and a Redis that does not answer, or grants no locks, is as good as a place
- * (fact_store.h).
+ * mirror_turn.c - a place in Redis, waited for with growing pauses (mirror_turn.h).
  */
+#include "io/mirror_turn.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,8 +10,8 @@
 
 #include "base/log.h"
 #include "base/tick.h"
+#include "base/xalloc.h"
 #include "io/fact_store.h"
-#include "io/mirror_priv.h"
 
 #define PLACES 4              /* keep Redis busy, but do not flood it: one reader takes half of its time */
 #define PLACE_S 20            /* a node that died keeps its place for so long */
@@ -27,6 +22,17 @@
 #define PAUSE_SHARE 4 /* a pause grows to this part of the time waited */
 #define PAUSE_MAX_MS 5000
 
+struct mirror_turn {
+	struct event_base *base;
+	struct redis *redis;
+	mirror_turn_fn *fn;
+	void *arg;
+	bool waits;
+	struct fact_lock *place;
+	struct event *timer;
+	int64_t since_ms, limit_ms; /* monotonic; and for how long */
+};
+
 static unsigned below(unsigned end)
 {
 	unsigned number;
@@ -35,84 +41,102 @@ static unsigned below(unsigned end)
 	return number % end;
 }
 
-static void mirror_turn_ask(struct mirror *m);
-
-static int64_t waited_ms(const struct mirror *m)
+static int64_t waited_ms(const struct mirror_turn *t)
 {
-	return tick_mono_ms() - m->turn_since_ms;
+	return tick_mono_ms() - t->since_ms;
 }
 
-static void wait_more(struct mirror *m)
+static void wait_more(struct mirror_turn *t)
 {
-	int64_t longest = PAUSE_SPREAD_MS + waited_ms(m) / PAUSE_SHARE;
+	int64_t longest = PAUSE_SPREAD_MS + waited_ms(t) / PAUSE_SHARE;
+	int64_t ms = PAUSE_MIN_MS + below((unsigned)(longest < PAUSE_MAX_MS ? longest : PAUSE_MAX_MS));
+	const struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000};
 
-	mirror_timer_ms(m->turn_timer,
-			PAUSE_MIN_MS + below((unsigned)(longest < PAUSE_MAX_MS ? longest : PAUSE_MAX_MS)));
+	evtimer_add(t->timer, &tv);
 }
 
-static void on_turn(bool got, void *arg)
+static void on_place(bool got, void *arg)
 {
-	struct mirror *m = arg;
-	int64_t waited = waited_ms(m);
+	struct mirror_turn *t = arg;
+	int64_t waited = waited_ms(t);
 
-	if (!redis_is_up(m->redis))
+	if (!redis_is_up(t->redis))
 		return; /* mirror_turn_lost() follows */
 	if (!got)
-		fact_lock_release(&m->turn);
-	if (!got && waited < m->turn_limit_ms) {
-		wait_more(m);
+		fact_lock_release(&t->place);
+	if (!got && waited < t->limit_ms) {
+		wait_more(t);
 		return;
 	}
-	m->waiting = false;
+	t->waits = false;
 	log_info("event=settings_turn waited_ms=%lld place=%s", (long long)waited, got ? "yes" : "no");
-	mirror_load_start(m, "connected");
+	t->fn(t->arg);
 }
 
 /* "=" is in no domain: the place is nobody's fetch lock. */
-static void mirror_turn_ask(struct mirror *m)
+static void ask_for_place(struct mirror_turn *t)
 {
 	char place[24];
 
 	snprintf(place, sizeof(place), "=settings-%u", below(PLACES));
-	m->turn = fact_store_lock(m->redis, m->base, place, PLACE_S, on_turn, m);
+	t->place = fact_store_lock(t->redis, t->base, place, PLACE_S, on_place, t);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	mirror_turn_ask(arg);
+	ask_for_place(arg);
 }
 
-void mirror_turn_wait(struct mirror *m)
+void mirror_turn_wait(struct mirror_turn *t)
 {
-	mirror_turn_leave(m);
-	m->waiting = true;
-	m->turn_since_ms = tick_mono_ms();
-	m->turn_limit_ms = WAIT_MIN_MS + below(WAIT_SPREAD_MS);
-	mirror_turn_ask(m);
-	mirror_update_state(m, false);
+	mirror_turn_leave(t);
+	t->waits = true;
+	t->since_ms = tick_mono_ms();
+	t->limit_ms = WAIT_MIN_MS + below(WAIT_SPREAD_MS);
+	ask_for_place(t);
 }
 
-void mirror_turn_lost(struct mirror *m)
+bool mirror_turn_waits(const struct mirror_turn *t)
 {
-	m->waiting = false;
-	evtimer_del(m->turn_timer);
+	return t->waits;
 }
 
-void mirror_turn_leave(struct mirror *m)
+void mirror_turn_lost(struct mirror_turn *t)
 {
-	mirror_turn_lost(m);
-	fact_lock_release(&m->turn);
+	t->waits = false;
+	evtimer_del(t->timer);
 }
 
-void mirror_turn_init(struct mirror *m)
+void mirror_turn_leave(struct mirror_turn *t)
 {
-	m->turn_timer = mirror_timer_new(m, on_timer);
+	mirror_turn_lost(t);
+	fact_lock_release(&t->place);
 }
 
-void mirror_turn_fini(struct mirror *m)
+struct mirror_turn *mirror_turn_new(struct event_base *base, struct redis *redis, mirror_turn_fn *fn, void *arg)
 {
-	mirror_turn_leave(m);
-	event_free(m->turn_timer);
+	struct mirror_turn *t = xcalloc(1, sizeof(*t));
+
+	t->base = base;
+	t->redis = redis;
+	t->fn = fn;
+	t->arg = arg;
+	t->timer = evtimer_new(base, on_pause_over, t);
+	if (!t->timer)
+		abort();
+	return t;
+}
+
+void mirror_turn_free(struct mirror_turn **t)
+{
+	struct mirror_turn *gone = *t;
+
+	*t = NULL;
+	if (!gone)
+		return;
+	mirror_turn_leave(gone);
+	event_free(gone->timer);
+	free(gone);
 }

@@ -1,118 +1,106 @@
 /*
- * mirror_watch.c - what Redis tells the mirror: up, down, and which keys have changed.
+ * mirror_watch.c - announced keys by their kind (mirror_watch.h).
  */
+#include "io/mirror_watch.h"
+
 #include <stdlib.h>
 
-#include "base/tick.h"
 #include "base/xalloc.h"
-#include "core/guard.h"
 #include "core/rkeys.h"
-#include "io/mirror_priv.h"
 
-/* Settings are in force that Redis has confirmed before, and no operator waits for their reading. */
-static bool may_wait(const struct mirror *m)
-{
-	return m->table.known && atomic_load(&m->reloads) > 0 && !m->held && !m->vanished;
-}
+struct mirror_watch {
+	struct redis *redis;
+	struct mirror_watch_events ev;
+	void *arg;
+};
 
-static void on_up(void *arg)
-{
-	struct mirror *m = arg;
-
-	if (may_wait(m))
-		mirror_turn_wait(m);
-	else
-		mirror_load_start(m, "connected");
-	if (m->ev.on_reading)
-		m->ev.on_reading(m->arg);
-	if (m->ev.on_fact)
-		m->ev.on_fact(RKEY_OTHER, NULL, m->arg); /* what changed while nobody told us */
-}
-
-static void on_down(const char *why, void *arg)
-{
-	struct mirror *m = arg;
-
-	(void)why;
-	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
-		m->exact_at_ms = tick_wall_ms();
-	mirror_load_abort(m);
-	mirror_turn_lost(m);
-	mirror_update_state(m, false);
-	mirror_settle(m);
-}
-
-/* settings.max_changes; a loss waits for the judgement of its batch. */
-static bool is_full(const struct mirror *m)
-{
-	return key_reads_changes(m->reads) + key_set_count(&m->losses) >= m->conf->settings.max_changes;
-}
-
-static void setting_announced(struct mirror *m, enum setting_kind kind, const char *raw, size_t len)
-{
-	char name[SETTING_NAME_SIZE];
-	struct batch *b;
-
-	if (!key_reads_name(m->reads, name, kind, raw, len))
-		return;
-	if (is_full(m) && !key_reads_has(m->reads, kind, name)) {
-		mirror_load_missed(m);
-		return;
-	}
-	b = mirror_batch_open(m);
-	mirror_batch_join(b);
-	if (!key_reads_want(m->reads, kind, name, false, b))
-		mirror_batch_leave(b, m);
-}
-
-static void fact_announced(struct mirror *m, enum rkey_kind kind, const char *raw, size_t len)
+static void tell_fact(struct mirror_watch *w, enum rkey_kind kind, const char *raw, size_t len)
 {
 	char *name;
 
-	if (!m->ev.on_fact)
+	if (!w->ev.on_fact)
 		return;
 	name = xstrndup(raw, len);
-	m->ev.on_fact((int)kind, name, m->arg);
+	w->ev.on_fact((int)kind, name, w->arg);
 	free(name);
 }
 
-static void key_announced(struct mirror *m, const struct redis_text *key)
+static void key_announced(struct mirror_watch *w, const struct redis_text *key)
 {
 	enum setting_kind setting;
 	enum rkey_kind kind;
 	const char *raw;
 	size_t len;
 
-	kind = rkeys_parse(redis_prefix(m->redis), key->text, key->len, &raw, &len);
+	kind = rkeys_parse(redis_prefix(w->redis), key->text, key->len, &raw, &len);
 	if (rkeys_is_setting(kind, &setting))
-		setting_announced(m, setting, raw, len);
+		w->ev.on_setting(setting, raw, len, w->arg);
 	else if (kind == RKEY_STS)
-		fact_announced(m, kind, raw, len);
+		tell_fact(w, kind, raw, len);
 	else if (kind == RKEY_ACCEPT)
-		mirror_ask_accept(m);
+		w->ev.on_word(w->arg);
 }
 
-static void all_changed(struct mirror *m)
+static void tell_all_facts(struct mirror_watch *w)
 {
-	size_t had = settings_count(m->table.live);
+	if (w->ev.on_fact)
+		w->ev.on_fact(RKEY_OTHER, NULL, w->arg);
+}
 
-	if ((enum mirror_state)atomic_load(&m->state) == MIRROR_LIVE)
-		m->exact_at_ms = tick_wall_ms();
-	m->vanished = m->vanished || guard_trips(had, had, m->conf->settings.guard_percent);
-	mirror_load_start(m, "Redis was flushed");
-	if (m->ev.on_fact)
-		m->ev.on_fact(RKEY_OTHER, NULL, m->arg);
+static void mirror_watch_on_up(void *arg)
+{
+	struct mirror_watch *w = arg;
+
+	w->ev.on_up(w->arg);
+	tell_all_facts(w); /* what changed while nobody told us */
+}
+
+static void mirror_watch_on_down(const char *why, void *arg)
+{
+	struct mirror_watch *w = arg;
+
+	(void)why;
+	w->ev.on_down(w->arg);
 }
 
 static void on_changed(struct redis_list *keys, void *arg)
 {
-	struct mirror *m = arg;
+	struct mirror_watch *w = arg;
 	struct redis_text key;
 
-	if (keys->left == 0)
-		all_changed(m);
+	if (keys->left == 0) {
+		w->ev.on_flush(w->arg);
+		tell_all_facts(w);
+	}
 	while (redis_list_next(keys, &key))
-		key_announced(m, &key);
+		key_announced(w, &key);
 }
 
-const struct redis_events mirror_redis_events = {.on_up = on_up, .on_down = on_down, .on_changed = on_changed};
+struct mirror_watch *mirror_watch_new(struct event_base *base, const struct conf_redis *conf,
+				      const struct mirror_watch_events *ev, void *arg)
+{
+	const struct redis_events events = {.facts = ev->on_fact,
+					    .on_up = mirror_watch_on_up,
+					    .on_down = mirror_watch_on_down,
+					    .on_changed = on_changed};
+	struct mirror_watch *w = xcalloc(1, sizeof(*w));
+
+	w->ev = *ev;
+	w->arg = arg;
+	w->redis = redis_new(base, conf, &events, w);
+	return w;
+}
+
+void mirror_watch_free(struct mirror_watch **w)
+{
+	if (!*w)
+		return;
+	redis_free(&(*w)->redis);
+	free(*w);
+	*w = NULL;
+}
+
+struct redis *mirror_watch_redis(struct mirror_watch *w)
+{
+	return w->redis;
+}

@@ -66,7 +66,7 @@ bool map_ask_settings(struct mapd *m, const struct map_query *q)
 	memcpy(e->key, q->key, q->key_len);
 	m->early++;
 	e->ask = client_wait(q->client, map_early_on_abandoned, e);
-	e->keys = early_keys_new(m->mirror, on_settings, e);
+	e->keys = mirror_early_keys(m->mirror, on_settings, e);
 	q->row->names(q, early_keys_want, e->keys);
 	return true;
 }

@@ -312,7 +312,7 @@ static void ask_for_facts(struct mirror *m)
 
 static void ask_for_keys(struct mirror *m)
 {
-	struct early_keys *keys = early_keys_new(m, on_keys, &keys);
+	struct early_keys *keys = mirror_early_keys(m, on_keys, &keys);
 
 	early_keys_want(SETTING_SENDER, "a", keys);
 	early_keys_want(SETTING_EXCEPT, "d", keys);
