@@ -6,7 +6,7 @@ echo 1..3
 # PROGRAM LIBRARY...: names without lib and .so.N.
 lists='tlsmode-mapd c confuse crypto curl event_core hiredis idn2 jansson ssl unbound
 tlsmode-milter c confuse event_core hiredis idn2 milter
-tlsmode c confuse crypto event_core hiredis idn2 jansson'
+tlsmode c confuse crypto hiredis idn2 jansson'
 # TLS to Redis, where hiredis has it
 if grep -q '^#define HAVE_HIREDIS_SSL' "$builddir/config.h"; then
 	with_tls='hiredis_ssl ssl crypto'

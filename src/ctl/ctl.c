@@ -16,7 +16,7 @@
 #include "core/rkeys.h"
 #include "core/sockmap.h"
 #include "io/listen.h"
-#include "io/redis.h"
+#include "io/redis_blocking.h"
 #include "io/redis_advice.h"
 
 #define REDIS_TIMEOUT_S 5
@@ -40,7 +40,7 @@ redisContext *ctl_redis(struct ctl *ctl)
 	char error[300];
 
 	if (!ctl->redis) {
-		ctl->redis = redis_connect_blocking(&ctl->conf->redis, REDIS_TIMEOUT_S, error, sizeof(error));
+		ctl->redis = redis_blocking_connect(&ctl->conf->redis, REDIS_TIMEOUT_S, error, sizeof(error));
 		if (!ctl->redis)
 			ctl_error(EX_TEMPFAIL, "Redis: %s", error);
 	}

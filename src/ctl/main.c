@@ -15,7 +15,7 @@
 #include "ctl/json_tree.h"
 #include "ctl/probe.h"
 #include "io/proc.h"
-#include "io/redis.h"
+#include "io/redis_tls.h"
 
 #define ARGS_MANY 1000
 #define ONE_TTL "only one of --ttl and --no-ttl can be meant"
@@ -201,7 +201,7 @@ static int run(struct ctl *ctl, const struct command *c, int argc, char **args)
 	return code;
 }
 
-static proc_library_fn *const libraries[] = {redis_library,     probe_files_library, domain_library,
+static proc_library_fn *const libraries[] = {redis_tls_library, probe_files_library, domain_library,
 					     json_tree_library, conf_library,        NULL};
 
 /* Takes the options out of ARGV and gathers the words behind its first; their number, or -1 with the exit code in

@@ -10,9 +10,8 @@
 #include "core/rkeys.h"
 #include "ctl/key_scan.h"
 #include "ctl/probe.h"
-#include "io/redis.h"
+#include "io/redis_blocking.h"
 #include "io/redis_advice.h"
-#include "io/redis_sentinel.h"
 #include "io/setting_read.h"
 
 #define REDIS_TIMEOUT_S 10
@@ -221,7 +220,7 @@ static void ask_sentinels(struct doctor_redis *out, const struct conf_redis *con
 	for (size_t i = 0; i < conf->sentinels.count; i++) {
 		const char *sentinel = conf->sentinels.item[i];
 
-		if (!redis_sentinel_ask_blocking(conf, sentinel, address, why, sizeof(why)))
+		if (!redis_blocking_ask_sentinel(conf, sentinel, address, why, sizeof(why)))
 			doctor_names_add(&out->deaf, why);
 		else if (strcmp(address, out->address) != 0) {
 			snprintf(text, sizeof(text), "%s: names %s", sentinel, address);
@@ -234,7 +233,7 @@ void probe_settings(struct doctor_facts *f, const struct conf *conf)
 {
 	struct reading r = {.out = &f->redis, .prefix = conf->redis.prefix, .now_ms = tick_wall_ms()};
 
-	r.redis = redis_connect_blocking(&conf->redis, REDIS_TIMEOUT_S, f->redis.why, sizeof(f->redis.why));
+	r.redis = redis_blocking_connect(&conf->redis, REDIS_TIMEOUT_S, f->redis.why, sizeof(f->redis.why));
 	if (!r.redis)
 		return;
 	take_address(&f->redis, &conf->redis, r.redis);

@@ -2,7 +2,7 @@
  * redis.c - keeps the pair of connections to Redis alive (redis.h).
  *
  * Down: waiting for the pause to end. Asking (redis_master.c): where is the master? Connecting: two links open, then
- * redis_setup.c. Up. Whatever goes wrong on either link goes through redis_lost(): both are closed, those who wait for
+ * redis_setup.c. Up. Whatever goes wrong on either link goes through redis_lose(): both are closed, those who wait for
  * replies hear NULL from the loop, then on_down, then the next attempt. So does a failover that a sentinel announces,
  * but for the pause.
  */
@@ -18,15 +18,47 @@
 #include "base/sbuf.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "io/redis_priv.h"
+#include "io/redis_errors.h"
+#include "io/redis_link.h"
+#include "io/redis_master.h"
+#include "io/redis_refused.h"
+#include "io/redis_setup.h"
 #include "io/redis_tls.h"
 
+#define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 2000
 #define STEADY_MS 5000 /* up for so long: the next pause is the short one again */
 #define TICK_MS 500
 #define TICK_LATE_MS 1500 /* our own loop stood still: judge the peer at the next tick */
 #define NOTE_MS 60000
 #define PLACE_SIZE 400
+
+struct redis {
+	struct event_base *base;
+	const struct conf_redis *conf;
+	struct redis_events ev;
+	void *arg;
+	struct redis_master *master; /* NULL: conf->address it is */
+	char address[128];           /* of the pair, or of the last one; "" no sentinel has told it yet */
+	struct redis_link *data, *push;
+	int open; /* links */
+	struct redis_setup setup;
+	bool up;
+	bool untold;    /* on_down is due */
+	bool told_down; /* on_down was called since the last on_up */
+	struct event *retry, *tick;
+	unsigned pause_ms;
+	int64_t up_at_ms, tick_ms;
+	struct redis_refused refused;
+	struct event *later;
+	bool *freed;
+	char version[32], policy[32], last_error[REDIS_WHY_SIZE];
+	char logged[REDIS_WHY_SIZE]; /* last reason logged since we were up */
+	struct redis_errors errors;
+	unsigned long reconnects;
+	size_t busy; /* so many commands without a reply are too many; 0: never */
+	int64_t busy_noted_ms;
+};
 
 static void redis_timer_ms(struct event *ev, unsigned ms)
 {
@@ -39,11 +71,7 @@ static void redis_refuse(redis_reply_fn *fn, void *fn_arg, void *arg)
 {
 	struct redis *r = arg;
 
-	if (r->refused_count == r->refused_size) {
-		r->refused_size = r->refused_size ? r->refused_size * 2 : 64;
-		r->refused = xrealloc(r->refused, r->refused_size * sizeof(r->refused[0]));
-	}
-	r->refused[r->refused_count++] = (struct refused){fn, fn_arg};
+	redis_refused_add(&r->refused, fn, fn_arg);
 	event_active(r->later, EV_TIMEOUT, 0);
 }
 
@@ -58,9 +86,9 @@ static void close_links(struct redis *r)
 /* "address=... " and with sentinels "master=... sentinel=...", for the log */
 static const char *place(const struct redis *r, char *out, size_t size)
 {
-	const char *teller = redis_teller(r);
+	const char *teller = r->master ? redis_master_teller(r->master) : "";
 
-	if (!r->sentinel)
+	if (!r->master)
 		snprintf(out, size, "address=%s", r->address);
 	else
 		snprintf(out, size, "address=%s master=%s sentinel=%s", r->address[0] ? r->address : "unknown",
@@ -79,23 +107,26 @@ static void log_down(struct redis *r, bool was_up)
 		 log_quote(quoted, sizeof(quoted), r->last_error, strlen(r->last_error)));
 }
 
-void redis_lost(struct redis *r, const char *why)
+/* Both connections end, whatever state they are in; the next attempt comes after the pause. */
+static void redis_lose(struct redis *r, const char *why)
 {
 	bool was_up = r->up;
 
 	if (why != r->last_error)
 		snprintf(r->last_error, sizeof(r->last_error), "%s", why);
 	log_down(r, was_up);
+	if (r->master)
+		redis_master_left(r->master);
 	if (r->data) {
 		redis_link_forget(r->data, &r->setup);
 		redis_link_take(r->data, redis_refuse, r);
 	}
-	if (r->data && !was_up && r->sentinel)
-		redis_sentinel_distrust(r->sentinel);
+	if (r->data && !was_up && r->master)
+		redis_master_distrust(r->master);
 	close_links(r);
 	r->untold = !r->told_down;
 	if (was_up && tick_mono_ms() - r->up_at_ms >= STEADY_MS)
-		r->pause_ms = REDIS_PAUSE_MIN_MS;
+		r->pause_ms = PAUSE_MIN_MS;
 	redis_timer_ms(r->retry, r->pause_ms);
 	r->pause_ms = r->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : r->pause_ms * 2;
 	event_active(r->later, EV_TIMEOUT, 0);
@@ -106,17 +137,11 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 {
 	struct redis *r = arg;
 	bool freed = false;
-	struct refused *list = r->refused;
-	size_t count = r->refused_count;
 
 	(void)fd;
 	(void)what;
-	r->refused = NULL;
-	r->refused_count = r->refused_size = 0;
 	r->freed = &freed;
-	for (size_t i = 0; i < count && !freed; i++)
-		list[i].fn(NULL, list[i].arg);
-	free(list);
+	redis_refused_tell(&r->refused, &freed);
 	if (freed)
 		return;
 	r->freed = NULL;
@@ -145,13 +170,13 @@ static void on_setup(const char *why, void *arg)
 	char where[PLACE_SIZE];
 
 	if (why) {
-		redis_lost(r, why);
+		redis_lose(r, why);
 		return;
 	}
 	memcpy(r->version, r->setup.version, sizeof(r->version));
 	memcpy(r->policy, r->setup.policy, sizeof(r->policy));
 	r->up = true;
-	r->up_at_ms = r->role_ms = tick_mono_ms();
+	r->up_at_ms = tick_mono_ms();
 	r->reconnects++;
 	r->told_down = false;
 	r->logged[0] = '\0';
@@ -187,7 +212,7 @@ static void redis_on_push(const struct redis_reply *reply, void *arg)
 
 	if (!redis_reply_changes(reply, &keys)) {
 		redis_reply_why(why, sizeof(why), "invalidation message", reply);
-		redis_lost(r, why);
+		redis_lose(r, why);
 		return;
 	}
 	if (r->up && r->ev.on_changed) /* what changes before on_up is read after it */
@@ -200,12 +225,13 @@ static void redis_on_lost(struct redis_link *l, const char *why, void *arg)
 	char text[REDIS_WHY_SIZE];
 
 	redis_advice_format(text, sizeof(text), l == r->push ? "invalidation connection" : NULL, why);
-	redis_lost(r, text);
+	redis_lose(r, text);
 }
 
 static const struct redis_link_events link_events = {redis_on_open, redis_on_push, redis_on_lost};
 
-void redis_open_links(struct redis *r, const char *address)
+/* A new pair to ADDRESS; there is none. */
+static void open_links(struct redis *r, const char *address)
 {
 	char error[160];
 
@@ -215,7 +241,42 @@ void redis_open_links(struct redis *r, const char *address)
 	if (r->data)
 		r->push = redis_link_new(r->base, r->conf, address, true, &link_events, r, error, sizeof(error));
 	if (!r->push)
-		redis_lost(r, error);
+		redis_lose(r, error);
+	else if (r->master)
+		redis_master_joined(r->master, address, r->data);
+}
+
+/* ---- with sentinels ---- */
+static void redis_on_master(const char *address, void *arg)
+{
+	struct redis *r = arg;
+	char why[120];
+
+	if (r->data) {
+		snprintf(why, sizeof(why), "the master has moved to %s", address);
+		r->pause_ms = PAUSE_MIN_MS;
+		redis_lose(r, why);
+	}
+	evtimer_del(r->retry);
+	open_links(r, address);
+}
+
+static void redis_on_master_lost(const char *why, void *arg)
+{
+	redis_lose(arg, why);
+}
+
+/* Anew after a change of conf, too; none are configured: nothing. */
+static void start_master(struct redis *r)
+{
+	static const struct redis_master_events events = {redis_on_master, redis_on_master_lost};
+
+	redis_master_free(&r->master);
+	if (r->conf->sentinels.count == 0)
+		return;
+	r->master = redis_master_new(r->base, r->conf, &events, r);
+	if (r->data)
+		redis_master_joined(r->master, r->address, r->data);
 }
 
 static void redis_on_retry(evutil_socket_t fd, short what, void *arg)
@@ -224,10 +285,10 @@ static void redis_on_retry(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (r->sentinel)
-		redis_sentinel_ask(r->sentinel);
+	if (r->master)
+		redis_master_ask(r->master);
 	else
-		redis_open_links(r, r->conf->address);
+		open_links(r, r->conf->address);
 }
 
 /* ---- watchdog ---- */
@@ -235,7 +296,7 @@ static bool watch(struct redis *r, struct redis_link *l)
 {
 	if (redis_link_alive(l, r->up))
 		return true;
-	redis_lost(r, l == r->push ? "invalidation connection: no answer for 2 s" : "no answer for 2 s");
+	redis_lose(r, l == r->push ? "invalidation connection: no answer for 2 s" : "no answer for 2 s");
 	return false;
 }
 
@@ -248,8 +309,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	r->tick_ms = now;
-	if (!late && r->data && watch(r, r->data) && watch(r, r->push))
-		redis_master_watch(r, now);
+	if (!late && r->data && watch(r, r->data) && watch(r, r->push) && r->up && r->master)
+		redis_master_watch(r->master, now);
 }
 
 /* ---- commands ---- */
@@ -269,7 +330,7 @@ void redis_set_busy(struct redis *r, size_t max)
 
 bool redis_is_busy(struct redis *r)
 {
-	size_t waiting = r->up ? redis_link_waiting(r->data) : r->refused_count;
+	size_t waiting = r->up ? redis_link_waiting(r->data) : r->refused.count;
 	int64_t now = tick_mono_ms();
 
 	if (r->busy == 0 || waiting < r->busy)
@@ -281,40 +342,22 @@ bool redis_is_busy(struct redis *r)
 	return true;
 }
 
-static void deaf(const struct redis_reply *reply, void *arg)
-{
-	(void)reply;
-	(void)arg;
-}
-
 void redis_forget(struct redis *r, void *arg)
 {
 	if (r->data)
 		redis_link_forget(r->data, arg);
-	for (size_t i = 0; i < r->refused_count; i++)
-		if (r->refused[i].arg == arg)
-			r->refused[i].fn = deaf;
+	redis_refused_forget(&r->refused, arg);
 }
 
 void redis_note_error(struct redis *r, const char *context, const struct redis_reply *reply)
 {
-	char why[REDIS_WHY_SIZE], quoted[REDIS_WHY_SIZE + 40];
-	int64_t now = tick_mono_ms();
-	size_t word;
-
-	redis_reply_why(why, sizeof(why), NULL, reply);
-	word = strcspn(why, " ");
-	if (strncmp(r->noted, why, word) == 0 && r->noted[word] == '\0' && now - r->noted_ms < NOTE_MS)
-		return;
-	snprintf(r->noted, sizeof(r->noted), "%.*s", (int)word, why);
-	r->noted_ms = now;
-	log_warn("event=redis_error in=\"%s\" error=%s", context, log_quote(quoted, sizeof(quoted), why, strlen(why)));
+	redis_errors_note(&r->errors, context, reply);
 }
 
 void redis_drop(struct redis *r, const char *why)
 {
 	if (r->data)
-		redis_lost(r, why);
+		redis_lose(r, why);
 }
 
 /* ---- life ---- */
@@ -328,13 +371,13 @@ struct redis *redis_new(struct event_base *base, const struct conf_redis *conf, 
 	r->conf = conf;
 	r->ev = *events;
 	r->arg = arg;
-	r->pause_ms = REDIS_PAUSE_MIN_MS;
+	r->pause_ms = PAUSE_MIN_MS;
 	r->retry = evtimer_new(base, redis_on_retry, r);
 	r->tick = event_new(base, -1, EV_PERSIST, on_tick, r);
 	r->later = event_new(base, -1, 0, on_later, r);
 	if (!r->retry || !r->tick || !r->later)
 		abort();
-	redis_master_start(r);
+	start_master(r);
 	r->tick_ms = tick_mono_ms();
 	redis_timer_ms(r->tick, TICK_MS);
 	redis_timer_ms(r->retry, 0);
@@ -351,11 +394,11 @@ void redis_free(struct redis **redis)
 	if (r->freed)
 		*r->freed = true;
 	close_links(r);
-	redis_sentinel_free(&r->sentinel);
+	redis_master_free(&r->master);
 	event_free(r->retry);
 	event_free(r->tick);
 	event_free(r->later);
-	free(r->refused);
+	redis_refused_fini(&r->refused);
 	free(r);
 }
 
@@ -369,13 +412,13 @@ void redis_reconf(struct redis *r, const struct conf_redis *conf)
 		redis_link_reconf(r->data, conf);
 	if (r->push)
 		redis_link_reconf(r->push, conf);
-	redis_master_start(r);
-	if (same && asking && r->sentinel)
-		redis_sentinel_ask(r->sentinel); /* the question went with the old one */
+	start_master(r);
+	if (same && asking && r->master)
+		redis_master_ask(r->master); /* the question went with the old one */
 	if (same)
 		return;
-	r->pause_ms = REDIS_PAUSE_MIN_MS;
-	redis_lost(r, "configuration changed");
+	r->pause_ms = PAUSE_MIN_MS;
+	redis_lose(r, "configuration changed");
 }
 
 bool redis_is_up(const struct redis *r)
@@ -383,44 +426,23 @@ bool redis_is_up(const struct redis *r)
 	return r->up;
 }
 
-const char *redis_address(const struct redis *r)
-{
-	return r->address;
-}
-
-const char *redis_teller(const struct redis *r)
-{
-	return r->sentinel ? redis_sentinel_teller(r->sentinel) : "";
-}
-
 const char *redis_prefix(const struct redis *r)
 {
 	return r->conf->prefix;
 }
 
-const char *redis_server_version(const struct redis *r)
+void redis_describe(const struct redis *r, struct redis_about *out)
 {
-	return r->version;
-}
-
-const char *redis_maxmemory_policy(const struct redis *r)
-{
-	return r->policy;
-}
-
-const char *redis_last_error(const struct redis *r)
-{
-	return r->last_error;
-}
-
-unsigned long redis_reconnects(const struct redis *r)
-{
-	return r->reconnects;
+	*out = (struct redis_about){.address = r->address,
+				    .teller = r->master ? redis_master_teller(r->master) : "",
+				    .version = r->version,
+				    .maxmemory_policy = r->policy,
+				    .last_error = r->last_error,
+				    .reconnects = r->reconnects};
 }
 
 void redis_library(struct sbuf *out)
 {
-	sbuf_addf(out, "libevent %s (built with %s), hiredis %d.%d.%d", event_get_version(), LIBEVENT_VERSION,
-		  HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
+	sbuf_addf(out, "libevent %s (built with %s), ", event_get_version(), LIBEVENT_VERSION);
 	redis_tls_library(out);
 }

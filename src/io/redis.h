@@ -46,23 +46,22 @@ void redis_reconf(struct redis *r, const struct conf_redis *conf);
 void redis_drop(struct redis *r, const char *why);
 bool redis_is_up(const struct redis *r);
 const char *redis_prefix(const struct redis *r);
-/* Where the pair goes or last went: redis.address, or the master's as a sentinel said it ("" none has yet); and that
- * sentinel's ("" none). */
-const char *redis_address(const struct redis *r);
-const char *redis_teller(const struct redis *r);
-/* For status: server version, maxmemory-policy, last error; "" when unknown. */
-const char *redis_server_version(const struct redis *r);
-const char *redis_maxmemory_policy(const struct redis *r);
-const char *redis_last_error(const struct redis *r);
-unsigned long redis_reconnects(const struct redis *r);
+/* For status; what is lent lives until R changes. "" is unknown. */
+struct redis_about {
+	const char
+	    *address;       /* where the pair goes or last went: redis.address, or the master's as a sentinel said it */
+	const char *teller; /* that sentinel's */
+	const char *version, *maxmemory_policy, *last_error;
+	unsigned long reconnects;
+};
+void redis_describe(const struct redis *r, struct redis_about *out);
 
 /* Logs an error reply in CONTEXT ("writing a fact"), or one of the wrong kind, once a minute for each kind of error;
  * with what to do about it. */
 void redis_note_error(struct redis *r, const char *context, const struct redis_reply *reply);
 
-/* REPLY (borrowed for the call) is NULL when the connection was lost or REDIS is away; an error reply is handed over as
- * it is. Called once, never from inside redis_command(). */
-typedef void redis_reply_fn(const struct redis_reply *reply, void *arg);
+/* FN hears NULL when the connection was lost or REDIS is away; an error reply is handed over as it is. Called once,
+ * never from inside redis_command(). */
 void redis_command(struct redis *r, redis_reply_fn *fn, void *arg, int argc, const char *const *argv,
 		   const size_t *argv_len);
 /* More than MAX commands (0: no bound) wait for their replies: Redis does not keep up, and what can be left out should
@@ -71,10 +70,6 @@ void redis_set_busy(struct redis *r, size_t max);
 bool redis_is_busy(struct redis *r);
 /* No callback for ARG any more. */
 void redis_forget(struct redis *r, void *arg);
-
-/* The blocking connection of the control tool: connects (with sentinels: to the master), AUTH, SELECT. NULL: ERROR. The
- * caller ends it with redisFree(). */
-redisContext *redis_connect_blocking(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size);
 
 /* What -V says of libevent and hiredis (io/proc.h). */
 void redis_library(struct sbuf *out);

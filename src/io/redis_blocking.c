@@ -1,20 +1,17 @@
 /*
- * redis_blocking.c - the control tool's connection to Redis: one, waited for (redis.h redis_connect_blocking()).
- *
- * With sentinels: each is asked in turn, and what it names is tried, until a master is found.
+ * redis_blocking.c - connect, ask, wait (redis_blocking.h).
  */
+#include "io/redis_blocking.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/sbuf.h"
-#include "io/redis.h"
 #include "io/redis_address.h"
 #include "io/redis_advice.h"
-#include "io/redis_sentinel.h"
-#include "io/redis_setup.h"
+#include "io/redis_greeting.h"
 #include "io/redis_tls.h"
 #include "io/sentinel_reply.h"
-#include "io/sentinel_talk.h"
 
 #define SENTINEL_S 1
 
@@ -66,9 +63,9 @@ static struct redis_reply *ask_sentinel(redisContext *c, const struct conf_redis
 {
 	struct redis_reply *reply = question(c, conf->master);
 	const char *argv[3];
-	int argc = redis_auth_args(conf, argv);
+	int argc = redis_greeting_auth(conf, argv);
 
-	if (reply && sentinel_wants_account(reply) && argc > 0) {
+	if (reply && sentinel_reply_wants_account(reply) && argc > 0) {
 		freeReplyObject(reply);
 		if (!redis_blocking_ask(c, argc, argv, "OK", why, size))
 			return NULL;
@@ -79,7 +76,7 @@ static struct redis_reply *ask_sentinel(redisContext *c, const struct conf_redis
 	return reply;
 }
 
-bool redis_sentinel_ask_blocking(const struct conf_redis *conf, const char *sentinel, char out[SENTINEL_ADDRESS_SIZE],
+bool redis_blocking_ask_sentinel(const struct conf_redis *conf, const char *sentinel, char out[SENTINEL_ADDRESS_SIZE],
 				 char *error, size_t size)
 {
 	redisContext *c = open_to(conf, sentinel, SENTINEL_S, error, size);
@@ -113,7 +110,7 @@ static bool is_master(redisContext *c, char *error, size_t size)
 {
 	struct redis_reply *reply = redisCommand(c, "ROLE");
 	char why[REDIS_WHY_SIZE];
-	bool ok = reply && redis_role_is_master(reply, why, sizeof(why));
+	bool ok = reply && redis_greeting_is_master(reply, why, sizeof(why));
 
 	if (!ok)
 		snprintf(error, size, "%s", reply ? why : c->errstr);
@@ -125,7 +122,7 @@ static bool is_master(redisContext *c, char *error, size_t size)
 static bool greet(redisContext *c, const struct conf_redis *conf, char *error, size_t size)
 {
 	const char *argv[3];
-	int argc = redis_auth_args(conf, argv);
+	int argc = redis_greeting_auth(conf, argv);
 
 	if (argc > 0 && !redis_blocking_ask(c, argc, argv, "OK", error, size))
 		return false;
@@ -159,7 +156,7 @@ static redisContext *connect_to_master(const struct conf_redis *conf, unsigned t
 	for (size_t i = 0; i < conf->sentinels.count && !c; i++) {
 		const char *sentinel = conf->sentinels.item[i];
 
-		if (!redis_sentinel_ask_blocking(conf, sentinel, address, why, sizeof(why))) {
+		if (!redis_blocking_ask_sentinel(conf, sentinel, address, why, sizeof(why))) {
 			sbuf_addf(&whys, "%ssentinel %s", whys.len ? "; " : "", why);
 			continue;
 		}
@@ -174,7 +171,7 @@ static redisContext *connect_to_master(const struct conf_redis *conf, unsigned t
 	return c;
 }
 
-redisContext *redis_connect_blocking(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size)
+redisContext *redis_blocking_connect(const struct conf_redis *conf, unsigned timeout_s, char *error, size_t size)
 {
 	if (conf->sentinels.count > 0)
 		return connect_to_master(conf, timeout_s, error, size);

@@ -46,7 +46,7 @@ struct redis_link {
 	bool *freed; /* set while a callback runs: tells the caller up the stack that we are gone */
 };
 
-static void lose(struct redis_link *l, const char *why)
+static void redis_link_lose(struct redis_link *l, const char *why)
 {
 	if (l->lost)
 		return;
@@ -98,7 +98,7 @@ static void lose_unasked(struct redis_link *l, const struct redis_reply *reply)
 {
 	struct redis_text error;
 
-	lose(l, redis_reply_error(reply, &error) ? error.text : "Redis spoke out of turn");
+	redis_link_lose(l, redis_reply_error(reply, &error) ? error.text : "Redis spoke out of turn");
 }
 
 static void redis_link_deliver(struct redis_link *l, const struct redis_reply *reply)
@@ -143,7 +143,7 @@ static bool deliver_some(struct redis_link *l)
 		}
 		reply = NULL;
 		if (redisReaderGetReply(l->c->reader, &reply) != REDIS_OK) {
-			lose(l, l->c->reader->errstr);
+			redis_link_lose(l, l->c->reader->errstr);
 			return false;
 		}
 		if (!reply)
@@ -170,7 +170,7 @@ static void redis_link_on_readable(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < (l->tls ? TLS_READS : 1) && !l->behind; i++) {
 		before = l->c->reader->len;
 		if (redisBufferRead(l->c) != REDIS_OK) {
-			lose(l, link_error(l));
+			redis_link_lose(l, link_error(l));
 			return;
 		}
 		if (l->c->reader->len == before)
@@ -205,11 +205,11 @@ static void opened(struct redis_link *l)
 	if (getsockopt(l->c->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
 		err = errno;
 	if (err != 0) {
-		lose(l, strerror_r(err, why, sizeof(why)));
+		redis_link_lose(l, strerror_r(err, why, sizeof(why)));
 		return;
 	}
 	if (l->tls && !(l->session = redis_tls_start(l->c, l->conf, why, sizeof(why)))) {
-		lose(l, why);
+		redis_link_lose(l, why);
 		return;
 	}
 	l->open = true;
@@ -233,7 +233,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (redisBufferWrite(l->c, &done) != REDIS_OK) {
-		lose(l, link_error(l));
+		redis_link_lose(l, link_error(l));
 		return;
 	}
 	/* a TLS write may wait for a byte to read; the socket stays writable meanwhile, which would be a busy loop */
@@ -292,7 +292,7 @@ static void on_pong(const struct redis_reply *reply, void *arg)
 	    (redis_reply_head(reply, &head) && redis_text_is(&head, "pong")))
 		return;
 	redis_reply_why(why, sizeof(why), "PING", reply);
-	lose(arg, why);
+	redis_link_lose(arg, why);
 }
 
 bool redis_link_alive(struct redis_link *l, bool ping)

@@ -14,10 +14,9 @@
 #include <stdint.h>
 
 #include <event2/event.h>
-#include <hiredis/hiredis.h>
 
 #include "io/conf.h"
-#include "io/redis.h"
+#include "io/redis_reply.h"
 
 struct redis_link;
 

@@ -1,62 +1,109 @@
 /*
- * redis_master.c - the pair of redis.c goes to the master that sentinels name, and leaves one that is none any more.
+ * redis_master.c - sentinels, and ROLE (redis_master.h).
  */
+#include "io/redis_master.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "io/redis_priv.h"
+#include "base/xalloc.h"
+#include "io/redis_advice.h"
+#include "io/redis_greeting.h"
+#include "io/redis_sentinel.h"
 
 #define ROLE_MS 1000
 
+struct redis_master {
+	struct redis_sentinel *sentinel;
+	struct redis_master_events ev;
+	void *arg;
+	struct redis_link *link; /* NULL: there is no pair */
+	char address[SENTINEL_ADDRESS_SIZE];
+	int64_t role_ms; /* asked for last */
+};
+
 static void on_master(const char *address, void *arg)
 {
-	struct redis *r = arg;
-	char why[120];
+	struct redis_master *m = arg;
 
-	if (r->data && strcmp(r->address, address) == 0)
-		return;
-	if (r->data) {
-		snprintf(why, sizeof(why), "the master has moved to %s", address);
-		r->pause_ms = REDIS_PAUSE_MIN_MS;
-		redis_lost(r, why);
-	}
-	evtimer_del(r->retry);
-	redis_open_links(r, address);
+	if (!m->link || strcmp(m->address, address) != 0)
+		m->ev.on_master(address, m->arg);
 }
 
 static void on_unknown(const char *why, void *arg)
 {
-	struct redis *r = arg;
+	struct redis_master *m = arg;
 
-	if (!r->data)
-		redis_lost(r, why);
+	if (!m->link)
+		m->ev.on_lost(why, m->arg);
 }
 
-void redis_master_start(struct redis *r)
-{
-	static const struct redis_sentinel_events events = {on_master, on_unknown};
-
-	redis_sentinel_free(&r->sentinel);
-	if (r->conf->sentinels.count > 0)
-		r->sentinel = redis_sentinel_new(r->base, r->conf, &events, r);
-}
-
-/* A master that was demoted while nobody told us (REPLICAOF by hand, a sentinel that could not reach us). */
 static void on_role(const struct redis_reply *reply, void *arg)
 {
-	struct redis *r = arg;
+	struct redis_master *m = arg;
 	char why[REDIS_WHY_SIZE];
 
-	if (reply && !redis_role_is_master(reply, why, sizeof(why)))
-		redis_lost(r, why);
+	if (reply && !redis_greeting_is_master(reply, why, sizeof(why)))
+		m->ev.on_lost(why, m->arg);
 }
 
-void redis_master_watch(struct redis *r, int64_t now)
+void redis_master_ask(struct redis_master *m)
+{
+	redis_sentinel_ask(m->sentinel);
+}
+
+void redis_master_joined(struct redis_master *m, const char *address, struct redis_link *link)
+{
+	snprintf(m->address, sizeof(m->address), "%s", address);
+	m->link = link;
+}
+
+void redis_master_left(struct redis_master *m)
+{
+	if (m->link)
+		redis_link_forget(m->link, m);
+	m->link = NULL;
+}
+
+void redis_master_distrust(struct redis_master *m)
+{
+	redis_sentinel_distrust(m->sentinel);
+}
+
+void redis_master_watch(struct redis_master *m, int64_t now_ms)
 {
 	static const char *const words[] = {"ROLE"};
 
-	if (!r->sentinel || !r->up || now - r->role_ms < ROLE_MS)
+	if (!m->link || now_ms - m->role_ms < ROLE_MS)
 		return;
-	r->role_ms = now;
-	redis_link_send(r->data, on_role, r, 1, words, NULL);
+	m->role_ms = now_ms;
+	redis_link_send(m->link, on_role, m, 1, words, NULL);
+}
+
+const char *redis_master_teller(const struct redis_master *m)
+{
+	return redis_sentinel_teller(m->sentinel);
+}
+
+struct redis_master *redis_master_new(struct event_base *base, const struct conf_redis *conf,
+				      const struct redis_master_events *events, void *arg)
+{
+	static const struct redis_sentinel_events sentinel_events = {on_master, on_unknown};
+	struct redis_master *m = xcalloc(1, sizeof(*m));
+
+	m->ev = *events;
+	m->arg = arg;
+	m->sentinel = redis_sentinel_new(base, conf, &sentinel_events, m);
+	return m;
+}
+
+void redis_master_free(struct redis_master **m)
+{
+	if (!*m)
+		return;
+	redis_master_left(*m);
+	redis_sentinel_free(&(*m)->sentinel);
+	free(*m);
+	*m = NULL;
 }

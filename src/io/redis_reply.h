@@ -18,6 +18,9 @@
 
 struct redis_reply;
 
+/* Who waits for one: borrowed for the call; NULL when it will not come. */
+typedef void redis_reply_fn(const struct redis_reply *reply, void *arg);
+
 struct redis_text {
 	const char *text;
 	size_t len;

@@ -4,8 +4,8 @@
  * Asked one after the other, each for half a second, beginning with the one that was right last; the first that knows
  * answers. All are listened to (sentinel_ear.h), so that a failover is heard although one of them is cut off from the
  * others; when nobody was listened to for a while, what may have been missed is asked for. What a sentinel says is not
- * proof: the caller looks with ROLE whether a master is there (redis_setup.h). Used by redis_master.c, which owns it,
- * and redis.c; the blocking question, which redis_blocking.c holds, is the control tool's.
+ * proof: the caller looks with ROLE whether a master is there (redis_greeting.h). Used by redis_master.c. The
+ * control tool's question, which is waited for, is in redis_blocking.h.
  */
 #ifndef TLSMODE_IO_REDIS_SENTINEL_H
 #define TLSMODE_IO_REDIS_SENTINEL_H
@@ -39,9 +39,5 @@ void redis_sentinel_ask(struct redis_sentinel *s);
 void redis_sentinel_distrust(struct redis_sentinel *s);
 /* Who gave the last answer: "10.0.0.1:26379"; "" nobody has yet. */
 const char *redis_sentinel_teller(const struct redis_sentinel *s);
-
-/* The same question to one sentinel, waiting at most a second; for the control tool. False: ERROR. */
-bool redis_sentinel_ask_blocking(const struct conf_redis *conf, const char *sentinel, char out[SENTINEL_ADDRESS_SIZE],
-				 char *error, size_t size);
 
 #endif

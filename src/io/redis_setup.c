@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "core/rkeys.h"
+#include "io/redis_greeting.h"
 
 #define ARGS_MAX 24
 
@@ -32,19 +33,6 @@ struct setup_step {
 	bool (*take)(struct redis_setup *s, const struct redis_reply *reply, char *why);
 };
 
-int redis_auth_args(const struct conf_redis *conf, const char *argv[3])
-{
-	int n = 0;
-
-	if (!conf->password || conf->password[0] == '\0')
-		return 0;
-	argv[n++] = "AUTH";
-	if (conf->username && conf->username[0] != '\0')
-		argv[n++] = conf->username;
-	argv[n++] = conf->password;
-	return n;
-}
-
 static void put_words(struct args *a, int count, const char *const *words)
 {
 	for (int i = 0; i < count; i++)
@@ -54,7 +42,7 @@ static void put_words(struct args *a, int count, const char *const *words)
 
 static bool put_auth(const struct redis_setup *s, struct args *a)
 {
-	a->argc = redis_auth_args(s->conf, a->argv);
+	a->argc = redis_greeting_auth(s->conf, a->argv);
 	return a->argc > 0;
 }
 
@@ -136,25 +124,10 @@ static bool put_tracking(const struct redis_setup *s, struct args *a)
 	return sbuf_ok(&a->buf);
 }
 
-bool redis_role_is_master(const struct redis_reply *reply, char *why, size_t size)
-{
-	struct redis_text role;
-
-	if (!redis_reply_head(reply, &role)) {
-		redis_reply_why(why, size, "ROLE", reply);
-		return false;
-	}
-	if (redis_text_is(&role, "master"))
-		return true;
-	snprintf(why, size, "ROLE: no master but a %.20s: its settings may be old and what is written there is lost",
-		 role.text);
-	return false;
-}
-
 static bool take_role(struct redis_setup *s, const struct redis_reply *reply, char *why)
 {
 	(void)s;
-	return redis_role_is_master(reply, why, REDIS_WHY_SIZE);
+	return redis_greeting_is_master(reply, why, REDIS_WHY_SIZE);
 }
 
 static bool take_server(struct redis_setup *s, const struct redis_reply *reply, char *why)

@@ -27,10 +27,4 @@ struct redis_setup {
 /* The members up to arg are set. Not after the links are gone: redis_link_free() makes it silent. */
 void redis_setup_start(struct redis_setup *s);
 
-/* The reply to ROLE. False: WHY. */
-bool redis_role_is_master(const struct redis_reply *reply, char *why, size_t size);
-
-/* AUTH as configured, for both kinds of connections. 0: no password is set. */
-int redis_auth_args(const struct conf_redis *conf, const char *argv[3]);
-
 #endif

@@ -11,6 +11,10 @@
 
 #include "base/sbuf.h"
 
+#define TEXT_OF(number) #number
+#define DOTTED(a, b, c) "hiredis " TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+#define HIREDIS_VERSION DOTTED(HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH)
+
 #ifdef HAVE_HIREDIS_SSL
 
 #include <hiredis/hiredis_ssl.h>
@@ -97,7 +101,7 @@ const char *redis_tls_unavailable(const struct conf_redis *conf)
 
 void redis_tls_library(struct sbuf *out)
 {
-	sbuf_addf(out, " with TLS (%s)", OpenSSL_version(OPENSSL_VERSION));
+	sbuf_addf(out, HIREDIS_VERSION " with TLS (%s)", OpenSSL_version(OPENSSL_VERSION));
 }
 
 #else
@@ -127,7 +131,7 @@ const char *redis_tls_unavailable(const struct conf_redis *conf)
 
 void redis_tls_library(struct sbuf *out)
 {
-	sbuf_add(out, " without TLS");
+	sbuf_add(out, HIREDIS_VERSION " without TLS");
 }
 
 #endif

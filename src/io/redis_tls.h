@@ -27,7 +27,7 @@ const char *redis_tls_why(const struct ssl_st *session);
 /* Why TLS as configured can never work, or NULL: to be said before anything is connected. */
 const char *redis_tls_unavailable(const struct conf_redis *conf);
 
-/* Goes on with what -V says of hiredis: with TLS, or without. */
+/* What -V says of hiredis: its version, with TLS or without. */
 void redis_tls_library(struct sbuf *out);
 
 #endif

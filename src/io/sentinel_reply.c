@@ -33,3 +33,8 @@ bool sentinel_reply_master(const struct redis_reply *reply, const char *master, 
 		 log_quote(quoted_port, sizeof(quoted_port), port.text, port.len), reason);
 	return false;
 }
+
+bool sentinel_reply_wants_account(const struct redis_reply *reply)
+{
+	return redis_reply_is_error(reply, "NOAUTH") || redis_reply_is_error(reply, "NOPERM");
+}

@@ -16,4 +16,7 @@
 bool sentinel_reply_master(const struct redis_reply *reply, const char *master, char out[SENTINEL_ADDRESS_SIZE],
 			   char *why, size_t size);
 
+/* Is it an error that asks for an account? */
+bool sentinel_reply_wants_account(const struct redis_reply *reply);
+
 #endif

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "io/redis_greeting.h"
 #include "io/redis_link.h"
-#include "io/redis_setup.h"
+#include "io/redis_advice.h"
+#include "io/sentinel_reply.h"
 
 #define WORDS_MAX 4
 
@@ -22,11 +24,6 @@ struct sentinel_talk {
 	const char *argv[WORDS_MAX];
 	bool said_account;
 };
-
-bool sentinel_wants_account(const struct redis_reply *reply)
-{
-	return redis_reply_is_error(reply, "NOAUTH") || redis_reply_is_error(reply, "NOPERM");
-}
 
 static void sentinel_talk_refused(struct sentinel_talk *t, const char *command, const struct redis_reply *reply)
 {
@@ -52,7 +49,7 @@ static void on_account(const struct redis_reply *reply, void *arg)
 static bool show_account(struct sentinel_talk *t)
 {
 	const char *argv[3];
-	int argc = redis_auth_args(t->conf, argv);
+	int argc = redis_greeting_auth(t->conf, argv);
 
 	if (argc == 0 || t->said_account)
 		return false;
@@ -67,7 +64,7 @@ static void on_said(const struct redis_reply *reply, void *arg)
 
 	if (!redis_reply_is_error(reply, NULL))
 		t->ev.on_reply(reply, t->arg);
-	else if (!sentinel_wants_account(reply) || !show_account(t))
+	else if (!sentinel_reply_wants_account(reply) || !show_account(t))
 		sentinel_talk_refused(t, t->argv[0], reply);
 }
 

@@ -32,7 +32,4 @@ void sentinel_talk_free(struct sentinel_talk **t); /* silent */
 
 bool sentinel_talk_alive(struct sentinel_talk *t); /* as redis_link_alive(), with PING */
 
-/* Is it an error that asks for an account? */
-bool sentinel_wants_account(const struct redis_reply *reply);
-
 #endif

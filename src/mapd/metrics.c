@@ -129,6 +129,7 @@ static void gather_settings(struct mapd *m, uint64_t *value)
 {
 	struct mirror_counts counts;
 	struct redis *redis = mirror_redis(m->mirror);
+	struct redis_about about;
 
 	mirror_counts(m->mirror, &counts);
 	for (int state = MIRROR_UNKNOWN; state <= MIRROR_HELD; state++)
@@ -139,8 +140,9 @@ static void gather_settings(struct mapd *m, uint64_t *value)
 	value[METRIC_SETTINGS_RELOADS] = counts.reloads;
 	value[METRIC_SETTINGS_LOADED_AT] = (uint64_t)(counts.loaded_at_ms / 1000);
 	value[METRIC_EXCEPTIONS_WITHOUT_END] = counts.exceptions_without_end;
-	value[METRIC_REDIS_UP] = redis && redis_is_up(redis);
-	value[METRIC_REDIS_RECONNECTS] = redis ? redis_reconnects(redis) : 0;
+	redis_describe(redis, &about);
+	value[METRIC_REDIS_UP] = redis_is_up(redis);
+	value[METRIC_REDIS_RECONNECTS] = about.reconnects;
 }
 
 static void gather_resolver(struct mapd *m, uint64_t *value)

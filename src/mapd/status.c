@@ -68,15 +68,17 @@ static json_t *redis_json(struct mapd *m)
 {
 	struct redis *r = mirror_redis(m->mirror);
 	json_t *o = json_object();
+	struct redis_about about;
 
-	json_object_set_new(o, "address", json_string(r ? redis_address(r) : ""));
+	redis_describe(r, &about);
+	json_object_set_new(o, "address", json_string(about.address));
 	json_object_set_new(o, "master", json_string(m->conf->redis.master));
-	json_object_set_new(o, "sentinel", json_string(r ? redis_teller(r) : ""));
+	json_object_set_new(o, "sentinel", json_string(about.teller));
 	json_object_set_new(o, "prefix", json_string(m->conf->redis.prefix));
-	json_object_set_new(o, "up", json_boolean(r && redis_is_up(r)));
-	json_object_set_new(o, "version", json_string(r ? redis_server_version(r) : ""));
-	json_object_set_new(o, "maxmemory_policy", json_string(r ? redis_maxmemory_policy(r) : ""));
-	json_object_set_new(o, "last_error", json_string(r ? redis_last_error(r) : ""));
+	json_object_set_new(o, "up", json_boolean(redis_is_up(r)));
+	json_object_set_new(o, "version", json_string(about.version));
+	json_object_set_new(o, "maxmemory_policy", json_string(about.maxmemory_policy));
+	json_object_set_new(o, "last_error", json_string(about.last_error));
 	return o;
 }
 

@@ -24,7 +24,7 @@
 #include "io/fact_store.h"
 #include "io/mirror.h"
 #include "io/redis_address.h"
-#include "io/redis_sentinel.h"
+#include "io/redis_blocking.h"
 
 #define PEERS_MAX 64
 #define PIECES_MAX 256
@@ -372,7 +372,7 @@ static void run_doctor(const struct conf *conf)
 static void run_sentinel(const struct conf *conf)
 {
 	char address[SENTINEL_ADDRESS_SIZE], error[400] = "";
-	bool ok = redis_sentinel_ask_blocking(&conf->redis, "10.0.0.1:26379", address, error, sizeof(error));
+	bool ok = redis_blocking_ask_sentinel(&conf->redis, "10.0.0.1:26379", address, error, sizeof(error));
 
 	must(ok == (address[0] != '\0') && ok == (error[0] == '\0'));
 }

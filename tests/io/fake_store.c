@@ -51,14 +51,6 @@ static LIST_HEAD(, fact_lock) locks;
 static LIST_HEAD(, other_lock) others;
 static size_t read_count, write_count, lock_asks;
 
-const char *world_redis_policy;
-
-const char *redis_maxmemory_policy(const struct redis *r)
-{
-	assert(r == world_redis());
-	return world_redis_policy;
-}
-
 struct redis *world_redis(void)
 {
 	return (struct redis *)(void *)&hashes; /* never looked into */
@@ -288,7 +280,6 @@ void fact_lock_release(struct fact_lock **lock)
 void fake_store_begin(void)
 {
 	world_redis_away = world_redis_silent = false;
-	world_redis_policy = "noeviction";
 	read_count = write_count = lock_asks = 0;
 }
 

@@ -56,7 +56,6 @@ size_t world_fetches_open(void);
 
 /* Redis. */
 extern bool world_redis_away, world_redis_silent;
-extern const char *world_redis_policy; /* maxmemory-policy; "noeviction" */
 void world_hash(const char *key,
 		const char *const *names_and_values);           /* "sts:d" or "dane:d"; ends with NULL; NULL: removed */
 const char *world_hash_get(const char *key, const char *field); /* NULL: not there */

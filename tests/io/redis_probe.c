@@ -20,6 +20,7 @@
 #include "base/xalloc.h"
 #include "io/fact_store.h"
 #include "io/mirror.h"
+#include "io/redis_blocking.h"
 #include "io/snapshot.h"
 
 static struct event_base *base;
@@ -109,14 +110,16 @@ static void do_counts(char *rest)
 {
 	struct mirror_counts c;
 	struct redis *r = mirror_redis(mirror);
+	struct redis_about about;
 
 	(void)rest;
+	redis_describe(r, &about);
 	mirror_counts(mirror, &c);
 	printf("= state=%s settings=%zu held=%zu bad=%lu reloads=%lu endless=%zu up=%d reconnects=%lu policy=%s "
 	       "version=%s address=%s teller=%s error=%s\n",
 	       names_name(mirror_state_names, (int)mirror_state(mirror)), c.settings, c.held, c.bad_values, c.reloads,
-	       c.exceptions_without_end, redis_is_up(r), redis_reconnects(r), redis_maxmemory_policy(r),
-	       redis_server_version(r), redis_address(r), redis_teller(r), redis_last_error(r));
+	       c.exceptions_without_end, redis_is_up(r), about.reconnects, about.maxmemory_policy, about.version,
+	       about.address, about.teller, about.last_error);
 }
 
 /* TEXT: an address, or with a master sentinels */
@@ -364,7 +367,7 @@ static void make_conf(int argc, char **argv)
 static int try_blocking(void)
 {
 	char error[600];
-	redisContext *c = redis_connect_blocking(&conf->redis, 2, error, sizeof(error));
+	redisContext *c = redis_blocking_connect(&conf->redis, 2, error, sizeof(error));
 	struct redis_reply *reply = c ? redisCommand(c, "HGET tlsmode:sender:a.test mode") : NULL;
 	struct redis_text mode = {"nothing", 0};
 

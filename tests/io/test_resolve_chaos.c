@@ -328,7 +328,6 @@ static void begin(void)
 
 	conf = (struct conf){
 	    .dns.timeout_s = 6, .sts.timeout_s = 5, .mapd = {.deadline_s = 10, .cache_entries = 30, .max_jobs = 30}};
-	world_redis_policy = "volatile-ttl";
 	memset(askers, 0, sizeof(askers));
 	now_ms = 0;
 	stalled_ms = 0;
