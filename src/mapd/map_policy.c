@@ -30,7 +30,7 @@ static bool answer_cached(struct mapd *m, const struct map_query *q, const char 
 		return false;
 	m->metrics.value[METRIC_CACHE_HITS]++;
 	map_count(m, q->row, framed_status(hit.text));
-	client_answer(q->client, hit.text, hit.len);
+	map_send(q, hit.text, hit.len);
 	if (hit.due)
 		verdicts_due(m, key, len, q->row->mode, hit.due, q->now_ms);
 	return true;

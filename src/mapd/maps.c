@@ -48,13 +48,18 @@ void map_count(struct mapd *m, const struct map_row *row, enum sockmap_status st
 	m->metrics.requests[row->id][status]++;
 }
 
+void map_send(const struct map_query *q, const char *framed, size_t len)
+{
+	if (q->ask)
+		client_ask_answer(q->ask, framed, len);
+	else
+		client_answer(q->client, framed, len);
+}
+
 void map_reply(struct mapd *m, const struct map_query *q)
 {
 	map_count(m, q->row, m->reply.status);
-	if (q->ask)
-		client_ask_answer(q->ask, m->reply.framed, m->reply.len);
-	else
-		client_answer(q->client, m->reply.framed, m->reply.len);
+	map_send(q, m->reply.framed, m->reply.len);
 }
 
 void map_answer(struct mapd *m, const struct map_query *q, enum sockmap_status status, const char *text)

@@ -49,6 +49,8 @@ void maps_request(struct client *client, const char *payload, size_t len, int64_
 /* A server_ahead_fn. */
 bool maps_ahead(const struct netstring *requests, size_t count, void *arg);
 
+/* Sends a whole netstring, which is not counted. */
+void map_send(const struct map_query *q, const char *framed, size_t len);
 /* Sends M->reply. */
 void map_reply(struct mapd *m, const struct map_query *q);
 /* Makes and sends a short reply. */

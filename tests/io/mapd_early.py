@@ -95,12 +95,28 @@ def redis_lost_meanwhile(tap, room):
     tap.equal(room.ask("transport", "a@strict.example"), "TEMP settings not yet loaded", "and for who comes later")
 
 
-def bounded(tap, room):
+def start_again(room, **conf):
     room.start_redis()
     fill(room)
     room.mapd.send_signal(signal.SIGKILL)
     room.mapd.wait()
-    room.start(mapd={"max_jobs": 10})
+    room.start(**conf)
+
+
+def the_first_makes_the_line_of_the_second(tap, room):
+    """Without settings a policy answer is kept: who waited for his keys with the first is answered from the cache."""
+    start_again(room, settings={"when_unknown": "enforced"})
+    room.redis_program.send_signal(signal.SIGSTOP)
+    client = room.client()
+    client.socket.sendall(request("enforced", "[192.0.2.1]") * 2)
+    wait_for("the requests", lambda: room.metric("tlsmode_mapd_requests_waiting") == 2, 5)
+    room.redis_program.kill()
+    room.redis_program.wait()
+    tap.equal([client.reply() for _ in range(2)], ["OK encrypt protocols=>=TLSv1.2"] * 2, "Redis goes: two of one key, one from the cache")
+
+
+def bounded(tap, room):
+    start_again(room, mapd={"max_jobs": 10})
     room.redis_program.send_signal(signal.SIGSTOP)
     client = room.client()
     client.socket.sendall(b"".join(request("transport", "a@strict.example") for _ in range(30)))
@@ -117,6 +133,7 @@ def test(tap):
         answers_before_all_is_read(tap, room)
         the_same_afterwards(tap, room)
         redis_lost_meanwhile(tap, room)
+        the_first_makes_the_line_of_the_second(tap, room)
         bounded(tap, room)
         tap.equal(room.grammar_fault(), "", "Postfix understands every reply")
         tap.equal(room.stop(), 0, "a clean stop")
