@@ -12,7 +12,6 @@ import sys
 STAY = {
     'mapd/client mapd/gather': 'one struct, to be taken apart',
     'mapd/ledger mapd/ledger_take': 'two directions of one thing, to be named',
-    'mapd/map_early mapd/map_explain mapd/map_facts mapd/map_policy mapd/map_sender mapd/maps mapd/status': 'ground floor and roof at once',
 }
 
 

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "core/explain.h"
+#include "mapd/map_facts.h"
+#include "mapd/map_handlers.h"
 #include "mapd/mapd.h"
-#include "mapd/maps.h"
 
 /* key = domain / mode SP domain / sender SP recipient */
 struct explain_key {
@@ -55,7 +56,7 @@ static void read_key(struct explain_key *out, const char *key, size_t len)
 	read_destination(&out->nexthop, space ? space + 1 : key, space ? len - first - 1 : len);
 }
 
-void map_explain_names(const struct map_query *q, settings_name_fn *fn, void *arg)
+static void explain_names(const struct map_query *q, settings_name_fn *fn, void *arg)
 {
 	struct explain_key key;
 
@@ -65,7 +66,7 @@ void map_explain_names(const struct map_query *q, settings_name_fn *fn, void *ar
 		settings_sender_names(key.sender, fn, arg);
 }
 
-void map_explain(struct mapd *m, const struct map_query *q)
+static void explain_handle(struct mapd *m, const struct map_query *q)
 {
 	struct explain_key key;
 
@@ -76,8 +77,8 @@ void map_explain(struct mapd *m, const struct map_query *q)
 		map_ask_facts(m, q, &key.nexthop);
 }
 
-void map_explain_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
-			const struct facts *facts)
+static void explain_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+			   const struct facts *facts)
 {
 	const struct settings *settings = mapd_settings(m);
 	struct explain_key key;
@@ -110,3 +111,5 @@ void map_explain_finish(struct mapd *m, const struct map_query *q, const struct 
 	reply_make(&m->reply, SOCKMAP_OK, json);
 	free(json);
 }
+
+const struct map_handler map_explain = {explain_handle, explain_names, explain_finish};

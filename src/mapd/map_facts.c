@@ -1,24 +1,23 @@
 /*
- * map_facts.c - answers that need facts: from those at hand, or from a job that is waited for.
+ * map_facts.c - see map_facts.h.
  */
+#include "mapd/map_facts.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/tick.h"
 #include "base/xalloc.h"
+#include "mapd/map.h"
 #include "mapd/mapd.h"
-#include "mapd/maps.h"
 
 /* A request that waits for a job. Ends with its answer, or with its client. */
 struct waiting {
 	struct mapd *mapd;
-	const struct map_row *row;
-	struct client_ask *ask;
+	struct map_query query;
 	struct resolve_wait *wait;
 	struct settings *own; /* what its answer goes by, should the mirror not be filled then; or NULL */
 	struct nexthop nexthop;
 	int64_t asked_ms; /* monotonic */
-	size_t key_len;
 	char key[];
 };
 
@@ -32,13 +31,13 @@ static void map_facts_on_facts(const struct facts *facts, void *arg)
 {
 	struct waiting *w = arg;
 	struct mapd *m = w->mapd;
-	const struct map_query q = {w->row, NULL, w->ask, w->key, w->key_len, tick_wall_ms()};
 
 	metrics_waited(&m->metrics, tick_mono_ms() - w->asked_ms);
+	w->query.now_ms = tick_wall_ms();
 	m->own = mirror_state(m->mirror) == MIRROR_UNKNOWN ? w->own : NULL;
-	w->row->finish(m, &q, &w->nexthop, facts);
+	w->query.row->handler->finish(m, &w->query, &w->nexthop, facts);
 	m->own = NULL;
-	map_reply(m, &q);
+	map_reply(m, &w->query);
 	waiting_free(w);
 }
 
@@ -55,12 +54,9 @@ static void wait_for_job(struct mapd *m, const struct map_query *q, const struct
 	struct waiting *w = xmalloc(sizeof(*w) + q->key_len);
 
 	w->mapd = m;
-	w->row = q->row;
 	w->own = NULL;
 	w->nexthop = *nexthop;
 	w->asked_ms = tick_mono_ms();
-	w->key_len = q->key_len;
-	memcpy(w->key, q->key, q->key_len);
 	w->wait = resolve_ask(m->resolver, nexthop, map_facts_on_facts, w);
 	if (!w->wait) {
 		waiting_free(w);
@@ -69,11 +65,7 @@ static void wait_for_job(struct mapd *m, const struct map_query *q, const struct
 	}
 	w->own = m->own;
 	m->own = NULL;
-	w->ask = q->ask;
-	if (w->ask)
-		client_ask_wait_on(w->ask, map_facts_on_abandoned, w);
-	else
-		w->ask = client_wait(q->client, map_facts_on_abandoned, w);
+	w->query = map_wait(q, w->key, map_facts_on_abandoned, w);
 }
 
 void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
@@ -86,7 +78,7 @@ void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexth
 		wait_for_job(m, q, nexthop);
 		return;
 	}
-	q->row->finish(m, q, nexthop, &facts);
+	q->row->handler->finish(m, q, nexthop, &facts);
 	map_reply(m, q);
 	facts_fini(&facts);
 }

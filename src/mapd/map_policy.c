@@ -6,8 +6,9 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "core/refusal.h"
+#include "mapd/map_facts.h"
+#include "mapd/map_handlers.h"
 #include "mapd/mapd.h"
-#include "mapd/maps.h"
 #include "mapd/refusal_memory.h"
 #include "mapd/verdict_cache.h"
 #include "mapd/verdicts.h"
@@ -44,7 +45,7 @@ static void answer_no_key(struct mapd *m, const struct map_query *q)
 		map_answer(m, q, SOCKMAP_TEMP, "no next hop was given");
 }
 
-void map_policy_names(const struct map_query *q, settings_name_fn *fn, void *arg)
+static void policy_names(const struct map_query *q, settings_name_fn *fn, void *arg)
 {
 	struct nexthop nexthop;
 
@@ -52,7 +53,7 @@ void map_policy_names(const struct map_query *q, settings_name_fn *fn, void *arg
 	settings_dest_names(&nexthop, fn, arg);
 }
 
-void map_policy(struct mapd *m, const struct map_query *q)
+static void policy_handle(struct mapd *m, const struct map_query *q)
 {
 	struct nexthop nexthop;
 
@@ -93,8 +94,8 @@ static bool take_made(struct mapd *m, const struct map_query *q, const char *key
 	return true;
 }
 
-void map_policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
-		       const struct facts *facts)
+static void policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+			  const struct facts *facts)
 {
 	if (mapd_settings_awaited(m))
 		reply_make(&m->reply, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
@@ -102,9 +103,11 @@ void map_policy_finish(struct mapd *m, const struct map_query *q, const struct n
 		verdicts_render(m, nexthop, facts, q->row->mode, q->row->tlsrpt, q->now_ms);
 }
 
+const struct map_handler map_policy = {policy_handle, policy_names, policy_finish};
+
 /* ---- sts ---- */
 
-void map_sts(struct mapd *m, const struct map_query *q)
+static void sts_handle(struct mapd *m, const struct map_query *q)
 {
 	struct nexthop nexthop;
 
@@ -117,14 +120,17 @@ void map_sts(struct mapd *m, const struct map_query *q)
 		map_answer(m, q, SOCKMAP_NOTFOUND, "");
 }
 
-void map_sts_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop, const struct facts *facts)
+static void sts_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+		       const struct facts *facts)
 {
 	verdicts_render_sts(m, nexthop, facts, q->now_ms);
 }
 
+const struct map_handler map_sts = {sts_handle, policy_names, sts_finish};
+
 /* ---- refusal ---- */
 
-void map_refusal(struct mapd *m, const struct map_query *q)
+static void refusal_handle(struct mapd *m, const struct map_query *q)
 {
 	char quoted[DOMAIN_SIZE + 8];
 	struct refusal r;
@@ -142,3 +148,5 @@ void map_refusal(struct mapd *m, const struct map_query *q)
 	reply_end(&m->reply, SOCKMAP_OK);
 	map_reply(m, q);
 }
+
+const struct map_handler map_refusal = {refusal_handle, NULL, NULL};

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/domain.h"
+#include "mapd/map_handlers.h"
 #include "mapd/mapd.h"
-#include "mapd/maps.h"
 
 /* The domain as settings_sender() wants it: "<>" the null sender, "" an address without a domain, ".parent" of what is
  * no domain name. */
@@ -27,7 +27,7 @@ static void address_or_domain_of(const struct map_query *q, char out[DOMAIN_SIZE
 		domain_closest_parent(out, q->key, q->key_len);
 }
 
-void map_transport_names(const struct map_query *q, settings_name_fn *fn, void *arg)
+static void transport_names(const struct map_query *q, settings_name_fn *fn, void *arg)
 {
 	char domain[DOMAIN_SIZE];
 
@@ -35,18 +35,12 @@ void map_transport_names(const struct map_query *q, settings_name_fn *fn, void *
 	settings_sender_names(domain, fn, arg);
 }
 
-void map_mode_names(const struct map_query *q, settings_name_fn *fn, void *arg)
+static void sender_mode_names(const struct map_query *q, settings_name_fn *fn, void *arg)
 {
 	char domain[DOMAIN_SIZE];
 
 	address_or_domain_of(q, domain);
 	settings_sender_names(domain, fn, arg);
-}
-
-void map_sender_unknown(const struct mapd *m, struct sender_setting *s)
-{
-	if (mapd_settings_unknown(m) && m->conf->settings.when_unknown == UNKNOWN_ENFORCED)
-		s->mode = MODE_ENFORCED;
 }
 
 /* The setting of DOMAIN, or what settings.when_unknown says in its place. */
@@ -70,7 +64,7 @@ static void format_transport(const struct mapd *m, const struct sender_setting *
 		sbuf_addc(out, ':');
 }
 
-void map_transport(struct mapd *m, const struct map_query *q)
+static void transport_handle(struct mapd *m, const struct map_query *q)
 {
 	char domain[DOMAIN_SIZE];
 	struct sender_setting setting;
@@ -87,7 +81,9 @@ void map_transport(struct mapd *m, const struct map_query *q)
 	map_reply(m, q);
 }
 
-void map_mode(struct mapd *m, const struct map_query *q)
+const struct map_handler map_transport = {transport_handle, transport_names, NULL};
+
+static void mode_handle(struct mapd *m, const struct map_query *q)
 {
 	char domain[DOMAIN_SIZE];
 	struct sender_setting setting;
@@ -103,3 +99,5 @@ void map_mode(struct mapd *m, const struct map_query *q)
 	else
 		map_answer(m, q, SOCKMAP_OK, names_name(mode_names, (int)setting.mode));
 }
+
+const struct map_handler map_mode = {mode_handle, sender_mode_names, NULL};

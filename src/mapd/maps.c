@@ -8,32 +8,33 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "core/sockmap.h"
+#include "mapd/map_early.h"
+#include "mapd/map_handlers.h"
 #include "mapd/mapd.h"
+#include "mapd/server.h"
 #include "mapd/verdict_cache.h"
 
 static const struct map_row rows[] = {
-    {"opportunistic", MAP_OPPORTUNISTIC, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC, false},
-    {"enforced", MAP_ENFORCED, map_policy, map_policy_names, map_policy_finish, MODE_ENFORCED, false},
-    {"verified", MAP_VERIFIED, map_policy, map_policy_names, map_policy_finish, MODE_VERIFIED, false},
-    {"transport", MAP_TRANSPORT, map_transport, map_transport_names, NULL, MODE_OPPORTUNISTIC, false},
-    {"refusal", MAP_REFUSAL, map_refusal, NULL, NULL, MODE_OPPORTUNISTIC, false},
-    {"opportunistic-tlsrpt", MAP_OPPORTUNISTIC_TLSRPT, map_policy, map_policy_names, map_policy_finish,
-     MODE_OPPORTUNISTIC, true},
-    {"enforced-tlsrpt", MAP_ENFORCED_TLSRPT, map_policy, map_policy_names, map_policy_finish, MODE_ENFORCED, true},
-    {"verified-tlsrpt", MAP_VERIFIED_TLSRPT, map_policy, map_policy_names, map_policy_finish, MODE_VERIFIED, true},
-    {"QUERY", MAP_OPPORTUNISTIC, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC, false},
-    {"postfix", MAP_OPPORTUNISTIC, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC, false},
-    {"QUERYwithTLSRPT", MAP_OPPORTUNISTIC_TLSRPT, map_policy, map_policy_names, map_policy_finish, MODE_OPPORTUNISTIC,
-     true},
-    {"mode", MAP_MODE, map_mode, map_mode_names, NULL, MODE_OPPORTUNISTIC, false},
-    {"sts", MAP_STS, map_sts, map_policy_names, map_sts_finish, MODE_OPPORTUNISTIC, false},
-    {"explain", MAP_EXPLAIN, map_explain, map_explain_names, map_explain_finish, MODE_OPPORTUNISTIC, false},
-    {"status", MAP_STATUS, map_status, NULL, NULL, MODE_OPPORTUNISTIC, false},
+    {"opportunistic", MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
+    {"enforced", MAP_ENFORCED, &map_policy, MODE_ENFORCED, false},
+    {"verified", MAP_VERIFIED, &map_policy, MODE_VERIFIED, false},
+    {"transport", MAP_TRANSPORT, &map_transport, MODE_OPPORTUNISTIC, false},
+    {"refusal", MAP_REFUSAL, &map_refusal, MODE_OPPORTUNISTIC, false},
+    {"opportunistic-tlsrpt", MAP_OPPORTUNISTIC_TLSRPT, &map_policy, MODE_OPPORTUNISTIC, true},
+    {"enforced-tlsrpt", MAP_ENFORCED_TLSRPT, &map_policy, MODE_ENFORCED, true},
+    {"verified-tlsrpt", MAP_VERIFIED_TLSRPT, &map_policy, MODE_VERIFIED, true},
+    {"QUERY", MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
+    {"postfix", MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
+    {"QUERYwithTLSRPT", MAP_OPPORTUNISTIC_TLSRPT, &map_policy, MODE_OPPORTUNISTIC, true},
+    {"mode", MAP_MODE, &map_mode, MODE_OPPORTUNISTIC, false},
+    {"sts", MAP_STS, &map_sts, MODE_OPPORTUNISTIC, false},
+    {"explain", MAP_EXPLAIN, &map_explain, MODE_OPPORTUNISTIC, false},
+    {"status", MAP_STATUS, &map_status, MODE_OPPORTUNISTIC, false},
 };
 
 #define KEY_MAX 10000 /* octets; Postfix sends no longer one */
 
-static const struct map_row unknown_row = {"", MAP_UNKNOWN, NULL, NULL, NULL, MODE_OPPORTUNISTIC, false};
+static const struct map_row unknown_row = {"", MAP_UNKNOWN, NULL, MODE_OPPORTUNISTIC, false};
 
 static const struct map_row *find_row(const char *name, size_t len)
 {
@@ -41,31 +42,6 @@ static const struct map_row *find_row(const char *name, size_t len)
 		if (rows[i].name[0] == name[0] && strncmp(rows[i].name, name, len) == 0 && rows[i].name[len] == '\0')
 			return &rows[i];
 	return NULL;
-}
-
-void map_count(struct mapd *m, const struct map_row *row, enum sockmap_status status)
-{
-	m->metrics.requests[row->id][status]++;
-}
-
-void map_send(const struct map_query *q, const char *framed, size_t len)
-{
-	if (q->ask)
-		client_ask_answer(q->ask, framed, len);
-	else
-		client_answer(q->client, framed, len);
-}
-
-void map_reply(struct mapd *m, const struct map_query *q)
-{
-	map_count(m, q->row, m->reply.status);
-	map_send(q, m->reply.framed, m->reply.len);
-}
-
-void map_answer(struct mapd *m, const struct map_query *q, enum sockmap_status status, const char *text)
-{
-	reply_make(&m->reply, status, text);
-	map_reply(m, q);
 }
 
 static void answer_unknown(struct mapd *m, const struct map_query *q, const char *name, size_t len)
@@ -92,7 +68,7 @@ bool maps_ahead(const struct netstring *requests, size_t count, void *arg)
 		if (!sockmap_parse(&request, requests[i].payload, requests[i].len))
 			continue;
 		row = find_row(request.map, request.map_len);
-		if (row && row->handle == map_policy)
+		if (row && row->handler == &map_policy)
 			keys[named++] = (struct verdict_key){request.key, request.key_len};
 	}
 	return verdict_cache_ahead(m->cache, keys, named);
@@ -120,7 +96,7 @@ void maps_request(struct client *client, const char *payload, size_t len, int64_
 	q.key_len = request.key_len;
 	if (q.row) {
 		if (mirror_state(m->mirror) != MIRROR_UNKNOWN || !map_ask_settings(m, &q))
-			q.row->handle(m, &q);
+			q.row->handler->handle(m, &q);
 		return;
 	}
 	q.row = &unknown_row;

@@ -12,8 +12,8 @@
 
 #include "base/tick.h"
 #include "mapd/listeners.h"
+#include "mapd/map_handlers.h"
 #include "mapd/mapd.h"
-#include "mapd/maps.h"
 
 #define EXCEPTIONS_TOLD 100   /* names of exceptions without end; more are only counted */
 #define EXCEPTIONS_SEEN 10000 /* exceptions looked at for them */
@@ -139,7 +139,7 @@ char *status_json(struct mapd *m)
 	return text;
 }
 
-void map_status(struct mapd *m, const struct map_query *q)
+static void status_handle(struct mapd *m, const struct map_query *q)
 {
 	char *json;
 
@@ -151,3 +151,5 @@ void map_status(struct mapd *m, const struct map_query *q)
 	map_answer(m, q, json ? SOCKMAP_OK : SOCKMAP_TEMP, json ? json : "no status");
 	free(json);
 }
+
+const struct map_handler map_status = {status_handle, NULL, NULL};
