@@ -25,6 +25,7 @@
 #include "io/redis.h"
 #include "mapd/http.h"
 #include "mapd/listeners.h"
+#include "mapd/map_early.h"
 #include "mapd/mapd.h"
 #include "mapd/maps.h"
 #include "mapd/refusal_memory.h"
@@ -147,6 +148,7 @@ static void start_parts(struct mapd *m)
 
 	m->server = server_new(m->base, &server_default_limits, maps_request, m);
 	server_set_ahead(m->server, maps_ahead);
+	m->early = map_early_new(m);
 	m->cache = verdict_cache_new(m->conf->mapd.cache_entries);
 	m->refusals = refusal_memory_new(1);
 	m->mirror = mirror_new(m->base, m->conf, &events, m);
@@ -210,6 +212,7 @@ static void free_parts(struct mapd *m)
 {
 	listeners_free(&m->listeners);
 	server_free(&m->server); /* before the resolver, for which its requests wait */
+	map_early_free(&m->early);
 	resolver_free(&m->resolver);
 	http_free(&m->http);
 	mirror_free(&m->mirror);

@@ -33,13 +33,7 @@ void map_answer(struct mapd *m, const struct map_query *q, enum sockmap_status s
 	map_reply(m, q);
 }
 
-void map_sender_unknown(const struct mapd *m, struct sender_setting *s)
-{
-	if (mapd_settings_unknown(m) && m->conf->settings.when_unknown == UNKNOWN_ENFORCED)
-		s->mode = MODE_ENFORCED;
-}
-
-struct map_query map_wait(const struct map_query *q, char *key, void (*abandon)(void *work), void *work)
+struct map_query map_wait(struct map_query *q, char *key, void (*abandon)(void *work), void *work)
 {
 	struct map_query kept = *q;
 
@@ -48,6 +42,7 @@ struct map_query map_wait(const struct map_query *q, char *key, void (*abandon)(
 	else
 		kept.ask = client_wait(q->client, abandon, work);
 	kept.client = NULL;
+	q->own = NULL;
 	kept.key = memcpy(key, q->key, q->key_len);
 	return kept;
 }

@@ -29,12 +29,14 @@ struct map_query {
 	const char *key;        /* borrowed, not terminated */
 	size_t key_len;
 	int64_t now_ms; /* wall */
+	struct settings
+	    *own; /* read for this question alone (map_early.h), or NULL; who waits with it takes them along */
 };
 
 /* What a map does. */
 struct map_handler {
 	/* Answers Q with map_answer(), map_reply() or map_send(), or asks for facts (map_facts.h). */
-	void (*handle)(struct mapd *m, const struct map_query *q);
+	void (*handle)(struct mapd *m, struct map_query *q);
 	/* Tells of the keys that the settings for Q may have (NULL: it needs none). */
 	void (*names)(const struct map_query *q, settings_name_fn *fn, void *arg);
 	/* Makes M->reply once the facts are there (NULL: it asks for none). */
@@ -61,10 +63,8 @@ void map_send(const struct map_query *q, const char *framed, size_t len);
 void map_count(struct mapd *m, const struct map_row *row, enum sockmap_status status);
 
 /* Q as its keeper has it until it is answered: with its place in the order of answers, its key copied to KEY (room for
- * key_len octets). ABANDON(WORK) is called instead when its client is gone before that. */
-struct map_query map_wait(const struct map_query *q, char *key, void (*abandon)(void *work), void *work);
-
-/* While no settings are known: what settings.when_unknown says in the place of a sender's. */
-void map_sender_unknown(const struct mapd *m, struct sender_setting *s);
+ * key_len octets), and its own settings, which Q has no longer. ABANDON(WORK) is called instead when its client is gone
+ * before that. */
+struct map_query map_wait(struct map_query *q, char *key, void (*abandon)(void *work), void *work);
 
 #endif

@@ -10,10 +10,14 @@
 
 #include <stdbool.h>
 
-struct mapd;
+struct map_early; /* all that wait so */
 struct map_query;
+struct mapd;
+
+struct map_early *map_early_new(struct mapd *m);
+void map_early_free(struct map_early **e); /* none waits any more: after the server */
 
 /* True: Q waits for its settings, or is answered: too many do. False: its map needs none, or Redis is away. */
-bool map_ask_settings(struct mapd *m, const struct map_query *q);
+bool map_early_ask(struct map_early *all, struct map_query *q);
 
 #endif

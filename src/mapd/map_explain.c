@@ -7,6 +7,7 @@
 #include "core/explain.h"
 #include "mapd/map_facts.h"
 #include "mapd/map_handlers.h"
+#include "mapd/map_settings.h"
 #include "mapd/mapd.h"
 
 /* key = domain / mode SP domain / sender SP recipient */
@@ -66,7 +67,7 @@ static void explain_names(const struct map_query *q, settings_name_fn *fn, void 
 		settings_sender_names(key.sender, fn, arg);
 }
 
-static void explain_handle(struct mapd *m, const struct map_query *q)
+static void explain_handle(struct mapd *m, struct map_query *q)
 {
 	struct explain_key key;
 
@@ -80,7 +81,7 @@ static void explain_handle(struct mapd *m, const struct map_query *q)
 static void explain_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
 			   const struct facts *facts)
 {
-	const struct settings *settings = mapd_settings(m);
+	const struct settings *settings = map_settings(m, q);
 	struct explain_key key;
 	struct sender_setting sender;
 	struct dest_setting dest;
@@ -90,8 +91,8 @@ static void explain_finish(struct mapd *m, const struct map_query *q, const stru
 	    .dest = &dest,
 	    .dane = m->conf->mapd.dane,
 	    .options = {m->conf->mapd.min_tls, false, m->conf->mapd.report_failures},
-	    .settings_known = !mapd_settings_unknown(m),
-	    .awaited = mapd_settings_awaited(m) ? MAPD_SETTINGS_AWAITED : NULL,
+	    .settings_known = !map_settings_unknown(m, q),
+	    .awaited = map_settings_awaited(m, q) ? MAP_SETTINGS_AWAITED : NULL,
 	};
 	char *json;
 
@@ -99,7 +100,7 @@ static void explain_finish(struct mapd *m, const struct map_query *q, const stru
 	settings_dest(settings, nexthop, q->now_ms, &dest);
 	if (key.has_sender) {
 		settings_sender(settings, key.sender, q->now_ms, &sender);
-		map_sender_unknown(m, &sender);
+		map_settings_sender(m, q, &sender);
 		in.sender = key.sender;
 		in.sender_setting = &sender;
 		key.mode = sender.mode;
@@ -107,7 +108,7 @@ static void explain_finish(struct mapd *m, const struct map_query *q, const stru
 	in.mode = key.mode;
 	in.all_modes = !key.has_mode && (!key.has_sender || in.awaited);
 	json = explain_json(&in);
-	mapd_settings_done(m);
+	map_settings_done(m);
 	reply_make(&m->reply, SOCKMAP_OK, json);
 	free(json);
 }

@@ -15,7 +15,6 @@ struct waiting {
 	struct mapd *mapd;
 	struct map_query query;
 	struct resolve_wait *wait;
-	struct settings *own; /* what its answer goes by, should the mirror not be filled then; or NULL */
 	struct nexthop nexthop;
 	int64_t asked_ms; /* monotonic */
 	char key[];
@@ -23,7 +22,7 @@ struct waiting {
 
 static void waiting_free(struct waiting *w)
 {
-	settings_free(&w->own);
+	settings_free(&w->query.own);
 	free(w);
 }
 
@@ -34,9 +33,9 @@ static void map_facts_on_facts(const struct facts *facts, void *arg)
 
 	metrics_waited(&m->metrics, tick_mono_ms() - w->asked_ms);
 	w->query.now_ms = tick_wall_ms();
-	m->own = mirror_state(m->mirror) == MIRROR_UNKNOWN ? w->own : NULL;
+	if (mirror_state(m->mirror) != MIRROR_UNKNOWN)
+		settings_free(&w->query.own); /* those of all are exact */
 	w->query.row->handler->finish(m, &w->query, &w->nexthop, facts);
-	m->own = NULL;
 	map_reply(m, &w->query);
 	waiting_free(w);
 }
@@ -49,26 +48,23 @@ static void map_facts_on_abandoned(void *arg)
 	waiting_free(w);
 }
 
-static void wait_for_job(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
+static void wait_for_job(struct mapd *m, struct map_query *q, const struct nexthop *nexthop)
 {
 	struct waiting *w = xmalloc(sizeof(*w) + q->key_len);
 
 	w->mapd = m;
-	w->own = NULL;
 	w->nexthop = *nexthop;
 	w->asked_ms = tick_mono_ms();
 	w->wait = resolve_ask(m->resolver, nexthop, map_facts_on_facts, w);
 	if (!w->wait) {
-		waiting_free(w);
+		free(w);
 		map_answer(m, q, SOCKMAP_TEMP, "too many domains are being looked up");
 		return;
 	}
-	w->own = m->own;
-	m->own = NULL;
 	w->query = map_wait(q, w->key, map_facts_on_abandoned, w);
 }
 
-void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
+void map_ask_facts(struct mapd *m, struct map_query *q, const struct nexthop *nexthop)
 {
 	struct facts facts;
 

@@ -10,6 +10,6 @@ struct mapd;
 struct map_query;
 
 /* Finishes Q with the facts of NEXTHOP, at once when they are at hand or none can be had, else later, and replies. */
-void map_ask_facts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop);
+void map_ask_facts(struct mapd *m, struct map_query *q, const struct nexthop *nexthop);
 
 #endif

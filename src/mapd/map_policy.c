@@ -8,6 +8,7 @@
 #include "core/refusal.h"
 #include "mapd/map_facts.h"
 #include "mapd/map_handlers.h"
+#include "mapd/map_settings.h"
 #include "mapd/mapd.h"
 #include "mapd/refusal_memory.h"
 #include "mapd/verdict_cache.h"
@@ -26,14 +27,14 @@ static bool answer_cached(struct mapd *m, const struct map_query *q, const char 
 {
 	struct verdict_hit hit;
 
-	if (m->own ||
+	if (q->own ||
 	    !verdict_cache_get(m->cache, key, len, verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
 		return false;
 	m->metrics.value[METRIC_CACHE_HITS]++;
 	map_count(m, q->row, framed_status(hit.text));
 	map_send(q, hit.text, hit.len);
 	if (hit.due)
-		verdicts_due(m, key, len, q->row->mode, hit.due, q->now_ms);
+		verdicts_due(m, q, key, len, hit.due);
 	return true;
 }
 
@@ -53,14 +54,14 @@ static void policy_names(const struct map_query *q, settings_name_fn *fn, void *
 	settings_dest_names(&nexthop, fn, arg);
 }
 
-static void policy_handle(struct mapd *m, const struct map_query *q)
+static void policy_handle(struct mapd *m, struct map_query *q)
 {
 	struct nexthop nexthop;
 
 	if (answer_cached(m, q, q->key, q->key_len))
 		return;
-	if (mapd_settings_awaited(m)) {
-		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+	if (map_settings_awaited(m, q)) {
+		map_answer(m, q, SOCKMAP_TEMP, MAP_SETTINGS_AWAITED);
 		return;
 	}
 	if (q->key_len == 0) {
@@ -70,7 +71,7 @@ static void policy_handle(struct mapd *m, const struct map_query *q)
 	nexthop_parse(&nexthop, q->key, q->key_len);
 	if (nexthop.key[0] && answer_cached(m, q, nexthop.key, strlen(nexthop.key)))
 		return;
-	if (q->key[0] == '.' && (nexthop.kind != NEXTHOP_PARENT || !verdicts_named(m, &nexthop, q->now_ms))) {
+	if (q->key[0] == '.' && (nexthop.kind != NEXTHOP_PARENT || !verdicts_named(m, q, &nexthop))) {
 		map_answer(m, q, SOCKMAP_NOTFOUND, "");
 		return;
 	}
@@ -83,37 +84,37 @@ static bool take_made(struct mapd *m, const struct map_query *q, const char *key
 {
 	struct verdict_hit hit;
 
-	if (q->client || m->own ||
+	if (q->client || q->own ||
 	    !verdict_cache_get(m->cache, key, strlen(key), verdict_line(q->row->mode, q->row->tlsrpt), q->now_ms, &hit))
 		return false;
 	memcpy(m->reply.framed, hit.text, hit.len);
 	m->reply.len = hit.len;
 	m->reply.status = framed_status(hit.text);
 	if (hit.due)
-		verdicts_due(m, key, strlen(key), q->row->mode, hit.due, q->now_ms);
+		verdicts_due(m, q, key, strlen(key), hit.due);
 	return true;
 }
 
 static void policy_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
 			  const struct facts *facts)
 {
-	if (mapd_settings_awaited(m))
-		reply_make(&m->reply, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+	if (map_settings_awaited(m, q))
+		reply_make(&m->reply, SOCKMAP_TEMP, MAP_SETTINGS_AWAITED);
 	else if (!take_made(m, q, nexthop->key))
-		verdicts_render(m, nexthop, facts, q->row->mode, q->row->tlsrpt, q->now_ms);
+		verdicts_render(m, q, nexthop, facts);
 }
 
 const struct map_handler map_policy = {policy_handle, policy_names, policy_finish};
 
 /* ---- sts ---- */
 
-static void sts_handle(struct mapd *m, const struct map_query *q)
+static void sts_handle(struct mapd *m, struct map_query *q)
 {
 	struct nexthop nexthop;
 
 	nexthop_parse(&nexthop, q->key, q->key_len);
-	if (mapd_settings_awaited(m))
-		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+	if (map_settings_awaited(m, q))
+		map_answer(m, q, SOCKMAP_TEMP, MAP_SETTINGS_AWAITED);
 	else if (nexthop_in_dns(&nexthop))
 		map_ask_facts(m, q, &nexthop);
 	else
@@ -123,14 +124,14 @@ static void sts_handle(struct mapd *m, const struct map_query *q)
 static void sts_finish(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
 		       const struct facts *facts)
 {
-	verdicts_render_sts(m, nexthop, facts, q->now_ms);
+	verdicts_render_sts(m, q, nexthop, facts);
 }
 
 const struct map_handler map_sts = {sts_handle, policy_names, sts_finish};
 
 /* ---- refusal ---- */
 
-static void refusal_handle(struct mapd *m, const struct map_query *q)
+static void refusal_handle(struct mapd *m, struct map_query *q)
 {
 	char quoted[DOMAIN_SIZE + 8];
 	struct refusal r;

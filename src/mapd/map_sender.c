@@ -6,6 +6,7 @@
 
 #include "core/domain.h"
 #include "mapd/map_handlers.h"
+#include "mapd/map_settings.h"
 #include "mapd/mapd.h"
 
 /* The domain as settings_sender() wants it: "<>" the null sender, "" an address without a domain, ".parent" of what is
@@ -44,11 +45,11 @@ static void sender_mode_names(const struct map_query *q, settings_name_fn *fn, v
 }
 
 /* The setting of DOMAIN, or what settings.when_unknown says in its place. */
-static void sender_setting(struct mapd *m, const char *domain, int64_t now_ms, struct sender_setting *out)
+static void sender_setting(struct mapd *m, const struct map_query *q, const char *domain, struct sender_setting *out)
 {
-	settings_sender(mapd_settings(m), domain, now_ms, out);
-	mapd_settings_done(m);
-	map_sender_unknown(m, out);
+	settings_sender(map_settings(m, q), domain, q->now_ms, out);
+	map_settings_done(m);
+	map_settings_sender(m, q, out);
 }
 
 /* transport = via [ "-" mode ] ":" / the configured transport ":" */
@@ -64,18 +65,18 @@ static void format_transport(const struct mapd *m, const struct sender_setting *
 		sbuf_addc(out, ':');
 }
 
-static void transport_handle(struct mapd *m, const struct map_query *q)
+static void transport_handle(struct mapd *m, struct map_query *q)
 {
 	char domain[DOMAIN_SIZE];
 	struct sender_setting setting;
 	struct sbuf *out = reply_begin(&m->reply);
 
-	if (mapd_settings_awaited(m)) {
-		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+	if (map_settings_awaited(m, q)) {
+		map_answer(m, q, SOCKMAP_TEMP, MAP_SETTINGS_AWAITED);
 		return;
 	}
 	address_of(q, domain);
-	sender_setting(m, domain, q->now_ms, &setting);
+	sender_setting(m, q, domain, &setting);
 	format_transport(m, &setting, out);
 	reply_end(&m->reply, out->len > 0 ? SOCKMAP_OK : SOCKMAP_NOTFOUND);
 	map_reply(m, q);
@@ -83,17 +84,17 @@ static void transport_handle(struct mapd *m, const struct map_query *q)
 
 const struct map_handler map_transport = {transport_handle, transport_names, NULL};
 
-static void mode_handle(struct mapd *m, const struct map_query *q)
+static void mode_handle(struct mapd *m, struct map_query *q)
 {
 	char domain[DOMAIN_SIZE];
 	struct sender_setting setting;
 
-	if (mapd_settings_awaited(m)) {
-		map_answer(m, q, SOCKMAP_TEMP, MAPD_SETTINGS_AWAITED);
+	if (map_settings_awaited(m, q)) {
+		map_answer(m, q, SOCKMAP_TEMP, MAP_SETTINGS_AWAITED);
 		return;
 	}
 	address_or_domain_of(q, domain);
-	sender_setting(m, domain, q->now_ms, &setting);
+	sender_setting(m, q, domain, &setting);
 	if (setting.mode == MODE_OPPORTUNISTIC)
 		map_answer(m, q, SOCKMAP_NOTFOUND, "");
 	else

@@ -27,9 +27,7 @@ struct mapd {
 	struct conf *conf;
 
 	struct mirror *mirror;
-	struct settings
-	    *own;     /* what the answer being made goes by while the mirror is not filled (map_early.c), or NULL */
-	size_t early; /* requests whose settings are being read */
+	struct map_early *early;   /* requests whose settings are being read */
 	struct resolver *resolver; /* owns dns and https once it is there */
 	struct dns *dns;
 	struct https *https;
@@ -49,30 +47,5 @@ struct mapd {
 	bool serving;
 	bool stopping;
 };
-
-/* The answer being made cannot go by any settings. */
-static inline bool mapd_settings_unknown(const struct mapd *m)
-{
-	return mirror_state(m->mirror) == MIRROR_UNKNOWN && !m->own;
-}
-
-/* True: so it is, and the configuration says to wait for them. */
-static inline bool mapd_settings_awaited(const struct mapd *m)
-{
-	return mapd_settings_unknown(m) && m->conf->settings.when_unknown == UNKNOWN_TEMPFAIL;
-}
-
-/* The settings the answer being made goes by; short, and mapd_settings_done() after it (mirror.h). */
-static inline const struct settings *mapd_settings(struct mapd *m)
-{
-	const struct settings *complete = mirror_read(m->mirror);
-
-	return m->own ? m->own : complete;
-}
-static inline void mapd_settings_done(struct mapd *m)
-{
-	mirror_done(m->mirror);
-}
-#define MAPD_SETTINGS_AWAITED "settings not yet loaded"
 
 #endif

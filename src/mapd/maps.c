@@ -78,7 +78,7 @@ void maps_request(struct client *client, const char *payload, size_t len, int64_
 {
 	struct mapd *m = arg;
 	struct sockmap_request request;
-	struct map_query q = {&unknown_row, client, NULL, "", 0, now_ms};
+	struct map_query q = {.row = &unknown_row, .client = client, .key = "", .now_ms = now_ms};
 
 	if (!sockmap_parse(&request, payload, len)) {
 		if (len > KEY_MAX)
@@ -95,7 +95,7 @@ void maps_request(struct client *client, const char *payload, size_t len, int64_
 	q.key = request.key;
 	q.key_len = request.key_len;
 	if (q.row) {
-		if (mirror_state(m->mirror) != MIRROR_UNKNOWN || !map_ask_settings(m, &q))
+		if (mirror_state(m->mirror) != MIRROR_UNKNOWN || !map_early_ask(m->early, &q))
 			q.row->handler->handle(m, &q);
 		return;
 	}

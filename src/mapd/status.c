@@ -139,7 +139,7 @@ char *status_json(struct mapd *m)
 	return text;
 }
 
-static void status_handle(struct mapd *m, const struct map_query *q)
+static void status_handle(struct mapd *m, struct map_query *q)
 {
 	char *json;
 

@@ -10,21 +10,24 @@
 #include "base/tick.h"
 #include "core/answer.h"
 #include "core/decide.h"
+#include "mapd/map.h"
+#include "mapd/map_settings.h"
 #include "mapd/mapd.h"
 #include "mapd/refusal_memory.h"
 #include "mapd/verdict_cache.h"
 
-static void merge_dest(struct mapd *m, const struct nexthop *nexthop, int64_t now_ms, struct dest_setting *out)
+static void merge_dest(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+		       struct dest_setting *out)
 {
-	settings_dest(mapd_settings(m), nexthop, now_ms, out);
-	mapd_settings_done(m);
+	settings_dest(map_settings(m, q), nexthop, q->now_ms, out);
+	map_settings_done(m);
 }
 
-bool verdicts_named(struct mapd *m, const struct nexthop *nexthop, int64_t now_ms)
+bool verdicts_named(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
 {
 	struct dest_setting dest;
 
-	merge_dest(m, nexthop, now_ms, &dest);
+	merge_dest(m, q, nexthop, &dest);
 	return dest.named;
 }
 
@@ -64,34 +67,36 @@ static void remember(struct mapd *m, const struct facts *facts, enum mode alone)
 	refusal_memory_note(m->refusals, address, alone, now_ms);
 }
 
-static void remember_again(struct mapd *m, const struct nexthop *nexthop, const char *key, enum mode mode,
-			   int64_t now_ms)
+static void remember_again(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop)
 {
+	const enum mode mode = q->row->mode;
+	const int64_t now = q->now_ms / 1000;
 	struct dest_setting dest;
 	struct facts facts;
 	struct verdict v;
 
 	if (nexthop_in_dns(nexthop)) {
 		if (!resolve_known(m->resolver, nexthop, &facts)) {
-			verdict_cache_drop(m->cache, key); /* the next answer is made anew, and remembered then */
+			verdict_cache_drop(m->cache,
+					   nexthop->key); /* the next answer is made anew, and remembered then */
 			return;
 		}
 	} else {
 		facts_init(&facts, nexthop);
 	}
-	merge_dest(m, nexthop, now_ms, &dest);
-	decide(&facts, now_ms / 1000, mode, &dest, m->conf->mapd.dane, &v);
-	remember(m, &facts, mode_alone(&v, &facts, mode, now_ms / 1000));
+	merge_dest(m, q, nexthop, &dest);
+	decide(&facts, now, mode, &dest, m->conf->mapd.dane, &v);
+	remember(m, &facts, mode_alone(&v, &facts, mode, now));
 	facts_fini(&facts);
 }
 
-void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, unsigned due, int64_t now_ms)
+void verdicts_due(struct mapd *m, const struct map_query *q, const char *key, size_t len, unsigned due)
 {
 	struct nexthop nexthop;
 
 	nexthop_parse(&nexthop, key, len);
 	if (due & VERDICT_TOUCH)
-		remember_again(m, &nexthop, nexthop.key, mode, now_ms);
+		remember_again(m, q, &nexthop);
 	if ((due & VERDICT_PREFETCH) && nexthop_in_dns(&nexthop))
 		resolve_prefetch(m->resolver, &nexthop);
 }
@@ -162,23 +167,25 @@ static int64_t valid_until_ms(const struct facts *facts, const struct dest_setti
 	return until * 1000 < dest->valid_until_ms ? until * 1000 : dest->valid_until_ms;
 }
 
-void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode,
-		     bool tlsrpt, int64_t now_ms)
+void verdicts_render(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+		     const struct facts *facts)
 {
 	const struct conf_mapd *conf = &m->conf->mapd;
-	const struct answer_options options = {conf->min_tls, tlsrpt, conf->report_failures};
-	int64_t now = now_ms / 1000, until_ms;
+	const struct answer_options options = {conf->min_tls, q->row->tlsrpt, conf->report_failures};
+	const enum mode mode = q->row->mode;
+	const int64_t now_ms = q->now_ms, now = now_ms / 1000;
 	struct dest_setting dest;
 	struct verdict v;
+	int64_t until_ms;
 
-	merge_dest(m, nexthop, now_ms, &dest);
+	merge_dest(m, q, nexthop, &dest);
 	decide(facts, now, mode, &dest, conf->dane, &v);
 	reply_end(&m->reply, answer_format(reply_begin(&m->reply), &v, facts, now, &dest, &options));
 	until_ms = valid_until_ms(facts, &dest, now_ms);
 	/* nobody would tell us that settings of our own reading have changed */
-	if (nexthop->key[0] && !m->own && !is_weakened(&v))
-		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, tlsrpt), m->reply.framed, m->reply.len,
-				  now_ms, until_ms);
+	if (nexthop->key[0] && !q->own && !is_weakened(&v))
+		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, q->row->tlsrpt), m->reply.framed,
+				  m->reply.len, now_ms, until_ms);
 	if (mode != MODE_OPPORTUNISTIC)
 		remember(m, facts, mode_alone(&v, facts, mode, now));
 	log_verdict(nexthop, &v, mode, until_ms, now_ms);
@@ -188,14 +195,16 @@ void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct
 }
 
 /* Who sends is not known here: an exception is logged as one for opportunistic mail. */
-void verdicts_render_sts(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, int64_t now_ms)
+void verdicts_render_sts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+			 const struct facts *facts)
 {
 	const struct verdict ignored = {.level = LEVEL_NOTFOUND, .reasons = 1u << REASON_EXCEPT_STS};
-	const struct sts_policy *policy = facts_policy(facts, now_ms / 1000);
+	const int64_t now = q->now_ms / 1000;
+	const struct sts_policy *policy = facts_policy(facts, now);
 	struct dest_setting dest;
 
-	merge_dest(m, nexthop, now_ms, &dest);
-	reply_end(&m->reply, answer_sts(reply_begin(&m->reply), facts, now_ms / 1000, &dest));
+	merge_dest(m, q, nexthop, &dest);
+	reply_end(&m->reply, answer_sts(reply_begin(&m->reply), facts, now, &dest));
 	if (dest.sts_ignore && policy && policy->mode == STS_ENFORCE)
 		log_exceptions(m, nexthop, &ignored, &dest, MODE_OPPORTUNISTIC);
 }

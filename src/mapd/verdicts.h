@@ -11,25 +11,26 @@
 #include <stdbool.h>
 
 #include "core/facts.h"
-#include "core/mode.h"
 #include "core/nexthop.h"
 
+struct map_query;
 struct mapd;
 
-/* The answer for NEXTHOP with FACTS, into M->reply. NOW_MS: wall. */
-void verdicts_render(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, enum mode mode,
-		     bool tlsrpt, int64_t now_ms);
+/* The answer to Q for NEXTHOP with FACTS, into M->reply. */
+void verdicts_render(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+		     const struct facts *facts);
 
 /* The same for the map sts: MTA-STS alone. */
-void verdicts_render_sts(struct mapd *m, const struct nexthop *nexthop, const struct facts *facts, int64_t now_ms);
+void verdicts_render_sts(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
+			 const struct facts *facts);
 
-/* A cached answer of KEY (canonical) was given of which verdict_cache.h says DUE. */
-void verdicts_due(struct mapd *m, const char *key, size_t len, enum mode mode, unsigned due, int64_t now_ms);
+/* A cached answer of KEY (canonical) was given to Q, of which verdict_cache.h says DUE. */
+void verdicts_due(struct mapd *m, const struct map_query *q, const char *key, size_t len, unsigned due);
 
 /* What was rendered from a setting (mirror.h) is stale. */
 void verdicts_setting_changed(struct mapd *m, const char *name);
 
 /* Some rcpt or except key other than "*" names NEXTHOP. */
-bool verdicts_named(struct mapd *m, const struct nexthop *nexthop, int64_t now_ms);
+bool verdicts_named(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop);
 
 #endif

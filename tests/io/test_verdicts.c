@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/tick.h"
+#include "mapd/map.h"
 #include "mapd/mapd.h"
 #include "mapd/refusal_memory.h"
 #include "mapd/verdict_cache.h"
@@ -37,6 +38,11 @@ const struct settings *mirror_read(struct mirror *mirror)
 void mirror_done(struct mirror *mirror)
 {
 	(void)mirror;
+}
+enum mirror_state mirror_state(const struct mirror *mirror)
+{
+	(void)mirror;
+	return MIRROR_LIVE;
 }
 bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct facts *out)
 {
@@ -123,9 +129,20 @@ static void make_facts(struct facts *f, const char *key, enum mx_state mx, enum 
 	f->host[0].until = until;
 }
 
+/* A question of the plain map of MODE, asked now. */
+static const struct map_query *query(enum mode mode)
+{
+	static struct map_row row;
+	static struct map_query q = {.row = &row};
+
+	row.mode = mode;
+	q.now_ms = clock_ms;
+	return &q;
+}
+
 static const char *render(const struct facts *f, enum mode mode)
 {
-	verdicts_render(m, &f->nexthop, f, mode, false, clock_ms);
+	verdicts_render(m, query(mode), &f->nexthop, f);
 	return m->reply.payload;
 }
 
@@ -271,14 +288,14 @@ static void what_is_served_from_the_cache_is_remembered_again(void **state)
 		clock_ms += 10 * MINUTE;
 		assert_true(cached("a.example", MODE_ENFORCED, &due));
 		assert_int_equal(due, VERDICT_TOUCH);
-		verdicts_due(m, "a.example", strlen("a.example"), MODE_ENFORCED, due, clock_ms);
+		verdicts_due(m, query(MODE_ENFORCED), "a.example", strlen("a.example"), due);
 		assert_true(bounces("mx.a.example"));
 	}
 	clock_ms += 80 * MINUTE;
 	assert_false(bounces("mx.a.example"));
 	assert_true(cached("a.example", MODE_ENFORCED, &due));
 	is_known = false; /* not to be told from memory: the next answer is made anew */
-	verdicts_due(m, "a.example", strlen("a.example"), MODE_ENFORCED, due, clock_ms);
+	verdicts_due(m, query(MODE_ENFORCED), "a.example", strlen("a.example"), due);
 	assert_false(cached("a.example", MODE_ENFORCED, NULL));
 }
 
@@ -296,10 +313,10 @@ static void the_next_facts_are_looked_for_in_time(void **state)
 	clock_ms += 2 * 60 * MINUTE;
 	assert_true(cached(key, MODE_OPPORTUNISTIC, &due));
 	assert_int_equal(due, VERDICT_PREFETCH);
-	verdicts_due(m, key, strlen(key), MODE_OPPORTUNISTIC, due, clock_ms);
+	verdicts_due(m, query(MODE_OPPORTUNISTIC), key, strlen(key), due);
 	assert_string_equal(prefetched, key);
 	prefetched[0] = '\0';
-	verdicts_due(m, "[192.0.2.1]", strlen("[192.0.2.1]"), MODE_OPPORTUNISTIC, VERDICT_PREFETCH, clock_ms);
+	verdicts_due(m, query(MODE_OPPORTUNISTIC), "[192.0.2.1]", strlen("[192.0.2.1]"), VERDICT_PREFETCH);
 	assert_string_equal(prefetched, "");
 }
 
@@ -380,22 +397,43 @@ static void an_exception_counts_in_the_map_for_sendmail(void **state)
 	(void)state;
 	make_facts(&f, "a.example", MX_INSECURE, TLSA_NONE);
 	set(SETTING_EXCEPT, "a.example", "sts", "ignore", 0);
-	verdicts_render_sts(m, &f.nexthop, &f, clock_ms);
+	verdicts_render_sts(m, query(MODE_OPPORTUNISTIC), &f.nexthop, &f);
 	assert_int_equal(m->metrics.value[METRIC_EXCEPT_STS_USED], 0); /* there is no policy to ignore */
 	f.sts.have_policy = true;
 	f.sts.policy.mode = STS_ENFORCE;
 	f.sts.policy.max_age = 1000;
 	f.sts.fetched_at = clock_ms / 1000;
 	assert_true(sts_policy_set_mx(&f.sts.policy, mx, strlen(mx)));
-	verdicts_render_sts(m, &f.nexthop, &f, clock_ms);
+	verdicts_render_sts(m, query(MODE_OPPORTUNISTIC), &f.nexthop, &f);
 	assert_int_equal(m->reply.status, SOCKMAP_NOTFOUND);
 	assert_int_equal(m->metrics.value[METRIC_EXCEPT_STS_USED], 1);
 	assert_non_null(strstr(last_line, "event=exception_used exception=sts nexthop=a.example setting=a.example"));
 	settings_remove(settings, SETTING_EXCEPT, "a.example");
-	verdicts_render_sts(m, &f.nexthop, &f, clock_ms);
+	verdicts_render_sts(m, query(MODE_OPPORTUNISTIC), &f.nexthop, &f);
 	assert_string_equal(m->reply.payload, "OK secure match=mx.a.example servername=hostname");
 	assert_int_equal(m->metrics.value[METRIC_EXCEPT_STS_USED], 1);
 	facts_fini(&f);
+}
+
+/* Nobody would tell when a setting changes that was read for one question. */
+static void what_was_read_for_one_question_is_its_own(void **state)
+{
+	struct map_query own = *query(MODE_ENFORCED);
+	struct setting match = {.has = SETTING_HAS_MATCH, .match = "mx.other.example"};
+	struct facts f;
+
+	(void)state;
+	make_facts(&f, "a.example", MX_INSECURE, TLSA_UNKNOWN);
+	own.own = settings_new();
+	settings_put(own.own, SETTING_RCPT, "a.example", &match);
+	verdicts_render(m, &own, &f.nexthop, &f);
+	assert_non_null(strstr(m->reply.payload, "mx.other.example"));
+	assert_false(cached("a.example", MODE_ENFORCED, NULL));
+	assert_true(verdicts_named(m, &own, &f.nexthop));
+	assert_false(verdicts_named(m, query(MODE_ENFORCED), &f.nexthop));
+	assert_null(strstr(render(&f, MODE_ENFORCED), "mx.other.example"));
+	assert_true(cached("a.example", MODE_ENFORCED, NULL));
+	settings_free(&own.own);
 }
 
 static void a_verdict_that_defers_says_why(void **state)
@@ -420,6 +458,7 @@ int main(void)
 	    cmocka_unit_test_teardown(only_the_mode_alone_allows_a_bounce, end),
 	    cmocka_unit_test_teardown(unknown_mta_sts_allows_no_bounce, end),
 	    cmocka_unit_test_setup_teardown(another_kind_of_answer_ends_it, begin, end),
+	    cmocka_unit_test_setup_teardown(what_was_read_for_one_question_is_its_own, begin, end),
 	    cmocka_unit_test_setup_teardown(addresses_and_bare_domains_are_remembered, begin, end),
 	    cmocka_unit_test_setup_teardown(what_is_served_from_the_cache_is_remembered_again, begin, end),
 	    cmocka_unit_test_setup_teardown(the_next_facts_are_looked_for_in_time, begin, end),
