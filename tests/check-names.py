@@ -15,7 +15,6 @@ FAKES = re.compile(r'tests/io/fake_\w+\.c$')
 WORDS = {
     'base/xalloc.h': ['x'],  # xmalloc() and its like: everybody's names
     'ctl/commands.h': ['cmd'],  # a command each, from its own file
-    'mapd/server.h': ['server', 'client'],  # a client is opaque to who answers it
 }
 
 

@@ -1,259 +1,156 @@
 /*
- * client.c - see client.h: the bytes of one connection.
+ * client.c - see client.h and client_life.h: the bytes of one connection.
  *
  * A turn of the loop reads what is there, hands every whole request on, and sends all answers with one write.
  */
 #include "mapd/client.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/event_struct.h>
+
 #include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "core/netstring.h"
 #include "core/sockmap.h"
+#include "mapd/client_life.h"
 
 #define READS_PER_TURN 4 /* then others have their turn */
-#define OUTPUT_FIRST 512
-#define OUTPUT_KEPT 16384 /* a larger output buffer is given back when it is empty */
 
-/* A place in the order of a client's answers. */
-struct client_ask {
-	STAILQ_ENTRY(client_ask) next;
-	struct client *client;
-	void (*abandon)(void *work);
-	void *work;
-	char *reply; /* NULL: not answered yet */
-	size_t len;
+struct client {
+	struct client_env *env;
+	void *owner;
+	int fd;
+	struct event read_event, write_event;
+	char *in; /* octets that are no whole request yet, or are held back */
+	size_t in_len;
+	struct answers answers;
+	unsigned long requests;
+	bool reads, writes; /* its events are added */
+	bool half_done;     /* as the server was told */
+	bool ending;        /* nothing more is read; closed after the last answer */
+	bool rejected;      /* what came after the last request is not looked at */
+	size_t gathered;    /* its place in env->gather; 0: none */
 };
 
 /* ---- the end of a connection ---- */
 
-static void add_unsent(struct client *c, size_t len)
+static void set_half_done(struct client *c, int64_t since_ms)
 {
-	c->unsent += len;
-	c->server->counts.unsent += len;
-}
-
-static void take_unsent(struct client *c, size_t len)
-{
-	c->unsent -= len;
-	c->server->counts.unsent -= len;
-}
-
-static void client_ask_free(struct client *c, struct client_ask *a)
-{
-	STAILQ_REMOVE_HEAD(&c->asks, next);
-	c->ask_count--;
-	c->server->counts.waiting--;
-	free(a->reply);
-	free(a);
-}
-
-static void set_stalled(struct client *c, int64_t at_ms)
-{
-	if (c->stalled_at_ms)
-		TAILQ_REMOVE(&c->server->stalled, c, stalled);
-	c->stalled_at_ms = at_ms;
-	if (at_ms)
-		TAILQ_INSERT_TAIL(&c->server->stalled, c, stalled);
+	if (!c->half_done && !since_ms)
+		return;
+	c->half_done = since_ms;
+	c->env->on_half_done(c->owner, since_ms);
 }
 
 void client_close(struct client *c)
 {
-	struct server *s = c->server;
-	struct client_ask *a;
+	struct client_env *env = c->env;
+	void *owner = c->owner;
 
-	while ((a = STAILQ_FIRST(&c->asks))) {
-		if (!a->reply)
-			a->abandon(a->work);
-		client_ask_free(c, a);
-	}
+	answers_fini(&c->answers);
 	event_del(&c->read_event);
 	event_del(&c->write_event);
 	close(c->fd);
-	set_stalled(c, 0);
-	take_unsent(c, c->unsent);
-	gather_forget(s, c);
-	if (c->is_ready)
-		TAILQ_REMOVE(&s->ready, c, ready);
-	TAILQ_REMOVE(&s->all, c, all);
-	s->counts.clients--;
+	if (c->gathered)
+		gather_forget(env->gather, c->gathered);
+	env->clients--;
 	free(c->in);
-	free(c->out);
 	free(c);
-	if (s->drained && TAILQ_EMPTY(&s->all))
-		event_active(s->ready_event, 0, 0);
+	env->on_close(owner);
 }
 
-/* ---- answers ---- */
-
-static void output_add(struct client *c, const char *bytes, size_t len)
-{
-	if (c->out_size - c->out_len < len && c->out_sent) {
-		c->out_len -= c->out_sent;
-		memmove(c->out, c->out + c->out_sent, c->out_len);
-		c->out_sent = 0;
-	}
-	if (c->out_size - c->out_len < len) {
-		while (c->out_size - c->out_len < len)
-			c->out_size = c->out_size ? c->out_size * 2 : OUTPUT_FIRST;
-		c->out = xrealloc(c->out, c->out_size);
-	}
-	memcpy(c->out + c->out_len, bytes, len);
-	c->out_len += len;
-}
-
-static struct client_ask *client_ask_new(struct client *c)
-{
-	struct client_ask *a = xcalloc(1, sizeof(*a));
-
-	a->client = c;
-	STAILQ_INSERT_TAIL(&c->asks, a, next);
-	c->ask_count++;
-	c->server->counts.waiting++;
-	return a;
-}
-
-void client_answer(struct client *c, const char *reply, size_t len)
-{
-	struct client_ask *a;
-
-	add_unsent(c, len);
-	if (STAILQ_EMPTY(&c->asks)) {
-		output_add(c, reply, len);
-		return;
-	}
-	a = client_ask_new(c);
-	a->reply = xmemdup(reply, len);
-	a->len = len;
-}
-
-struct client_ask *client_wait(struct client *c, void (*abandon)(void *work), void *work)
-{
-	struct client_ask *a = client_ask_new(c);
-
-	a->abandon = abandon;
-	a->work = work;
-	return a;
-}
-
-void client_ask_wait_on(struct client_ask *a, void (*abandon)(void *work), void *work)
-{
-	a->abandon = abandon;
-	a->work = work;
-}
-
-void client_ask_answer(struct client_ask *a, const char *reply, size_t len)
-{
-	struct client *c = a->client;
-
-	assert(!a->reply);
-	add_unsent(c, len);
-	a->reply = xmemdup(reply, len);
-	a->len = len;
-	if (a != STAILQ_FIRST(&c->asks) || c->is_ready)
-		return;
-	/* all that is answered in one turn of the loop goes out with one write */
-	c->is_ready = true;
-	TAILQ_INSERT_TAIL(&c->server->ready, c, ready);
-	event_active(c->server->ready_event, 0, 0);
-}
-
-static void output_take_answers(struct client *c)
-{
-	struct client_ask *a;
-
-	while ((a = STAILQ_FIRST(&c->asks)) && a->reply) {
-		output_add(c, a->reply, a->len);
-		client_ask_free(c, a);
-	}
-}
-
-/* False: the client is gone. */
-static bool output_send(struct client *c)
-{
-	ssize_t n;
-
-	while (c->out_sent < c->out_len) {
-		n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN || errno == EWOULDBLOCK;
-		c->out_sent += (size_t)n;
-		take_unsent(c, (size_t)n);
-	}
-	c->out_sent = c->out_len = 0;
-	if (c->out_size > OUTPUT_KEPT) {
-		free(c->out);
-		c->out = NULL;
-		c->out_size = 0;
-	}
-	return true;
-}
-
-/* ---- requests ---- */
-
-bool client_held(const struct client *c)
-{
-	const struct server *s = c->server;
-
-	return c->ask_count >= s->limits.max_asks || c->unsent >= s->limits.max_output ||
-	       (c->unsent > 0 && s->counts.unsent >= s->limits.max_unsent);
-}
-
-void client_log_dropped(struct client *c, const char *reason, int64_t now_ms)
+static void log_dropped(struct client *c, const char *reason, int64_t now_ms)
 {
 	unsigned long suppressed;
 
-	if (ratelimit_ok(&c->server->malformed_lines, now_ms, &suppressed))
+	if (ratelimit_ok(&c->env->malformed_lines, now_ms, &suppressed))
 		log_warn("event=client_dropped reason=\"%s\" fd=%d requests=%lu suppressed=%lu", reason, c->fd,
 			 c->requests, suppressed);
 }
 
+void client_give_up(struct client *c, int64_t now_ms)
+{
+	log_dropped(c, answers_half_sent(&c->answers) ? "answers are not taken" : "request not finished", now_ms);
+	client_close(c);
+}
+
+/* ---- answers ---- */
+
+void client_answer(struct client *c, const char *reply, size_t len)
+{
+	answers_add(&c->answers, reply, len);
+}
+
+struct client_ask *client_wait(struct client *c, void (*abandon)(void *work), void *work)
+{
+	return answers_await(&c->answers, abandon, work);
+}
+
+void client_ask_wait_on(struct client_ask *a, void (*abandon)(void *work), void *work)
+{
+	answers_await_other(a, abandon, work);
+}
+
+void client_ask_answer(struct client_ask *a, const char *reply, size_t len)
+{
+	struct client *c = answers_take(a, reply, len);
+
+	if (c)
+		c->env->on_ready(c->owner);
+}
+
+/* ---- requests ---- */
+
+/* Too much is unanswered or unsent: its requests stay where they are. */
+static bool is_held(const struct client *c)
+{
+	const struct client_env *env = c->env;
+	size_t unsent = answers_unsent(&c->answers);
+
+	return answers_waiting(&c->answers) >= env->max_asks || unsent >= env->max_output ||
+	       (unsent > 0 && env->sum.unsent >= env->max_unsent);
+}
+
 void client_reject(struct client *c, const char *reason)
 {
-	c->server->counts.malformed++;
-	client_log_dropped(c, reason, tick_wall_ms());
+	c->env->malformed++;
+	log_dropped(c, reason, tick_wall_ms());
 	c->ending = true;
 	c->rejected = true;
 }
 
-/* The whole requests at the start of BUF, at most SERVER_TOGETHER; how many. *STATUS is of what stands behind the last
- * one. */
-static size_t next_requests(struct netstring *out, const char *buf, size_t len, enum netstring_status *status)
+static size_t handle_one(struct client *c, const struct netstring *request, int64_t now_ms)
 {
-	size_t count = 0, used = 0;
-
-	*status = NETSTRING_MORE;
-	while (count < SERVER_TOGETHER && used < len &&
-	       (*status = netstring_next(&out[count], buf + used, len - used, SOCKMAP_REQUEST_MAX)) == NETSTRING_OK)
-		used += out[count++].used;
-	return count;
+	c->requests++;
+	c->env->fn(c, request->payload, request->len, now_ms, c->env->arg);
+	return request->used;
 }
 
-/* Handles COUNT requests, fewer when the client is held back. How many octets are done with. */
-static size_t handle_some(struct client *c, const struct netstring *request, size_t count, int64_t now_ms)
+/* Handles the whole requests in BUF, CLIENT_TOGETHER at most, of which FIRST is known, as far as the client is not held
+ * back; they are told ahead. How many octets are done with. */
+static size_t handle_together(struct client *c, const struct netstring *first, const char *buf, size_t len,
+			      int64_t now_ms)
 {
-	struct server *s = c->server;
-	bool together = count > 1 && s->together;
-	size_t used = 0;
+	struct client_env *env = c->env;
+	struct netstring request[CLIENT_TOGETHER];
+	size_t count = 1, used = first->used;
 
-	if (together)
-		s->ahead(request, count, s->arg);
-	for (size_t i = 0; i < count && !client_held(c) && !c->rejected; i++) {
-		used += request[i].used;
-		c->requests++;
-		s->fn(c, request[i].payload, request[i].len, now_ms, s->arg);
-	}
-	if (together)
-		s->ahead(NULL, 0, s->arg);
+	request[0] = *first;
+	while (count < CLIENT_TOGETHER && used < len &&
+	       netstring_next(&request[count], buf + used, len - used, SOCKMAP_REQUEST_MAX) == NETSTRING_OK)
+		used += request[count++].used;
+	if (count > 1)
+		env->ahead(request, count, env->arg);
+	used = 0;
+	for (size_t i = 0; i < count && !is_held(c) && !c->rejected; i++)
+		used += handle_one(c, &request[i], now_ms);
+	if (count > 1)
+		env->ahead(NULL, 0, env->arg);
 	return used;
 }
 
@@ -261,16 +158,21 @@ static size_t handle_some(struct client *c, const struct netstring *request, siz
  * with. */
 static size_t handle_requests(struct client *c, const char *buf, size_t len, int64_t now_ms)
 {
-	struct netstring request[SERVER_TOGETHER + 1];
+	struct netstring request;
 	enum netstring_status status;
-	size_t used = 0, count;
+	size_t used = 0;
 
-	do {
-		count = next_requests(request, buf + used, len - used, &status);
-		used += handle_some(c, request, count, now_ms);
-	} while (count == SERVER_TOGETHER && !client_held(c) && !c->rejected);
-	if (status == NETSTRING_BAD && !client_held(c) && !c->rejected)
-		client_reject(c, request[count].reason);
+	while (used < len && !is_held(c) && !c->rejected) {
+		status = netstring_next(&request, buf + used, len - used, SOCKMAP_REQUEST_MAX);
+		if (status == NETSTRING_MORE)
+			break;
+		if (status == NETSTRING_BAD)
+			client_reject(c, request.reason);
+		else if (request.used < len - used && gather_helps(c->env->gather))
+			used += handle_together(c, &request, buf + used, len - used, now_ms);
+		else
+			used += handle_one(c, &request, now_ms);
+	}
 	return c->rejected ? len : used;
 }
 
@@ -281,7 +183,7 @@ static void input_drop(struct client *c)
 	c->in_len = 0;
 }
 
-/* The octets of the server's buffer that wait for more. */
+/* The octets of the common buffer that wait for more. */
 static void input_keep(struct client *c, const char *rest, size_t len)
 {
 	if (len == 0) {
@@ -315,26 +217,26 @@ static void take_octets(struct client *c, const char *bytes, size_t len, int64_t
 	size_t used = handle_requests(c, bytes, len, now_ms);
 
 	if (used)
-		set_stalled(c, 0);
+		set_half_done(c, 0);
 	input_keep(c, bytes + used, len - used);
 }
 
 /* One read and its requests. False: there is nothing more to be read now (or never: then ending is set). */
 static bool client_read(struct client *c, int64_t now_ms)
 {
-	struct server *s = c->server;
+	struct client_env *env = c->env;
 	size_t len = c->in_len;
 	ssize_t n;
 
 	if (len > 0)
-		memcpy(s->in, c->in, len);
-	n = recv(c->fd, s->in + len, sizeof(s->in) - len, 0);
+		memcpy(env->in, c->in, len);
+	n = recv(c->fd, env->in + len, sizeof(env->in) - len, 0);
 	if (n <= 0) {
 		c->ending = c->ending || is_end(n);
 		return false;
 	}
-	take_octets(c, s->in, len + (size_t)n, now_ms);
-	return len + (size_t)n == sizeof(s->in) && !c->ending && !client_held(c);
+	take_octets(c, env->in, len + (size_t)n, now_ms);
+	return len + (size_t)n == sizeof(env->in) && !c->ending && !is_held(c);
 }
 
 /* ---- a connection's turn ---- */
@@ -354,18 +256,18 @@ static void want(struct event *event, bool *pending, bool wanted)
 /* Says what the connection waits for next, or ends it. */
 static void client_settle(struct client *c, int64_t now_ms)
 {
-	bool unsent = c->out_len > 0, held = client_held(c);
+	bool unsent = answers_half_sent(&c->answers), held = is_held(c);
 
-	if (c->ending && !unsent && STAILQ_EMPTY(&c->asks)) {
+	if (c->ending && !unsent && answers_waiting(&c->answers) == 0) {
 		client_close(c);
 		return;
 	}
 	want(&c->read_event, &c->reads, !c->ending && !held);
 	want(&c->write_event, &c->writes, unsent);
 	if (!unsent && (c->in_len == 0 || held || c->ending))
-		set_stalled(c, 0);
-	else if (!c->stalled_at_ms)
-		set_stalled(c, now_ms);
+		set_half_done(c, 0);
+	else if (!c->half_done)
+		set_half_done(c, now_ms);
 }
 
 void client_turn(struct client *c, int64_t now_ms)
@@ -373,12 +275,11 @@ void client_turn(struct client *c, int64_t now_ms)
 	size_t used;
 
 	do {
-		output_take_answers(c);
-		if (!output_send(c)) {
+		if (!answers_send(&c->answers, c->fd)) {
 			client_close(c);
 			return;
 		}
-		used = c->in_len && !client_held(c) ? handle_requests(c, c->in, c->in_len, now_ms) : 0;
+		used = c->in_len && !is_held(c) ? handle_requests(c, c->in, c->in_len, now_ms) : 0;
 		if (used)
 			input_advance(c, used);
 	} while (used);
@@ -394,8 +295,21 @@ void client_read_turn(struct client *c)
 	client_turn(c, now_ms);
 }
 
+void client_read_rest(struct client *c)
+{
+	if (!c->ending && !is_held(c))
+		client_read_turn(c);
+}
+
+void client_end(struct client *c, int64_t now_ms)
+{
+	c->ending = true;
+	client_turn(c, now_ms);
+}
+
 void client_take(struct client *c, const char *bytes, size_t len, int64_t now_ms)
 {
+	c->gathered = 0;
 	take_octets(c, bytes, len, now_ms);
 	client_turn(c, now_ms);
 }
@@ -403,14 +317,16 @@ void client_take(struct client *c, const char *bytes, size_t len, int64_t now_ms
 /* Reads for later in this turn of the loop. False: this connection is to be handled at once. */
 static bool client_gather(struct client *c)
 {
-	char *room = c->in_len == 0 && !c->gathered ? gather_room(c->server) : NULL;
+	struct client_env *env = c->env;
+	bool may = env->ahead && env->clients >= env->gather_clients && c->in_len == 0 && !c->gathered;
+	char *room = may ? gather_room(env->gather) : NULL;
 	ssize_t n;
 
 	if (!room)
 		return false;
 	n = recv(c->fd, room, GATHER_READ, 0);
 	if (n > 0 && n < GATHER_READ) {
-		gather_add(c->server, c, (size_t)n);
+		c->gathered = gather_add(env->gather, c, (size_t)n);
 	} else if (n > 0) {
 		client_take(c, room, (size_t)n, tick_wall_ms()); /* the loop comes back for the rest */
 	} else {
@@ -434,23 +350,23 @@ static void client_on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	set_stalled(c, 0);
+	set_half_done(c, 0);
 	client_turn(c, tick_wall_ms());
 }
 
 /* ---- the beginning ---- */
 
-void client_new(struct server *s, int fd)
+struct client *client_new(struct client_env *env, int fd, void *owner)
 {
 	struct client *c = xcalloc(1, sizeof(*c));
 
-	c->server = s;
+	c->env = env;
+	c->owner = owner;
 	c->fd = fd;
-	STAILQ_INIT(&c->asks);
-	event_assign(&c->read_event, s->base, fd, EV_READ | EV_PERSIST, client_on_readable, c);
-	event_assign(&c->write_event, s->base, fd, EV_WRITE | EV_PERSIST, client_on_writable, c);
-	TAILQ_INSERT_TAIL(&s->all, c, all);
-	s->counts.clients++;
-	s->counts.accepted++;
+	answers_init(&c->answers, &env->sum, c);
+	event_assign(&c->read_event, env->base, fd, EV_READ | EV_PERSIST, client_on_readable, c);
+	event_assign(&c->write_event, env->base, fd, EV_WRITE | EV_PERSIST, client_on_writable, c);
+	env->clients++;
 	want(&c->read_event, &c->reads, true);
+	return c;
 }

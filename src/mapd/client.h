@@ -1,6 +1,8 @@
 /*
- * client.h - one connection of server.c: its bytes, its requests, its answers in their order. Private to server.c and
- * client.c.
+ * client.h - one connection as those see it who answer its requests: on the spot (client_answer) or later (client_wait,
+ * client_ask_answer). What it is to the server is in client_life.h.
+ *
+ * A request that waits holds back only the answers of its own connection. Called by map.c and maps.c; one thread.
  */
 #ifndef TLSMODE_MAPD_CLIENT_H
 #define TLSMODE_MAPD_CLIENT_H
@@ -8,73 +10,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
+#include "core/netstring.h"
 
-#include "mapd/gather.h"
-#include "base/ratelimit.h"
-#include "mapd/server.h"
+struct client;
+struct client_ask; /* a request that is not answered yet */
 
-#define CLIENT_READ_SIZE 32768
+/* One request. PAYLOAD is borrowed for the call. NOW_MS is the wall clock at the start of the loop's turn. */
+typedef void client_request_fn(struct client *c, const char *payload, size_t len, int64_t now_ms, void *arg);
 
-TAILQ_HEAD(client_list, client);
+/* Whole requests that are handled next, 2 to CLIENT_TOGETHER: they may be looked at, not answered. COUNT 0: that is
+ * over. False: it is of no use at present. */
+#define CLIENT_TOGETHER 16
+typedef bool client_ahead_fn(const struct netstring *requests, size_t count, void *arg);
 
-struct client {
-	struct server *server;
-	int fd;
-	struct event read_event, write_event;
-	TAILQ_ENTRY(client) all, stalled, ready;
-	char *in; /* octets that are no whole request yet, or are held back */
-	size_t in_len;
-	char *out;
-	size_t out_len, out_sent, out_size;
-	STAILQ_HEAD(, client_ask) asks;
-	size_t ask_count;
-	size_t unsent;         /* octets of answers: in out, and behind a request that waits */
-	int64_t stalled_at_ms; /* 0: nothing is half done */
-	unsigned long requests;
-	bool reads, writes; /* its events are added */
-	bool ending;        /* nothing more is read; closed after the last answer */
-	bool rejected;      /* what came after the last request is not looked at */
-	bool is_ready;      /* stands in server->ready */
-	size_t gathered;    /* its slot in server->gather, plus one; 0: none */
-};
+/* Answers the request being handled with REPLY, a whole netstring (copied). Only from within the request function. */
+void client_answer(struct client *c, const char *reply, size_t len);
 
-struct server {
-	struct event_base *base;
-	struct server_limits limits;
-	server_request_fn *fn;
-	server_ahead_fn *ahead; /* or NULL */
-	void *arg;
-	struct client_list all;
-	struct client_list stalled; /* longest first */
-	struct client_list ready;   /* with answers that came outside their own turn */
-	struct event *ready_event, *sweep_event;
-	struct gather gather;
-	unsigned reads; /* of all connections, for gather.c */
-	bool together;  /* naming requests ahead helps at present */
-	void (*drained)(void *arg);
-	void *drained_arg;
-	struct server_counts counts;
-	struct ratelimit refused_lines, malformed_lines;
-	char in[CLIENT_READ_SIZE]; /* every client's reads */
-};
+/* The request being handled is answered later. ABANDON(WORK) is called instead when its client is gone before that. */
+struct client_ask *client_wait(struct client *c, void (*abandon)(void *work), void *work);
+/* A waits for something else now: ABANDON(WORK) instead of what client_wait() was given. */
+void client_ask_wait_on(struct client_ask *a, void (*abandon)(void *work), void *work);
+/* Ends A; from outside the request function. */
+void client_ask_answer(struct client_ask *a, const char *reply, size_t len);
 
-void client_new(struct server *s, int fd);
-void client_close(struct client *c);
-
-/* Reads what has arrived and answers it. C may be gone after it, as after client_turn(). */
-void client_read_turn(struct client *c);
-/* LEN octets have arrived (C keeps none from before). C may be gone after it. */
-void client_take(struct client *c, const char *bytes, size_t len, int64_t now_ms);
-/* Takes a connection as far as it goes: answers that came, requests that were held back, octets that can be sent. */
-void client_turn(struct client *c, int64_t now_ms);
-
-/* Too much is unanswered or unsent: its requests stay where they are. */
-bool client_held(const struct client *c);
-
-void client_log_dropped(struct client *c, const char *reason, int64_t now_ms);
+/* The request being handled is none: its connection is closed after the answers before it, and REASON is logged. */
+void client_reject(struct client *c, const char *reason);
 
 #endif

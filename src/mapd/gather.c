@@ -6,10 +6,8 @@
 #include <stdlib.h>
 
 #include "base/tick.h"
-#include "core/sockmap.h"
-#include "mapd/client.h"
 
-#define ASK_EVERY 256 /* reads: then the program is asked again whether gathering helps */
+#define ASK_EVERY 256 /* reads: then it is asked again whether gathering helps */
 
 static void on_gathered(evutil_socket_t fd, short what, void *arg)
 {
@@ -18,81 +16,70 @@ static void on_gathered(evutil_socket_t fd, short what, void *arg)
 	gather_flush(arg);
 }
 
-void gather_init(struct server *s)
+void gather_init(struct gather *g, struct event_base *base, const struct gather_events *events, void *arg)
 {
-	s->gather.event = event_new(s->base, -1, 0, on_gathered, s);
-	if (!s->gather.event)
+	g->on = events;
+	g->arg = arg;
+	g->reads = 0;
+	g->helps = false;
+	g->count = 0;
+	g->event = event_new(base, -1, 0, on_gathered, g);
+	if (!g->event)
 		abort();
 }
 
-void gather_fini(struct server *s)
+void gather_fini(struct gather *g)
 {
-	event_free(s->gather.event);
+	event_free(g->event);
 }
 
-char *gather_room(struct server *s)
+char *gather_room(struct gather *g)
 {
-	struct gather *g = &s->gather;
-
-	if (!s->ahead || s->counts.clients < s->limits.gather_clients)
-		return NULL;
-	if (s->reads++ % ASK_EVERY == 0)
-		s->together = s->ahead(NULL, 0, s->arg);
-	if (!s->together)
+	if (g->reads++ % ASK_EVERY == 0)
+		g->helps = g->on->on_ahead(NULL, 0, g->arg);
+	if (!g->helps)
 		return NULL;
 	if (g->count == GATHER_MAX)
-		gather_flush(s);
+		gather_flush(g);
 	return g->slot[g->count].bytes;
 }
 
-void gather_add(struct server *s, struct client *c, size_t len)
+size_t gather_add(struct gather *g, void *owner, size_t len)
 {
-	struct gather *g = &s->gather;
-
 	if (g->count == 0)
 		event_active(g->event, 0, 0);
-	g->slot[g->count].client = c;
+	g->slot[g->count].owner = owner;
 	g->slot[g->count].len = len;
-	c->gathered = ++g->count;
+	return ++g->count;
 }
 
-void gather_forget(struct server *s, struct client *c)
+void gather_forget(struct gather *g, size_t place)
 {
-	if (c->gathered)
-		s->gather.slot[c->gathered - 1].client = NULL;
-	c->gathered = 0;
+	g->slot[place - 1].owner = NULL;
 }
 
-/* The first request of each connection from slot FROM on, at most SERVER_TOGETHER. */
-static void look_ahead(struct server *s, size_t from)
+/* The octets from slot FROM on. */
+static void look_ahead(struct gather *g, size_t from)
 {
-	struct netstring request[SERVER_TOGETHER];
+	struct gather_octets octets[GATHER_TOGETHER];
 	size_t count = 0;
 
-	for (size_t i = from; i < s->gather.count && i < from + SERVER_TOGETHER; i++)
-		if (netstring_next(&request[count], s->gather.slot[i].bytes, s->gather.slot[i].len,
-				   SOCKMAP_REQUEST_MAX) == NETSTRING_OK)
-			count++;
+	for (size_t i = from; i < g->count && count < GATHER_TOGETHER; i++)
+		octets[count++] = (struct gather_octets){g->slot[i].bytes, g->slot[i].len};
 	if (count > 1)
-		s->ahead(request, count, s->arg);
+		g->on->on_ahead(octets, count, g->arg);
 }
 
-void gather_flush(struct server *s)
+void gather_flush(struct gather *g)
 {
-	struct gather *g = &s->gather;
 	int64_t now_ms = tick_wall_ms();
 
 	for (size_t i = 0; i < g->count; i++) {
-		struct client *c = g->slot[i].client;
-
-		if (i % SERVER_TOGETHER == 0)
-			look_ahead(s, i);
-		if (!c)
-			continue;
-		c->gathered = 0;
-		client_take(c, g->slot[i].bytes, g->slot[i].len, now_ms);
+		if (i % GATHER_TOGETHER == 0)
+			look_ahead(g, i);
+		if (g->slot[i].owner)
+			g->on->on_turn(g->slot[i].owner, g->slot[i].bytes, g->slot[i].len, now_ms);
 	}
 	g->count = 0;
-	if (s->ahead)
-		s->ahead(NULL, 0, s->arg);
+	g->on->on_ahead(NULL, 0, g->arg);
 }

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
+#include "mapd/client.h"
 #include "mapd/mapd.h"
-#include "mapd/server.h"
 
 void map_count(struct mapd *m, const struct map_row *row, enum sockmap_status status)
 {

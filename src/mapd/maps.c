@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "core/sockmap.h"
+#include "mapd/client.h"
 #include "mapd/map_early.h"
 #include "mapd/map_handlers.h"
 #include "mapd/mapd.h"
-#include "mapd/server.h"
 #include "mapd/verdict_cache.h"
 
 static const struct map_row rows[] = {

@@ -15,10 +15,10 @@
 struct client;
 struct netstring;
 
-/* A server_request_fn; ARG is the struct mapd. */
+/* A client_request_fn; ARG is the struct mapd. */
 void maps_request(struct client *client, const char *payload, size_t len, int64_t now_ms, void *arg);
 
-/* A server_ahead_fn. */
+/* A client_ahead_fn. */
 bool maps_ahead(const struct netstring *requests, size_t count, void *arg);
 
 #endif

@@ -1,11 +1,10 @@
 /*
  * server.h - socketmap connections: netstrings in, netstrings out, each connection strictly in order.
  *
- * Knows nothing of maps: every request goes to one function, which answers it on the spot (client_answer) or later
- * (client_wait, client_ask_answer). A request that waits holds back only the answers of its own connection. Bytes are read
- * into one buffer of the server; a connection owns memory only for a request that has not wholly arrived and for
+ * Knows nothing of maps: every request goes to one function, which answers it on the spot or later (client.h). Bytes are
+ * read into one buffer of the server; a connection owns memory only for a request that has not wholly arrived and for
  * answers that could not be sent. Plain events with read and write on the loop's thread. Called by main.c (life;
- * it hands server_add() to listeners.c), reload.c and maps.c.
+ * it hands server_add() to listeners.c), reload.c and metrics.c.
  *
  * A connection ends when the client closes it (after its answers, when it only closed its writing side), when it sends
  * what is no netstring of at most SOCKMAP_REQUEST_MAX octets, or when it leaves a request or our answers half done for
@@ -14,17 +13,14 @@
 #ifndef TLSMODE_MAPD_SERVER_H
 #define TLSMODE_MAPD_SERVER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <event2/event.h>
 
-#include "core/netstring.h"
+#include "mapd/client.h"
 
 struct server;
-struct client;
-struct client_ask; /* a request that is not answered yet */
 
 struct server_limits {
 	size_t max_clients;
@@ -38,18 +34,10 @@ struct server_limits {
 };
 extern const struct server_limits server_default_limits; /* 10000, 64, 256 KiB, 64 MiB, 100 s, 40 */
 
-/* One request. PAYLOAD is borrowed for the call. NOW_MS is the wall clock at the start of the loop's turn. */
-typedef void server_request_fn(struct client *c, const char *payload, size_t len, int64_t now_ms, void *arg);
-
-/* Whole requests that are handled next, 2 to SERVER_TOGETHER: they may be looked at, not answered. COUNT 0: that is
- * over. False: it is of no use at present. */
-#define SERVER_TOGETHER 16
-typedef bool server_ahead_fn(const struct netstring *requests, size_t count, void *arg);
-
-struct server *server_new(struct event_base *base, const struct server_limits *limits, server_request_fn *fn,
+struct server *server_new(struct event_base *base, const struct server_limits *limits, client_request_fn *fn,
 			  void *arg);
 /* FN (with the ARG of server_new()) is told of requests that came together. */
-void server_set_ahead(struct server *s, server_ahead_fn *fn);
+void server_set_ahead(struct server *s, client_ahead_fn *fn);
 void server_free(struct server **s); /* closes all at once */
 /* Holds for what comes from now on; nothing is closed for it. */
 void server_set_limits(struct server *s, const struct server_limits *limits);
@@ -60,19 +48,6 @@ void server_add(struct server *s, int fd);
 /* Reads what has arrived, answers it, and closes every connection after its last answer; then calls FN from the
  * loop. */
 void server_drain(struct server *s, void (*fn)(void *arg), void *arg);
-
-/* Answers the request being handled with REPLY, a whole netstring (copied). Only from within the request function. */
-void client_answer(struct client *c, const char *reply, size_t len);
-
-/* The request being handled is answered later. ABANDON(WORK) is called instead when its client is gone before that. */
-struct client_ask *client_wait(struct client *c, void (*abandon)(void *work), void *work);
-/* A waits for something else now: ABANDON(WORK) instead of what client_wait() was given. */
-void client_ask_wait_on(struct client_ask *a, void (*abandon)(void *work), void *work);
-void client_ask_answer(struct client_ask *a, const char *reply,
-		       size_t len); /* ends A; from outside the request function */
-
-/* The request being handled is none: its connection is closed after the answers before it, and REASON is logged. */
-void client_reject(struct client *c, const char *reason);
 
 struct server_counts {
 	size_t clients, waiting; /* now: connections, unanswered requests */
