@@ -46,6 +46,7 @@ struct map_handler {
 
 struct map_row {
 	const char *name; /* to the letter */
+	size_t len;
 	enum map_id id;
 	const struct map_handler *handler;
 	enum mode mode; /* policy maps */

@@ -54,12 +54,11 @@ static void policy_names(const struct map_query *q, settings_name_fn *fn, void *
 	settings_dest_names(&nexthop, fn, arg);
 }
 
-static void policy_handle(struct mapd *m, struct map_query *q)
+/* No line is there under the key as it was given. */
+static void policy_look_up(struct mapd *m, struct map_query *q)
 {
 	struct nexthop nexthop;
 
-	if (answer_cached(m, q, q->key, q->key_len))
-		return;
 	if (map_settings_awaited(m, q)) {
 		map_answer(m, q, SOCKMAP_TEMP, MAP_SETTINGS_AWAITED);
 		return;
@@ -77,6 +76,12 @@ static void policy_handle(struct mapd *m, struct map_query *q)
 	}
 	m->metrics.value[METRIC_CACHE_MISSES]++;
 	map_ask_facts(m, q, &nexthop);
+}
+
+static void policy_handle(struct mapd *m, struct map_query *q)
+{
+	if (!answer_cached(m, q, q->key, q->key_len))
+		policy_look_up(m, q);
 }
 
 /* Of all who waited for a job the first has made the line. */

@@ -14,32 +14,34 @@
 #include "mapd/mapd.h"
 #include "mapd/verdict_cache.h"
 
+#define NAME(text) text, sizeof(text) - 1
+
 static const struct map_row rows[] = {
-    {"opportunistic", MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
-    {"enforced", MAP_ENFORCED, &map_policy, MODE_ENFORCED, false},
-    {"verified", MAP_VERIFIED, &map_policy, MODE_VERIFIED, false},
-    {"transport", MAP_TRANSPORT, &map_transport, MODE_OPPORTUNISTIC, false},
-    {"refusal", MAP_REFUSAL, &map_refusal, MODE_OPPORTUNISTIC, false},
-    {"opportunistic-tlsrpt", MAP_OPPORTUNISTIC_TLSRPT, &map_policy, MODE_OPPORTUNISTIC, true},
-    {"enforced-tlsrpt", MAP_ENFORCED_TLSRPT, &map_policy, MODE_ENFORCED, true},
-    {"verified-tlsrpt", MAP_VERIFIED_TLSRPT, &map_policy, MODE_VERIFIED, true},
-    {"QUERY", MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
-    {"postfix", MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
-    {"QUERYwithTLSRPT", MAP_OPPORTUNISTIC_TLSRPT, &map_policy, MODE_OPPORTUNISTIC, true},
-    {"mode", MAP_MODE, &map_mode, MODE_OPPORTUNISTIC, false},
-    {"sts", MAP_STS, &map_sts, MODE_OPPORTUNISTIC, false},
-    {"explain", MAP_EXPLAIN, &map_explain, MODE_OPPORTUNISTIC, false},
-    {"status", MAP_STATUS, &map_status, MODE_OPPORTUNISTIC, false},
+    {NAME("opportunistic"), MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
+    {NAME("enforced"), MAP_ENFORCED, &map_policy, MODE_ENFORCED, false},
+    {NAME("verified"), MAP_VERIFIED, &map_policy, MODE_VERIFIED, false},
+    {NAME("transport"), MAP_TRANSPORT, &map_transport, MODE_OPPORTUNISTIC, false},
+    {NAME("refusal"), MAP_REFUSAL, &map_refusal, MODE_OPPORTUNISTIC, false},
+    {NAME("opportunistic-tlsrpt"), MAP_OPPORTUNISTIC_TLSRPT, &map_policy, MODE_OPPORTUNISTIC, true},
+    {NAME("enforced-tlsrpt"), MAP_ENFORCED_TLSRPT, &map_policy, MODE_ENFORCED, true},
+    {NAME("verified-tlsrpt"), MAP_VERIFIED_TLSRPT, &map_policy, MODE_VERIFIED, true},
+    {NAME("QUERY"), MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
+    {NAME("postfix"), MAP_OPPORTUNISTIC, &map_policy, MODE_OPPORTUNISTIC, false},
+    {NAME("QUERYwithTLSRPT"), MAP_OPPORTUNISTIC_TLSRPT, &map_policy, MODE_OPPORTUNISTIC, true},
+    {NAME("mode"), MAP_MODE, &map_mode, MODE_OPPORTUNISTIC, false},
+    {NAME("sts"), MAP_STS, &map_sts, MODE_OPPORTUNISTIC, false},
+    {NAME("explain"), MAP_EXPLAIN, &map_explain, MODE_OPPORTUNISTIC, false},
+    {NAME("status"), MAP_STATUS, &map_status, MODE_OPPORTUNISTIC, false},
 };
 
 #define KEY_MAX 10000 /* octets; Postfix sends no longer one */
 
-static const struct map_row unknown_row = {"", MAP_UNKNOWN, NULL, MODE_OPPORTUNISTIC, false};
+static const struct map_row unknown_row = {NAME(""), MAP_UNKNOWN, NULL, MODE_OPPORTUNISTIC, false};
 
 static const struct map_row *find_row(const char *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].name[0] == name[0] && strncmp(rows[i].name, name, len) == 0 && rows[i].name[len] == '\0')
+		if (rows[i].len == len && memcmp(rows[i].name, name, len) == 0)
 			return &rows[i];
 	return NULL;
 }
