@@ -112,10 +112,9 @@ check_ran() {
 	awk -v build="$1" "$read_table"'
 	function row(id, priority, reason) { }
 	function log_of(file,   base) {
-		base = file; sub(/^.*\//, "", base); sub(/\.[^.]*$/, "", base)
-		if (file ~ /^tests\/e2e\//) return "e2e/" base ".tap"
-		if (file ~ /\.case$/) return "run_case.log"
-		return file ~ /\.c$/ ? base ".log" : "tests/io/" base ".log"
+		base = file; sub(/\.[^.]*$/, "", base)
+		if (sub(/^tests\/e2e\//, "e2e/", base)) return base ".tap"
+		return file ~ /\.case$/ ? "run_case.log" : base ".log"
 	}
 	function proof(id, file, name,   log_name, path, i, text, all) {
 		log_name = log_of(file); path = build "/" log_name
