@@ -1,5 +1,5 @@
 /*
- * http.c - see http.h: the listener and the pages. What a connection does is in http_client.c.
+ * http.c - see http.h: the listener. What a connection does is in http_client.c.
  */
 #include "mapd/http.h"
 
@@ -10,65 +10,23 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/ratelimit.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "io/listen.h"
-#include "mapd/http_client.h"
-#include "mapd/mapd.h"
-#include "mapd/status.h"
 
 #define ACCEPTS_PER_TURN 16
 #define PAUSE_MS 200 /* without a free descriptor */
 
 struct http {
-	struct mapd *mapd;
+	http_page_fn *fn;
+	void *arg;
 	char *listen;
 	int fd;
 	struct event *readable, *pause;
 	struct http_clients *clients; /* NULL: not serving yet */
 	struct ratelimit lines;
 };
-
-/* ---- pages ---- */
-
-static void show_metrics(struct mapd *m, struct http_answer *out)
-{
-	metrics_gather(m);
-	metrics_format(&m->metrics, out->body);
-	out->type = "text/plain; version=0.0.4; charset=utf-8";
-}
-
-static void show_health(struct mapd *m, struct http_answer *out)
-{
-	(void)m;
-	evbuffer_add_printf(out->body, "ok\n");
-}
-
-static void show_ready(struct mapd *m, struct http_answer *out)
-{
-	const char *reason = status_not_ready(m);
-
-	out->code = reason ? 503 : 200;
-	evbuffer_add_printf(out->body, "%s\n", reason ? reason : "ready");
-}
-
-static const struct {
-	const char *path;
-	void (*show)(struct mapd *m, struct http_answer *out);
-} pages[] = {{"/metrics", show_metrics}, {"/healthz", show_health}, {"/readyz", show_ready}};
-
-static void show_page(const char *path, struct http_answer *out, void *arg)
-{
-	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
-		if (strcmp(pages[i].path, path) == 0) {
-			pages[i].show(arg, out);
-			return;
-		}
-	out->code = 404;
-	evbuffer_add_printf(out->body, "there are /metrics, /healthz and /readyz\n");
-}
-
-/* ---- the listener ---- */
 
 static void http_on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
@@ -110,7 +68,7 @@ static void http_on_connection(evutil_socket_t listen_fd, short what, void *arg)
 	}
 }
 
-struct http *http_new(struct mapd *m, const char *listen, char *error, size_t size)
+struct http *http_new(const char *listen, mode_t mode, http_page_fn *fn, void *arg, char *error, size_t size)
 {
 	struct listen_address address;
 	struct http *h;
@@ -118,11 +76,12 @@ struct http *http_new(struct mapd *m, const char *listen, char *error, size_t si
 
 	if (!listen_parse(&address, listen, error, size))
 		return NULL;
-	fd = listen_open(&address, m->conf->mapd.socket_mode, "", error, size);
+	fd = listen_open(&address, mode, "", error, size);
 	if (fd < 0)
 		return NULL;
 	h = xcalloc(1, sizeof(*h));
-	h->mapd = m;
+	h->fn = fn;
+	h->arg = arg;
 	h->listen = xstrdup(listen);
 	h->fd = fd;
 	return h;
@@ -130,7 +89,7 @@ struct http *http_new(struct mapd *m, const char *listen, char *error, size_t si
 
 void http_serve(struct http *h, struct event_base *base)
 {
-	h->clients = http_clients_new(base, show_page, h->mapd);
+	h->clients = http_clients_new(base, h->fn, h->arg);
 	h->readable = event_new(base, h->fd, EV_READ | EV_PERSIST, http_on_connection, h);
 	h->pause = evtimer_new(base, http_on_pause_over, h);
 	if (!h->readable || !h->pause || event_add(h->readable, NULL) != 0)

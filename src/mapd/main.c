@@ -134,7 +134,7 @@ static void open_sockets(struct mapd *m)
 	if (!listeners_prepare(m->listeners, &m->conf->mapd, error, sizeof(error)))
 		die(m, EX_OSERR, error);
 	listeners_commit(m->listeners);
-	if (m->conf->metrics_listen[0] && !(m->http = http_new(m, m->conf->metrics_listen, error, sizeof(error))))
+	if (m->conf->metrics_listen[0] && !(m->http = reload_http(m, m->conf, error, sizeof(error))))
 		die(m, EX_OSERR, error);
 	if (!proc_drop(m->conf->user, m->conf->mapd.socket_group, error, sizeof(error)))
 		die(m, EX_OSERR, error);

@@ -12,6 +12,7 @@
 #include "mapd/http.h"
 #include "mapd/listeners.h"
 #include "mapd/mapd.h"
+#include "mapd/pages.h"
 #include "mapd/refusal_memory.h"
 #include "mapd/server.h"
 #include "mapd/verdict_cache.h"
@@ -99,6 +100,11 @@ static void parts_drop(struct mapd *m, struct parts *p)
 	conf_free(&p->conf);
 }
 
+struct http *reload_http(struct mapd *m, const struct conf *conf, char *error, size_t size)
+{
+	return http_new(conf->metrics_listen, conf->mapd.socket_mode, pages_show, m, error, size);
+}
+
 static bool open_http(struct mapd *m, struct parts *p, char *error, size_t size)
 {
 	const char *listen = p->conf->metrics_listen;
@@ -106,7 +112,7 @@ static bool open_http(struct mapd *m, struct parts *p, char *error, size_t size)
 	if (m->http && strcmp(http_listen(m->http), listen) == 0)
 		p->http = m->http;
 	else if (listen[0])
-		p->http = http_new(m, listen, error, size);
+		p->http = reload_http(m, p->conf, error, size);
 	return p->http || !listen[0];
 }
 

@@ -11,6 +11,7 @@
 
 struct mapd;
 struct conf;
+struct http;
 
 /* Reads m->conf_file again. What is wrong is logged as "file:line: reason", and nothing changes then. */
 void reload(struct mapd *m);
@@ -20,6 +21,9 @@ struct conf *reload_conf(const struct mapd *m, char *error, size_t size);
 
 /* The bounds of all tables and queues by m->conf, at the start, too; of those that are there. */
 void reload_limits(struct mapd *m);
+
+/* The server of CONF's metrics.listen, with our pages; NULL: ERROR. */
+struct http *reload_http(struct mapd *m, const struct conf *conf, char *error, size_t size);
 
 /* Starts logging as CONF says (-v and -f in M count too). */
 void reload_log(const struct mapd *m, const struct conf *conf);
