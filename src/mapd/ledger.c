@@ -1,7 +1,5 @@
 /*
- * ledger.c - the facts' way from a job into memory, Redis, the refresher's dates and the log.
- *
- * The way back is in ledger_take.c. RFC 8461 s3.3 (alert when a refresh fails), s5.1.
+ * ledger.c - see ledger.h. RFC 8461 s3.3 (alert when a refresh fails), s5.1.
  */
 #include "mapd/ledger.h"
 
@@ -113,24 +111,9 @@ void ledger_late(struct ledger *l, const struct job *j, enum job_limit limit)
 			 (long long)(tick_mono_ms() - j->started_ms), unsaid);
 }
 
-/* The policy's next fetch, or its end. */
-static int64_t next_date(const struct facts *f, int64_t now)
-{
-	int64_t at = refresh_date(f);
-
-	if (!facts_policy(f, now))
-		return INT64_MAX;
-	return at < facts_policy_end(f) ? at : facts_policy_end(f);
-}
-
-void ledger_date(struct ledger *l, const struct facts *f)
-{
-	refresh_set(l->refresh, f->nexthop.domain, next_date(f, tick_wall_s()));
-}
-
 static void date_job(struct ledger *l, const struct job *j, int64_t now)
 {
-	int64_t at = next_date(&j->facts, now);
+	int64_t at = refresh_next(&j->facts, now);
 
 	if (j->refresh && at < now + FACTS_REFRESH_MIN) /* it was given up or is another's: not at once again */
 		at = now + FACTS_REFRESH_MIN;
@@ -157,12 +140,25 @@ static bool txt_is_news(const struct job *j)
 	return s->txt != j->shared_txt || (s->txt == TXT_RECORD && strcmp(s->txt_id, j->shared_id) != 0);
 }
 
+/* Another job of the domain may have been kept with a later policy: it is J's, too. */
+static void take_later(struct ledger *l, struct job *j, int64_t now)
+{
+	struct facts kept;
+
+	if (j->forgot)
+		return;
+	facts_init(&kept, &j->facts.nexthop);
+	known_facts_get(l->known, &j->facts.nexthop, &kept);
+	facts_take_later_policy(&j->facts, &kept, now);
+	facts_fini(&kept);
+}
+
 void ledger_keep(struct ledger *l, struct job *j)
 {
 	const char *domain = j->facts.nexthop.domain;
 	int64_t now = tick_wall_s();
 
-	ledger_take_later(l, j);
+	take_later(l, j, now);
 	known_facts_put(l->known, &j->facts, now, hop_is_good(j));
 	date_job(l, j, now);
 	known_facts_mark(l->known, domain, j->stale | j->unread);
@@ -172,4 +168,19 @@ void ledger_keep(struct ledger *l, struct job *j)
 		share_sts(l, j);
 	if (j->dane_asked)
 		share_dane(l, j);
+}
+
+bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop)
+{
+	int64_t now = tick_wall_s();
+	struct facts f;
+	bool known, in_force;
+
+	facts_init(&f, nexthop);
+	known = known_facts_get(l->known, nexthop, &f);
+	in_force = facts_policy(&f, now);
+	if (known && !in_force)
+		known_facts_put(l->known, &f, now, false);
+	facts_fini(&f);
+	return in_force;
 }

@@ -172,3 +172,12 @@ int64_t refresh_date(const struct facts *f)
 		at -= share(f->nexthop.domain) % spread;
 	return at < earliest ? earliest : at;
 }
+
+int64_t refresh_next(const struct facts *f, int64_t now)
+{
+	int64_t at = refresh_date(f);
+
+	if (!facts_policy(f, now))
+		return INT64_MAX;
+	return at < facts_policy_end(f) ? at : facts_policy_end(f);
+}

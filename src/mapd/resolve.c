@@ -20,8 +20,10 @@
 #include "mapd/job.h"
 #include "mapd/jobs.h"
 #include "mapd/ledger.h"
+#include "mapd/ledger_take.h"
 #include "mapd/refresh.h"
 #include "mapd/reread.h"
+#include "mapd/shared_facts.h"
 
 #define REREAD_SHARE 4        /* of max_jobs: facts that changed and are read again at once */
 #define PREFETCH_TOGETHER_S 5 /* what ends so soon after the first is looked at with it */
@@ -140,9 +142,8 @@ static void on_shared(struct job *j, bool served, const struct text_field *sts, 
 
 static bool resolve_on_other_fetch(struct job *j, const struct text_field *sts, size_t count, void *arg)
 {
-	struct resolver *r = arg;
-
-	return ledger_other_fetch(&r->ledger, j, sts, count);
+	(void)arg;
+	return ledger_other_fetch(j, sts, count);
 }
 
 static void resolve_on_policy(struct job *j, bool ours, void *arg)
@@ -327,7 +328,7 @@ static void on_reread(const struct nexthop *n, unsigned marks, bool served, cons
 		return;
 	}
 	changed = ledger_reread(&r->ledger, n, marks, sts, sts_count, dane, dane_count);
-	if (ledger_finds_anew(sts, sts_count))
+	if (shared_finds_anew(sts, sts_count))
 		forget_hops(r, n);
 	else if (changed)
 		r->on_facts(n->key, NULL, r->arg);
