@@ -6,10 +6,29 @@
 #include "mapd/job.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <sys/queue.h>
 
 #include "base/tick.h"
 #include "base/xalloc.h"
+#include "io/fact_store.h"
+#include "mapd/ledger_take.h"
+
+struct job_question;
+
+struct job {
+	const struct job_env *env;
+	struct finding *finding;
+	void *arg;
+	struct backend *backend;
+	struct due due;
+	LIST_HEAD(, job_question) questions;
+	struct fact_read *read;
+	struct fetch_asker fetch;
+	bool kicked;
+	bool ready;                      /* on_ready was called for this round */
+	int64_t dns_by_ms, answer_by_ms; /* monotonic: limits of the round, */
+	int64_t sts_by_ms, fetch_by_ms;  /* and of the fetch under way */
+};
 
 /* A DNS question on its way. */
 struct job_question {
@@ -25,15 +44,6 @@ static bool of_the_fetch(enum ask_kind kind)
 	return kind == ASK_POLICY_A || kind == ASK_POLICY_AAAA || kind == ASK_POLICY;
 }
 
-static void note_asked(struct job *j, enum ask_kind kind)
-{
-	j->news = true;
-	if (kind == ASK_TXT)
-		j->sts_asked = true;
-	else if (!of_the_fetch(kind))
-		j->dane_asked = true;
-}
-
 static void question_free(struct job_question *q)
 {
 	LIST_REMOVE(q, entry);
@@ -45,7 +55,7 @@ static void on_dns(const struct rr_answer *answer, void *arg)
 	struct job_question *q = arg;
 	struct job *j = q->job;
 
-	plan_take_answer(&j->facts, &q->ask, answer, tick_wall_s());
+	plan_take_answer(&j->finding->facts, &q->ask, answer, tick_wall_s());
 	question_free(q);
 	job_kick(j);
 }
@@ -55,7 +65,7 @@ static void take_no_answer(struct job *j, const struct ask *ask)
 {
 	struct rr_answer none = {.status = RR_ERROR, .why = "no answer in time"};
 
-	plan_take_answer(&j->facts, ask, &none, tick_wall_s());
+	plan_take_answer(&j->finding->facts, ask, &none, tick_wall_s());
 }
 
 static bool dns_is_late(const struct job *j, enum ask_kind kind)
@@ -63,12 +73,12 @@ static bool dns_is_late(const struct job *j, enum ask_kind kind)
 	return !of_the_fetch(kind) && tick_mono_ms() >= j->dns_by_ms;
 }
 
-static void say_late(struct job *j, enum job_limit limit)
+static void say_late(struct job *j, enum finding_late limit)
 {
-	if (j->late >= limit)
+	if (j->finding->late >= limit)
 		return;
-	j->late = limit;
-	j->owner->on_late(j, limit, j->owner->arg);
+	j->finding->late = limit;
+	ledger_late(j->env->ledger, j->finding);
 }
 
 /* True: answered on the spot. */
@@ -76,17 +86,17 @@ static bool ask_dns(struct job *j, const struct ask *ask)
 {
 	struct job_question *q;
 
-	note_asked(j, ask->kind);
+	finding_asked(j->finding, ask->kind);
 	if (dns_is_late(j, ask->kind)) {
 		take_no_answer(j, ask);
-		say_late(j, JOB_LATE_DNS);
+		say_late(j, FINDING_LATE_DNS);
 		return true;
 	}
 	q = xmalloc(sizeof(*q));
 	q->job = j;
 	q->ask = *ask;
 	LIST_INSERT_HEAD(&j->questions, q, entry);
-	q->query = dns_ask(j->backend->dns, j->facts.nexthop.domain, ask->name, ask->type, on_dns, q);
+	q->query = dns_ask(j->backend->dns, j->finding->facts.nexthop.domain, ask->name, ask->type, on_dns, q);
 	return false;
 }
 
@@ -96,8 +106,8 @@ static void job_on_read(bool served, const struct text_field *sts, size_t sts_co
 	struct job *j = arg;
 
 	j->read = NULL;
-	j->owner->on_shared(j, served, sts, sts_count, dane, dane_count, j->owner->arg);
-	plan_take_shared(&j->facts);
+	ledger_shared(j->env->ledger, j->finding, served, sts, sts_count, dane, dane_count);
+	plan_take_shared(&j->finding->facts);
 	job_kick(j);
 }
 
@@ -106,21 +116,27 @@ static bool job_on_other_fetch(const struct text_field *sts, size_t count, void 
 {
 	struct job *j = arg;
 
-	if (!j->owner->on_other_fetch(j, sts, count, j->owner->arg))
+	if (!ledger_other_fetch(j->finding, sts, count))
 		return false;
-	plan_policy_elsewhere(&j->facts);
-	j->fetch_ms = 0;
-	j->news = true;
+	plan_policy_elsewhere(&j->finding->facts);
+	finding_fetch_ends(j->finding);
+	j->finding->news = true;
 	job_kick(j);
 	return true;
 }
 
+/* The fetch ended, as the facts say; it was another node's when not OURS. */
+static void fetch_ends(struct job *j, bool ours)
+{
+	j->finding->news = true;
+	ledger_policy(j->env->ledger, j->finding, ours);
+	finding_fetch_ends(j->finding);
+}
+
 static void take_policy(struct job *j, const struct policy_result *result, bool ours)
 {
-	plan_take_policy(&j->facts, result, tick_wall_s());
-	j->news = true;
-	j->owner->on_policy(j, ours, j->owner->arg);
-	j->fetch_ms = 0;
+	plan_take_policy(&j->finding->facts, result, tick_wall_s());
+	fetch_ends(j, ours);
 	job_kick(j);
 }
 
@@ -131,23 +147,22 @@ static void job_on_policy(const struct policy_result *result, void *arg)
 
 static void fetch_begins(struct job *j)
 {
-	memcpy(j->was_id, j->facts.sts.policy_id, sizeof(j->was_id));
-	j->fetch_ms = tick_mono_ms();
-	j->sts_by_ms = j->fetch_ms + (int64_t)j->owner->sts_timeout_s * 1000;
-	j->fetch_by_ms = j->fetch_ms + HTTPS_LIMIT_S * 1000;
+	finding_fetch_begins(j->finding);
+	j->sts_by_ms = j->finding->fetch_ms + (int64_t)j->env->sts_timeout_s * 1000;
+	j->fetch_by_ms = j->finding->fetch_ms + HTTPS_LIMIT_S * 1000;
 }
 
 /* True: answered on the spot. */
 static bool job_start(struct job *j, const struct ask *ask)
 {
-	if (of_the_fetch(ask->kind) && j->fetch_ms == 0)
+	if (of_the_fetch(ask->kind) && !finding_fetches(j->finding))
 		fetch_begins(j);
 	switch (ask->kind) {
 	case ASK_SHARED:
-		j->read = fact_store_read(j->owner->redis, j->owner->base, &j->facts.nexthop, job_on_read, j);
+		j->read = fact_store_read(j->env->redis, j->env->base, &j->finding->facts.nexthop, job_on_read, j);
 		return false;
 	case ASK_POLICY:
-		fetch_turn_join(j->owner->turns, &j->fetch, &j->facts, ask->name, j->backend);
+		fetch_turn_join(j->env->turns, &j->fetch, &j->finding->facts, ask->name, j->backend);
 		return false;
 	case ASK_MX:
 	case ASK_TXT:
@@ -187,13 +202,13 @@ static void abort_read(struct job *j)
 /* mapd.deadline: the facts decide now, whatever is missing. */
 static void answer_is_due(struct job *j)
 {
-	if (!j->facts.shared_known)
-		plan_take_shared(&j->facts);
+	if (!j->finding->facts.shared_known)
+		plan_take_shared(&j->finding->facts);
 	abort_read(j);
 	abort_questions(j, false, true);
-	facts_timeout(&j->facts, tick_wall_s());
-	j->news = true;
-	say_late(j, JOB_LATE_ALL);
+	facts_timeout(&j->finding->facts, tick_wall_s());
+	j->finding->news = true;
+	say_late(j, FINDING_LATE_ALL);
 }
 
 /* The whole minute is over. Only a transfer of our own is known to have failed; another node's may yet succeed. */
@@ -213,12 +228,12 @@ static void mind_the_time(struct job *j)
 	int64_t now = tick_mono_ms();
 
 	if (now >= j->dns_by_ms && abort_questions(j, false, true) > 0)
-		say_late(j, JOB_LATE_DNS);
-	if (j->fetch_ms != 0 && !j->facts.sts.overdue && now >= j->sts_by_ms)
-		facts_policy_overdue(&j->facts);
-	if (!j->told && now >= j->answer_by_ms)
+		say_late(j, FINDING_LATE_DNS);
+	if (finding_fetches(j->finding) && !j->finding->facts.sts.overdue && now >= j->sts_by_ms)
+		facts_policy_overdue(&j->finding->facts);
+	if (!j->ready && now >= j->answer_by_ms)
 		answer_is_due(j);
-	if (j->fetch_ms != 0 && now >= j->fetch_by_ms)
+	if (finding_fetches(j->finding) && now >= j->fetch_by_ms)
 		fetch_is_due(j);
 }
 
@@ -231,16 +246,16 @@ static void job_arm(struct job *j)
 {
 	int64_t at = INT64_MAX;
 
-	if (!j->told)
+	if (!j->ready)
 		at = earlier(j->dns_by_ms > tick_mono_ms() ? j->dns_by_ms : INT64_MAX, j->answer_by_ms);
-	if (j->fetch_ms != 0)
-		at = earlier(at, j->facts.sts.overdue ? j->fetch_by_ms : j->sts_by_ms);
+	if (finding_fetches(j->finding))
+		at = earlier(at, j->finding->facts.sts.overdue ? j->fetch_by_ms : j->sts_by_ms);
 	if (j->kicked)
 		at = 0;
 	if (at == INT64_MAX)
-		due_clear(j->owner->mono, &j->due);
+		due_clear(j->env->mono, &j->due);
 	else
-		due_set(j->owner->mono, &j->due, at);
+		due_set(j->env->mono, &j->due, at);
 }
 
 /* Starts what is missing; what is answered on the spot may leave something else missing. */
@@ -249,16 +264,21 @@ static void advance(struct job *j, struct plan *plan)
 	bool again;
 
 	do {
-		plan_next(&j->facts, tick_wall_s(), plan);
+		plan_next(&j->finding->facts, tick_wall_s(), plan);
 		again = false;
 		for (size_t i = 0; i < plan->count; i++)
 			again |= job_start(j, &plan->ask[i]);
 	} while (again);
-	if (j->fetch_ms != 0 && j->facts.sts.fetch == STS_FETCH_IDLE) { /* it ended for want of an address */
-		j->news = true;
-		j->owner->on_policy(j, true, j->owner->arg);
-		j->fetch_ms = 0;
-	}
+	if (finding_fetches(j->finding) && j->finding->facts.sts.fetch == STS_FETCH_IDLE)
+		fetch_ends(j, true); /* for want of an address */
+}
+
+static void be_ready(struct job *j)
+{
+	bool first = !j->ready;
+
+	j->ready = true; /* before somebody who is told asks again */
+	j->env->on_ready(first, j->arg);
 }
 
 static void job_run(void *arg)
@@ -270,9 +290,9 @@ static void job_run(void *arg)
 	mind_the_time(j);
 	advance(j, &plan);
 	if (plan.ready)
-		j->owner->on_ready(j, j->owner->arg);
+		be_ready(j);
 	if (plan.idle && !j->kicked)
-		j->owner->on_over(j, j->owner->arg);
+		j->env->on_over(j->arg);
 	else
 		job_arm(j);
 }
@@ -280,38 +300,42 @@ static void job_run(void *arg)
 void job_kick(struct job *j)
 {
 	j->kicked = true;
-	due_set(j->owner->mono, &j->due, 0);
+	due_set(j->env->mono, &j->due, 0);
 }
 
-static void set_deadlines(struct job *j)
+static void round_begins(struct job *j)
 {
-	j->started_ms = tick_mono_ms();
-	j->dns_by_ms = j->started_ms + (int64_t)j->owner->dns_timeout_s * 1000;
-	j->answer_by_ms = j->started_ms + (int64_t)j->owner->deadline_s * 1000;
+	finding_begin(j->finding);
+	j->ready = false;
+	j->dns_by_ms = j->finding->started_ms + (int64_t)j->env->dns_timeout_s * 1000;
+	j->answer_by_ms = j->finding->started_ms + (int64_t)j->env->deadline_s * 1000;
 }
 
-struct job *job_new(const struct job_owner *owner, const struct nexthop *nexthop, struct backend *backend)
+struct job *job_new(const struct job_env *env, struct finding *f, struct backend *backend, void *arg)
 {
 	struct job *j = xcalloc(1, sizeof(*j));
 
-	j->owner = owner;
+	j->env = env;
+	j->finding = f;
+	j->arg = arg;
 	j->backend = backend_share(backend);
-	facts_init(&j->facts, nexthop);
-	TAILQ_INIT(&j->waits);
 	LIST_INIT(&j->questions);
 	j->fetch = (struct fetch_asker){.on_shared = job_on_other_fetch, .on_result = job_on_policy, .arg = j};
 	due_init(&j->due, job_run, j);
-	set_deadlines(j);
+	round_begins(j);
 	return j;
 }
 
 void job_restart(struct job *j)
 {
-	j->told = false;
-	j->late = JOB_IN_TIME;
-	set_deadlines(j);
-	facts_begin(&j->facts, tick_wall_s());
+	round_begins(j);
+	facts_begin(&j->finding->facts, tick_wall_s());
 	job_kick(j);
+}
+
+bool job_is_ready(const struct job *j)
+{
+	return j->ready;
 }
 
 void job_free(struct job **j)
@@ -322,9 +346,8 @@ void job_free(struct job **j)
 	fetch_turn_leave(&gone->fetch);
 	abort_questions(gone, false, false);
 	abort_questions(gone, true, false);
-	due_clear(gone->owner->mono, &gone->due);
+	due_clear(gone->env->mono, &gone->due);
 	backend_leave(&gone->backend);
-	facts_fini(&gone->facts);
 	free(gone);
 	*j = NULL;
 }

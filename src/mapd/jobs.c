@@ -11,8 +11,8 @@
 
 struct jobs {
 	struct hmap table;
-	TAILQ_HEAD(, job) background; /* the oldest first */
-	void (*fn)(struct job *job, void *arg);
+	TAILQ_HEAD(, inquiry) background; /* the oldest first */
+	void (*fn)(struct inquiry *q, void *arg);
 	void *arg;
 };
 
@@ -22,25 +22,25 @@ static uint64_t jobs_hash_of(const struct jobs *jobs, const char *domain)
 }
 
 /* The first of DOMAIN's from NODE on. */
-static struct job *of_domain(struct hmap_node *node, const char *domain)
+static struct inquiry *of_domain(struct hmap_node *node, const char *domain)
 {
 	for (; node; node = hmap_next(node)) {
-		struct job *j = hmap_entry(node, struct job, node);
+		struct inquiry *q = hmap_entry(node, struct inquiry, node);
 
-		if (strcmp(j->facts.nexthop.domain, domain) == 0)
-			return j;
+		if (strcmp(q->finding.facts.nexthop.domain, domain) == 0)
+			return q;
 	}
 	return NULL;
 }
 
-static struct job *domain_first(const struct jobs *jobs, const char *domain)
+static struct inquiry *domain_first(const struct jobs *jobs, const char *domain)
 {
 	return of_domain(hmap_first(&jobs->table, jobs_hash_of(jobs, domain)), domain);
 }
 
-static struct job *domain_next(const struct job *j)
+static struct inquiry *domain_next(const struct inquiry *q)
 {
-	return of_domain(hmap_next(&j->node), j->facts.nexthop.domain);
+	return of_domain(hmap_next(&q->node), q->finding.facts.nexthop.domain);
 }
 
 struct jobs *jobs_new(void)
@@ -55,13 +55,13 @@ struct jobs *jobs_new(void)
 static void end_node(struct hmap_node *node, void *arg)
 {
 	struct jobs *jobs = arg;
-	struct job *j = hmap_entry(node, struct job, node);
+	struct inquiry *q = hmap_entry(node, struct inquiry, node);
 
-	jobs_remove(jobs, j);
-	jobs->fn(j, jobs->arg);
+	jobs_remove(jobs, q);
+	jobs->fn(q, jobs->arg);
 }
 
-void jobs_free(struct jobs **jobs, void (*fn)(struct job *job, void *arg), void *arg)
+void jobs_free(struct jobs **jobs, void (*fn)(struct inquiry *q, void *arg), void *arg)
 {
 	(*jobs)->fn = fn;
 	(*jobs)->arg = arg;
@@ -71,22 +71,22 @@ void jobs_free(struct jobs **jobs, void (*fn)(struct job *job, void *arg), void 
 	*jobs = NULL;
 }
 
-void jobs_add(struct jobs *jobs, struct job *j)
+void jobs_add(struct jobs *jobs, struct inquiry *q)
 {
-	hmap_insert(&jobs->table, &j->node, jobs_hash_of(jobs, j->facts.nexthop.domain));
+	hmap_insert(&jobs->table, &q->node, jobs_hash_of(jobs, q->finding.facts.nexthop.domain));
 }
 
-void jobs_remove(struct jobs *jobs, struct job *j)
+void jobs_remove(struct jobs *jobs, struct inquiry *q)
 {
-	jobs_leave_background(jobs, j);
-	hmap_remove(&jobs->table, &j->node);
+	jobs_leave_background(jobs, q);
+	hmap_remove(&jobs->table, &q->node);
 }
 
-struct job *jobs_find(const struct jobs *jobs, const struct nexthop *nexthop)
+struct inquiry *jobs_find(const struct jobs *jobs, const struct nexthop *nexthop)
 {
-	for (struct job *j = domain_first(jobs, nexthop->domain); j; j = domain_next(j))
-		if (strcmp(j->facts.nexthop.key, nexthop->key) == 0)
-			return j;
+	for (struct inquiry *q = domain_first(jobs, nexthop->domain); q; q = domain_next(q))
+		if (strcmp(q->finding.facts.nexthop.key, nexthop->key) == 0)
+			return q;
 	return NULL;
 }
 
@@ -102,24 +102,24 @@ size_t jobs_count(const struct jobs *jobs)
 
 void jobs_mark(struct jobs *jobs, const char *domain, unsigned mark)
 {
-	for (struct job *j = domain_first(jobs, domain); j; j = domain_next(j))
-		j->stale |= mark;
+	for (struct inquiry *q = domain_first(jobs, domain); q; q = domain_next(q))
+		q->finding.stale |= mark;
 }
 
-void jobs_enter_background(struct jobs *jobs, struct job *j)
+void jobs_enter_background(struct jobs *jobs, struct inquiry *q)
 {
-	TAILQ_INSERT_TAIL(&jobs->background, j, entry);
-	j->in_background = true;
+	TAILQ_INSERT_TAIL(&jobs->background, q, entry);
+	q->in_background = true;
 }
 
-void jobs_leave_background(struct jobs *jobs, struct job *j)
+void jobs_leave_background(struct jobs *jobs, struct inquiry *q)
 {
-	if (j->in_background)
-		TAILQ_REMOVE(&jobs->background, j, entry);
-	j->in_background = false;
+	if (q->in_background)
+		TAILQ_REMOVE(&jobs->background, q, entry);
+	q->in_background = false;
 }
 
-struct job *jobs_oldest_in_background(const struct jobs *jobs)
+struct inquiry *jobs_oldest_in_background(const struct jobs *jobs)
 {
 	return TAILQ_FIRST(&jobs->background);
 }

@@ -9,25 +9,45 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/queue.h>
 
+#include "base/hmap.h"
+#include "mapd/finding.h"
 #include "mapd/job.h"
+#include "mapd/waits.h"
+
+struct resolver;
+
+/* A next hop under way: what is found out of it, by which job, and who waits. */
+struct inquiry {
+	struct finding finding;
+	struct job *job;
+	struct waits waits;
+	struct resolver *resolver;
+	bool answered; /* somebody was given the facts as they are */
+
+	/* jobs.c's own. */
+	struct hmap_node node;
+	TAILQ_ENTRY(inquiry) entry;
+	bool in_background;
+};
 
 struct jobs;
 struct jobs *jobs_new(void);
 /* FN ends each job that is left. */
-void jobs_free(struct jobs **jobs, void (*fn)(struct job *job, void *arg), void *arg);
+void jobs_free(struct jobs **jobs, void (*fn)(struct inquiry *q, void *arg), void *arg);
 
-void jobs_add(struct jobs *jobs, struct job *j);
-void jobs_remove(struct jobs *jobs, struct job *j);
-struct job *jobs_find(const struct jobs *jobs, const struct nexthop *nexthop);
+void jobs_add(struct jobs *jobs, struct inquiry *q);
+void jobs_remove(struct jobs *jobs, struct inquiry *q);
+struct inquiry *jobs_find(const struct jobs *jobs, const struct nexthop *nexthop);
 bool jobs_has_domain(const struct jobs *jobs, const char *domain);
 size_t jobs_count(const struct jobs *jobs);
 /* known_facts.h: another node changed what the jobs of DOMAIN may have read already. */
 void jobs_mark(struct jobs *jobs, const char *domain, unsigned mark);
 
-/* A job that was told but whose fetch goes on. */
-void jobs_enter_background(struct jobs *jobs, struct job *j);
-void jobs_leave_background(struct jobs *jobs, struct job *j); /* allowed when not in it */
-struct job *jobs_oldest_in_background(const struct jobs *jobs);
+/* All were told, but the fetch goes on. */
+void jobs_enter_background(struct jobs *jobs, struct inquiry *q);
+void jobs_leave_background(struct jobs *jobs, struct inquiry *q); /* allowed when not in it */
+struct inquiry *jobs_oldest_in_background(const struct jobs *jobs);
 
 #endif

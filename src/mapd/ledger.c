@@ -31,46 +31,46 @@ void ledger_fini(struct ledger *l)
 	known_facts_free(&l->known);
 }
 
-static void share_sts(struct ledger *l, struct job *j)
+static void share_sts(struct ledger *l, struct finding *found)
 {
 	struct text_fields fields;
 	int64_t now = tick_wall_s();
 
-	j->sts_asked = j->share_policy = false;
-	if (!facts_text_sts(&j->facts, now, &fields))
+	found->sts_asked = found->share_policy = false;
+	if (!facts_text_sts(&found->facts, now, &fields))
 		return;
-	fact_store_write_sts(l->redis, j->facts.nexthop.domain, &fields, facts_text_sts_ttl(&j->facts, now));
+	fact_store_write_sts(l->redis, found->facts.nexthop.domain, &fields, facts_text_sts_ttl(&found->facts, now));
 	facts_text_fini(&fields);
 }
 
-static void share_dane(struct ledger *l, struct job *j)
+static void share_dane(struct ledger *l, struct finding *found)
 {
 	struct text_fields fields;
 	int64_t now = tick_wall_s();
 
-	j->dane_asked = false;
-	if (!facts_text_dane(&j->facts, now, &fields))
+	found->dane_asked = false;
+	if (!facts_text_dane(&found->facts, now, &fields))
 		return;
-	fact_store_write_dane(l->redis, j->facts.nexthop.key, &fields, facts_text_dane_ttl(&j->facts, now));
+	fact_store_write_dane(l->redis, found->facts.nexthop.key, &fields, facts_text_dane_ttl(&found->facts, now));
 	facts_text_fini(&fields);
 }
 
-static void say_fetched(const struct job *j)
+static void say_fetched(const struct finding *found)
 {
-	const struct sts_fact *s = &j->facts.sts;
+	const struct sts_fact *s = &found->facts.sts;
 
 	log_info("event=sts_fetched domain=%s id=%s was=%s mode=%s max_age=%lu mx=%zu ms=%lld%s",
-		 j->facts.nexthop.domain, s->policy_id[0] != '\0' ? s->policy_id : "-",
-		 j->was_id[0] != '\0' ? j->was_id : "-", names_name(sts_mode_names, (int)s->policy.mode),
-		 (unsigned long)s->policy.max_age, s->policy.mx_count, (long long)(tick_mono_ms() - j->fetch_ms),
-		 j->refresh ? " refresh=yes" : "");
+		 found->facts.nexthop.domain, s->policy_id[0] != '\0' ? s->policy_id : "-",
+		 found->was_id[0] != '\0' ? found->was_id : "-", names_name(sts_mode_names, (int)s->policy.mode),
+		 (unsigned long)s->policy.max_age, s->policy.mx_count, (long long)(tick_mono_ms() - found->fetch_ms),
+		 found->refresh ? " refresh=yes" : "");
 }
 
 /* RFC 8461 s3.3: people shall hear of it while a policy of any mode but "none" is in force. */
-static void say_failed(struct ledger *l, const struct job *j)
+static void say_failed(struct ledger *l, const struct finding *found)
 {
-	const struct sts_fact *s = &j->facts.sts;
-	const struct sts_policy *policy = facts_policy(&j->facts, tick_wall_s());
+	const struct sts_fact *s = &found->facts.sts;
+	const struct sts_policy *policy = facts_policy(&found->facts, tick_wall_s());
 	bool alert = policy && policy->mode != STS_NONE;
 	unsigned long unsaid = 0;
 	char why[3 * sizeof(s->fail_why)];
@@ -80,94 +80,94 @@ static void say_failed(struct ledger *l, const struct job *j)
 	log_quote(why, sizeof(why), s->fail_why, strlen(s->fail_why));
 	(alert ? log_warn : log_info)(
 	    "event=sts_fetch_failed domain=%s id=%s failure=%s reason=%s ms=%lld in_force=%s%s unsaid=%lu",
-	    j->facts.nexthop.domain, s->fail_id[0] != '\0' ? s->fail_id : "-",
-	    names_name(facts_fetch_failure_names, (int)s->failure), why, (long long)(tick_mono_ms() - j->fetch_ms),
-	    policy ? names_name(sts_mode_names, (int)policy->mode) : "-", j->refresh ? " refresh=yes" : "", unsaid);
+	    found->facts.nexthop.domain, s->fail_id[0] != '\0' ? s->fail_id : "-",
+	    names_name(facts_fetch_failure_names, (int)s->failure), why, (long long)(tick_mono_ms() - found->fetch_ms),
+	    policy ? names_name(sts_mode_names, (int)policy->mode) : "-", found->refresh ? " refresh=yes" : "", unsaid);
 }
 
-void ledger_policy(struct ledger *l, struct job *j, bool ours)
+void ledger_policy(struct ledger *l, struct finding *found, bool ours)
 {
-	j->policy_news = true;
-	if (j->facts.sts.failure == FETCH_OK) {
+	found->policy_news = true;
+	if (found->facts.sts.failure == FETCH_OK) {
 		l->fetch_ok++;
-		l->refreshed += j->refresh;
-		say_fetched(j);
+		l->refreshed += found->refresh;
+		say_fetched(found);
 	} else {
 		l->fetch_failed++;
-		say_failed(l, j);
+		say_failed(l, found);
 	}
 	if (ours)
-		share_sts(l, j);
+		share_sts(l, found);
 }
 
-void ledger_late(struct ledger *l, const struct job *j, enum job_limit limit)
+void ledger_late(struct ledger *l, const struct finding *found)
 {
 	unsigned long unsaid;
 
 	l->timeouts++;
 	if (ratelimit_ok(&l->say_late, tick_mono_ms(), &unsaid))
-		log_info("event=resolve_timeout nexthop=%s limit=%s ms=%lld unsaid=%lu", j->facts.nexthop.key,
-			 limit == JOB_LATE_DNS ? "dns.timeout" : "mapd.deadline",
-			 (long long)(tick_mono_ms() - j->started_ms), unsaid);
+		log_info("event=resolve_timeout nexthop=%s limit=%s ms=%lld unsaid=%lu", found->facts.nexthop.key,
+			 found->late == FINDING_LATE_DNS ? "dns.timeout" : "mapd.deadline",
+			 (long long)(tick_mono_ms() - found->started_ms), unsaid);
 }
 
-static void date_job(struct ledger *l, const struct job *j, int64_t now)
+static void date_found(struct ledger *l, const struct finding *found, int64_t now)
 {
-	int64_t at = refresh_next(&j->facts, now);
+	int64_t at = refresh_next(&found->facts, now);
 
-	if (j->refresh && at < now + FACTS_REFRESH_MIN) /* it was given up or is another's: not at once again */
+	if (found->refresh && at < now + FACTS_REFRESH_MIN) /* it was given up or is another's: not at once again */
 		at = now + FACTS_REFRESH_MIN;
-	refresh_set(l->refresh, j->facts.nexthop.domain, at);
+	refresh_set(l->refresh, found->facts.nexthop.domain, at);
 }
 
 /* A prefetch that met with errors does not replace what is still good. */
-static bool hop_is_good(const struct job *j)
+static bool hop_is_good(const struct finding *found, bool wanted)
 {
-	return !j->prefetch || j->answered || !TAILQ_EMPTY(&j->waits) || facts_dane_shareable(&j->facts);
+	return wanted || !finding_is_prefetch(found) || facts_dane_shareable(&found->facts);
 }
 
 /* Each write of an sts hash is announced to all nodes. So nobody is told of a record that is still as Redis has it, nor
  * of none where there is no policy: every node looks for itself when its TTL ends, which costs its resolver a question.
  */
-static bool txt_is_news(const struct job *j)
+static bool txt_is_news(const struct finding *found)
 {
-	const struct sts_fact *s = &j->facts.sts;
+	const struct sts_fact *s = &found->facts.sts;
 
 	if (s->txt != TXT_NONE && s->txt != TXT_RECORD)
 		return false;
 	if (!s->have_policy && s->failure == FETCH_OK)
 		return false;
-	return s->txt != j->shared_txt || (s->txt == TXT_RECORD && strcmp(s->txt_id, j->shared_id) != 0);
+	return s->txt != found->shared_txt || (s->txt == TXT_RECORD && strcmp(s->txt_id, found->shared_id) != 0);
 }
 
-/* Another job of the domain may have been kept with a later policy: it is J's, too. */
-static void take_later(struct ledger *l, struct job *j, int64_t now)
+/* Another finding of the domain may have been kept with a later policy: it is FOUND's, too. */
+static void take_later(struct ledger *l, struct finding *found, int64_t now)
 {
 	struct facts kept;
 
-	if (j->forgot)
+	if (found->forgot)
 		return;
-	facts_init(&kept, &j->facts.nexthop);
-	known_facts_get(l->known, &j->facts.nexthop, &kept);
-	facts_take_later_policy(&j->facts, &kept, now);
+	facts_init(&kept, &found->facts.nexthop);
+	known_facts_get(l->known, &found->facts.nexthop, &kept);
+	facts_take_later_policy(&found->facts, &kept, now);
 	facts_fini(&kept);
 }
 
-void ledger_keep(struct ledger *l, struct job *j)
+void ledger_keep(struct ledger *l, struct finding *found, bool wanted)
 {
-	const char *domain = j->facts.nexthop.domain;
+	const char *domain = found->facts.nexthop.domain;
 	int64_t now = tick_wall_s();
 
-	take_later(l, j, now);
-	known_facts_put(l->known, &j->facts, now, hop_is_good(j));
-	date_job(l, j, now);
-	known_facts_mark(l->known, domain, j->stale | j->unread);
-	if (j->stale != 0) /* read first, then speak */
+	take_later(l, found, now);
+	known_facts_put(l->known, &found->facts, now, hop_is_good(found, wanted));
+	date_found(l, found, now);
+	known_facts_mark(l->known, domain, found->stale | found->unread);
+	if (found->stale != 0) /* read first, then speak */
 		return;
-	if ((j->sts_asked && txt_is_news(j)) || j->share_policy)
-		share_sts(l, j);
-	if (j->dane_asked)
-		share_dane(l, j);
+	if ((found->sts_asked && txt_is_news(found)) || found->share_policy)
+		share_sts(l, found);
+	if (found->dane_asked)
+		share_dane(l, found);
 }
 
 bool ledger_in_force(struct ledger *l, const struct nexthop *nexthop)

@@ -1,8 +1,8 @@
 /*
- * ledger_take.h - the facts' way into a job: from memory and from Redis; and what another node's change in Redis does
+ * ledger_take.h - the facts' way into a finding: from memory and from Redis; and what another node's change in Redis does
  * to memory.
  *
- * The way out is ledger.h's. Called by resolve.c.
+ * The way out is ledger.h's. Called by job.c and resolve.c.
  */
 #ifndef TLSMODE_MAPD_LEDGER_TAKE_H
 #define TLSMODE_MAPD_LEDGER_TAKE_H
@@ -13,15 +13,15 @@
 #include "core/facts_text.h"
 #include "mapd/ledger.h"
 
-/* What is known goes into JOB's fresh facts, parts past their end left out; marks are taken over by the job. */
-void ledger_begin(struct ledger *l, struct job *j);
-/* Before JOB's rounds begin anew: what was marked meanwhile is read again. */
-void ledger_again(struct ledger *l, struct job *j);
-/* Redis was read for JOB. */
-void ledger_shared(struct ledger *l, struct job *j, bool served, const struct text_field *sts, size_t sts_count,
+/* What is known goes into FOUND's fresh facts, parts past their end left out; marks are taken over. */
+void ledger_begin(struct ledger *l, struct finding *found);
+/* Before another round: what was marked meanwhile is read again. */
+void ledger_again(struct ledger *l, struct finding *found);
+/* Redis was read for FOUND. SERVED false: it could not be. */
+void ledger_shared(struct ledger *l, struct finding *found, bool served, const struct text_field *sts, size_t sts_count,
 		   const struct text_field *dane, size_t dane_count);
-/* The sts hash changed while JOB waits for another node's fetch. True: that fetch is over. */
-bool ledger_other_fetch(struct job *j, const struct text_field *sts, size_t count);
+/* The sts hash changed while another node's fetch is waited for. True: that fetch is over. */
+bool ledger_other_fetch(struct finding *found, const struct text_field *sts, size_t count);
 /* What is kept of NEXTHOP is still of use. */
 bool ledger_alive(struct ledger *l, const struct nexthop *nexthop);
 /* Redis was read because another node (or we) changed the hashes of NEXTHOP that MARKS name: they count more than what

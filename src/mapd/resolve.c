@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/tick.h"
 #include "base/xalloc.h"
@@ -24,22 +23,16 @@
 #include "mapd/refresh.h"
 #include "mapd/reread.h"
 #include "mapd/shared_facts.h"
+#include "mapd/waits.h"
 
 #define REREAD_SHARE 4        /* of max_jobs: facts that changed and are read again at once */
 #define PREFETCH_TOGETHER_S 5 /* what ends so soon after the first is looked at with it */
-
-struct resolve_wait {
-	TAILQ_ENTRY(resolve_wait) entry;
-	struct job_waits *list; /* it stands in */
-	resolve_fn *fn;
-	void *arg;
-};
 
 struct resolver {
 	void (*on_facts)(const char *nexthop_key, const struct facts *facts, void *arg);
 	void *arg;
 	size_t max_jobs;
-	struct job_owner owner;
+	struct job_env job_env;
 	struct ledger ledger;
 	struct backends *backends;
 	struct due_queue *mono, *wall;
@@ -49,144 +42,119 @@ struct resolver {
 };
 
 /* The domain's other next hops share the policy. */
-static void tell_variants(struct resolver *r, struct job *j)
+static void tell_variants(struct resolver *r, const struct nexthop *n)
 {
 	struct nexthop hops[KNOWN_HOPS_MAX];
-	size_t i, count = known_facts_hops(r->ledger.known, j->facts.nexthop.domain, hops);
+	size_t count = known_facts_hops(r->ledger.known, n->domain, hops);
 
-	j->policy_news = false;
-	for (i = 0; i < count; i++) {
-		struct facts *f;
+	for (size_t i = 0; i < count; i++) {
+		struct facts f;
 
-		if (strcmp(hops[i].key, j->facts.nexthop.key) == 0)
+		if (strcmp(hops[i].key, n->key) == 0)
 			continue;
-		f = xmalloc(sizeof(*f));
-		facts_init(f, &hops[i]);
-		known_facts_get(r->ledger.known, &hops[i], f);
-		r->on_facts(hops[i].key, f, r->arg);
-		facts_fini(f);
-		free(f);
+		facts_init(&f, &hops[i]);
+		known_facts_get(r->ledger.known, &hops[i], &f);
+		r->on_facts(hops[i].key, &f, r->arg);
+		facts_fini(&f);
 	}
 }
 
-static void keep(struct resolver *r, struct job *j)
+static void keep(struct resolver *r, struct inquiry *q)
 {
-	if (!nexthop_in_dns(&j->facts.nexthop))
+	struct finding *found = &q->finding;
+
+	if (!nexthop_in_dns(&found->facts.nexthop))
 		return;
-	ledger_keep(&r->ledger, j);
-	j->news = false;
-	if (j->policy_news)
-		tell_variants(r, j);
+	ledger_keep(&r->ledger, found, q->answered || !TAILQ_EMPTY(&q->waits));
+	found->news = false;
+	if (found->policy_news)
+		tell_variants(r, &found->facts.nexthop);
+	found->policy_news = false;
 }
 
-static void tell_waiters(struct job *j)
+static void tell_waiters(struct inquiry *q)
 {
-	struct job_waits now = TAILQ_HEAD_INITIALIZER(now);
-	struct resolve_wait *w;
-
-	TAILQ_CONCAT(&now, &j->waits, entry); /* who asks from now on waits for the next turn */
-	TAILQ_FOREACH(w, &now, entry)
-	w->list = &now;
-	while ((w = TAILQ_FIRST(&now))) {
-		struct resolve_wait told = *w;
-
-		TAILQ_REMOVE(&now, w, entry);
-		free(w);
-		j->answered = true;
-		told.fn(&j->facts, told.arg);
-	}
+	q->answered = q->answered || !TAILQ_EMPTY(&q->waits);
+	waits_tell(&q->waits, &q->finding.facts);
 }
 
-static void resolve_on_ready(struct job *j, void *arg)
+static void resolve_on_ready(bool first, void *arg)
 {
-	struct resolver *r = arg;
+	struct inquiry *q = arg;
+	struct resolver *r = q->resolver;
+	struct finding *found = &q->finding;
 
-	jobs_leave_background(r->jobs, j);
-	if (j->news)
-		j->answered = false; /* who was told before was told less */
-	if (!j->told || j->news)
-		keep(r, j);
-	j->told = true;
-	tell_waiters(j);
-	if (j->stale != 0 && j->answered) /* what was just rendered is to be read again when it is asked next */
-		r->on_facts(j->facts.nexthop.key, NULL, r->arg);
-	if (TAILQ_EMPTY(&j->waits))
-		jobs_enter_background(r->jobs, j);
+	jobs_leave_background(r->jobs, q);
+	if (found->news)
+		q->answered = false; /* who was told before was told less */
+	if (first || found->news)
+		keep(r, q);
+	tell_waiters(q);
+	if (found->stale != 0 && q->answered) /* what was just rendered is to be read again when it is asked next */
+		r->on_facts(found->facts.nexthop.key, NULL, r->arg);
+	if (TAILQ_EMPTY(&q->waits))
+		jobs_enter_background(r->jobs, q);
 }
 
-/* The job is over, or has to make room. What nobody was told is told now. */
-static void finish(struct resolver *r, struct job *j)
+static void inquiry_free(struct inquiry *q)
 {
-	jobs_remove(r->jobs, j);
-	if (j->news)
-		keep(r, j);
-	if (!j->answered)
-		r->on_facts(j->facts.nexthop.key, j->stale != 0 ? NULL : &j->facts, r->arg);
-	if (j->refresh)
+	job_free(&q->job);
+	finding_fini(&q->finding);
+	free(q);
+}
+
+/* It is over, or has to make room. What nobody was told is told now. */
+static void finish(struct inquiry *q)
+{
+	struct resolver *r = q->resolver;
+	struct finding *found = &q->finding;
+
+	jobs_remove(r->jobs, q);
+	if (found->news)
+		keep(r, q);
+	if (!q->answered)
+		r->on_facts(found->facts.nexthop.key, found->stale != 0 ? NULL : &found->facts, r->arg);
+	if (found->refresh)
 		refresh_done(r->ledger.refresh);
-	job_free(&j);
+	inquiry_free(q);
 }
 
-static void on_over(struct job *j, void *arg)
+static void on_over(void *arg)
 {
-	finish(arg, j);
+	finish(arg);
 }
 
-static void on_shared(struct job *j, bool served, const struct text_field *sts, size_t sts_count,
-		      const struct text_field *dane, size_t dane_count, void *arg)
-{
-	struct resolver *r = arg;
-
-	ledger_shared(&r->ledger, j, served, sts, sts_count, dane, dane_count);
-}
-
-static bool resolve_on_other_fetch(struct job *j, const struct text_field *sts, size_t count, void *arg)
-{
-	(void)arg;
-	return ledger_other_fetch(j, sts, count);
-}
-
-static void resolve_on_policy(struct job *j, bool ours, void *arg)
-{
-	struct resolver *r = arg;
-
-	ledger_policy(&r->ledger, j, ours);
-}
-
-static void on_late(struct job *j, enum job_limit limit, void *arg)
-{
-	struct resolver *r = arg;
-
-	ledger_late(&r->ledger, j, limit);
-}
-
-/* A job that nobody waits for yet. */
-static struct job *start_job(struct resolver *r, const struct nexthop *n, int64_t ends_by)
+/* An inquiry that nobody waits for yet. ENDS_BY: finding.h. */
+static struct inquiry *inquiry_start(struct resolver *r, const struct nexthop *n, int64_t ends_by)
 {
 	struct backend *backend = backend_use(r->backends);
-	struct job *j = job_new(&r->owner, n, backend);
+	struct inquiry *q = xcalloc(1, sizeof(*q));
 
-	backend_leave(&backend);
-	j->ends_by = ends_by;
+	q->resolver = r;
+	TAILQ_INIT(&q->waits);
+	finding_init(&q->finding, n);
+	q->finding.ends_by = ends_by;
 	if (nexthop_in_dns(n))
-		ledger_begin(&r->ledger, j);
-	jobs_add(r->jobs, j);
-	job_kick(j);
+		ledger_begin(&r->ledger, &q->finding);
+	q->job = job_new(&r->job_env, &q->finding, backend, q);
+	backend_leave(&backend);
+	jobs_add(r->jobs, q);
+	job_kick(q->job);
 	r->started++;
-	return j;
+	return q;
 }
 
 /* Fetches that go on in the background give way: the oldest first. */
 static bool resolve_make_room(struct resolver *r)
 {
-	struct job *oldest = jobs_oldest_in_background(r->jobs);
+	struct inquiry *oldest = jobs_oldest_in_background(r->jobs);
 
 	if (jobs_count(r->jobs) < r->max_jobs)
 		return true;
 	if (!oldest)
 		return false;
 	r->given_up++;
-	finish(r, oldest);
+	finish(oldest);
 	return jobs_count(r->jobs) < r->max_jobs;
 }
 
@@ -196,53 +164,46 @@ static bool room_for_unasked(const struct resolver *r)
 	return jobs_count(r->jobs) < r->max_jobs / 2;
 }
 
-static struct job *join_or_start(struct resolver *r, const struct nexthop *n)
+static struct inquiry *join_or_start(struct resolver *r, const struct nexthop *n)
 {
-	struct job *j = jobs_find(r->jobs, n);
+	struct inquiry *q = jobs_find(r->jobs, n);
 
-	if (!j)
-		return resolve_make_room(r) ? start_job(r, n, 0) : NULL;
-	if (j->told) {
-		jobs_leave_background(r->jobs, j);
-		ledger_again(&r->ledger, j);
-		job_restart(j);
+	if (!q)
+		return resolve_make_room(r) ? inquiry_start(r, n, 0) : NULL;
+	if (job_is_ready(q->job)) {
+		jobs_leave_background(r->jobs, q);
+		ledger_again(&r->ledger, &q->finding);
+		job_restart(q->job);
 	}
-	return j;
+	return q;
 }
 
 struct resolve_wait *resolve_ask(struct resolver *r, const struct nexthop *nexthop, resolve_fn *fn, void *arg)
 {
-	struct job *j = join_or_start(r, nexthop);
-	struct resolve_wait *w;
+	struct inquiry *q = join_or_start(r, nexthop);
 
-	if (!j) {
-		r->refused++;
-		return NULL;
-	}
-	w = xmalloc(sizeof(*w));
-	*w = (struct resolve_wait){.list = &j->waits, .fn = fn, .arg = arg};
-	TAILQ_INSERT_TAIL(&j->waits, w, entry);
-	return w;
+	if (q)
+		return waits_add(&q->waits, fn, arg);
+	r->refused++;
+	return NULL;
 }
 
 void resolve_abort(struct resolve_wait **w)
 {
-	if (!*w)
-		return;
-	TAILQ_REMOVE((*w)->list, *w, entry);
-	free(*w);
-	*w = NULL;
+	if (*w)
+		waits_leave(w);
 }
 
 bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct facts *out)
 {
-	struct job *j = jobs_find(r->jobs, nexthop);
+	struct inquiry *q = jobs_find(r->jobs, nexthop);
 	int64_t now = tick_wall_s();
 
 	facts_init(out, nexthop);
 	if (!nexthop_in_dns(nexthop))
 		return true;
-	if ((!j || j->told || j->prefetch) && known_facts_marks(r->ledger.known, nexthop->domain) == 0 &&
+	if ((!q || job_is_ready(q->job) || finding_is_prefetch(&q->finding)) &&
+	    known_facts_marks(r->ledger.known, nexthop->domain) == 0 &&
 	    known_facts_get(r->ledger.known, nexthop, out)) {
 		out->shared_known = true;
 		facts_begin(out, now);
@@ -266,7 +227,7 @@ void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop)
 		facts_fini(f);
 	}
 	free(f);
-	start_job(r, nexthop, ends_by)->prefetch = ends_by != 0;
+	inquiry_start(r, nexthop, ends_by);
 }
 
 /* refresh.h: the policy of DOMAIN is to be fetched anew, or has ended. */
@@ -274,7 +235,7 @@ static bool start_refresh(const char *domain, void *arg)
 {
 	struct resolver *r = arg;
 	struct nexthop hops[KNOWN_HOPS_MAX];
-	struct job *j;
+	struct finding *found;
 
 	if (known_facts_hops(r->ledger.known, domain, hops) == 0)
 		nexthop_parse(&hops[0], domain, strlen(domain));
@@ -284,10 +245,10 @@ static bool start_refresh(const char *domain, void *arg)
 		refresh_set(r->ledger.refresh, domain, tick_wall_s() + FACTS_REFRESH_MIN);
 		return false;
 	}
-	j = start_job(r, &hops[0], 0);
-	j->refresh = true;
-	j->facts.sts.refresh = true;
-	j->facts.shared_known = false; /* another node may have done it */
+	found = &inquiry_start(r, &hops[0], 0)->finding;
+	found->refresh = true;
+	found->facts.sts.refresh = true;
+	found->facts.shared_known = false; /* another node may have done it */
 	return true;
 }
 
@@ -339,7 +300,7 @@ static void on_reread(const struct nexthop *n, unsigned marks, bool served, cons
 static void fact_changed(struct resolver *r, const struct nexthop *n, unsigned mark)
 {
 	if (mark == KNOWN_MARK_STS)
-		fetch_turns_changed(r->owner.turns, n->domain);
+		fetch_turns_changed(r->job_env.turns, n->domain);
 	if (!ledger_alive(&r->ledger, n) && !jobs_has_domain(r->jobs, n->domain))
 		is_stale(r, n, mark); /* nothing to lose: read when it is asked for */
 	else if (!reread_start(r->rereads, n, mark))
@@ -353,7 +314,7 @@ void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 
 	if (!name) {
 		known_facts_mark_all(r->ledger.known);
-		fetch_turns_changed(r->owner.turns, NULL);
+		fetch_turns_changed(r->job_env.turns, NULL);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(marks_of) / sizeof(marks_of[0]); i++)
@@ -367,9 +328,9 @@ static void take_limits(struct resolver *r, const struct conf *conf)
 {
 	r->max_jobs = conf->mapd.max_jobs;
 	rereads_resize(r->rereads, r->max_jobs / REREAD_SHARE + 1);
-	r->owner.dns_timeout_s = conf->dns.timeout_s;
-	r->owner.sts_timeout_s = conf->sts.timeout_s;
-	r->owner.deadline_s = conf->mapd.deadline_s;
+	r->job_env.dns_timeout_s = conf->dns.timeout_s;
+	r->job_env.sts_timeout_s = conf->sts.timeout_s;
+	r->job_env.deadline_s = conf->mapd.deadline_s;
 }
 
 struct resolver *resolver_new(const struct resolver_env *env)
@@ -381,17 +342,13 @@ struct resolver *resolver_new(const struct resolver_env *env)
 	r->mono = due_queue_new(env->base, tick_mono_ms);
 	r->wall = due_queue_new(env->base, tick_wall_ms);
 	r->backends = backends_new(env->dns, env->https);
-	r->owner = (struct job_owner){.base = env->base,
+	r->job_env = (struct job_env){.base = env->base,
 				      .redis = env->redis,
 				      .mono = r->mono,
 				      .turns = fetch_turns_new(env->base, env->redis, r->mono),
+				      .ledger = &r->ledger,
 				      .on_ready = resolve_on_ready,
-				      .on_over = on_over,
-				      .on_shared = on_shared,
-				      .on_other_fetch = resolve_on_other_fetch,
-				      .on_policy = resolve_on_policy,
-				      .on_late = on_late,
-				      .arg = r};
+				      .on_over = on_over};
 	ledger_init(&r->ledger, env->redis, env->conf->mapd.cache_entries);
 	r->ledger.refresh = refresh_new(r->wall, start_refresh, r);
 	r->jobs = jobs_new();
@@ -400,14 +357,11 @@ struct resolver *resolver_new(const struct resolver_env *env)
 	return r;
 }
 
-static void drop_job(struct job *j, void *arg)
+static void inquiry_drop(struct inquiry *q, void *arg)
 {
-	struct resolve_wait *w;
-
 	(void)arg;
-	while ((w = TAILQ_FIRST(&j->waits)))
-		resolve_abort(&w);
-	job_free(&j);
+	waits_drop(&q->waits);
+	inquiry_free(q);
 }
 
 void resolver_free(struct resolver **r)
@@ -416,9 +370,9 @@ void resolver_free(struct resolver **r)
 
 	if (!gone)
 		return;
-	jobs_free(&gone->jobs, drop_job, gone);
+	jobs_free(&gone->jobs, inquiry_drop, NULL);
 	rereads_free(&gone->rereads);
-	fetch_turns_free(&gone->owner.turns);
+	fetch_turns_free(&gone->job_env.turns);
 	refresh_free(&gone->ledger.refresh);
 	ledger_fini(&gone->ledger);
 	due_queue_free(&gone->mono);
@@ -442,7 +396,7 @@ void resolver_counts(const struct resolver *r, struct resolver_counts *out)
 	known_facts_counts(r->ledger.known, &known);
 	*out = (struct resolver_counts){.jobs = jobs_count(r->jobs),
 					.known = known.domains,
-					.fetches = fetch_turns_count(r->owner.turns),
+					.fetches = fetch_turns_count(r->job_env.turns),
 					.policies = known.with_policy,
 					.policies_dated = refresh_count(r->ledger.refresh),
 					.known_octets = known.octets,
