@@ -2,7 +2,7 @@
  * facts_pack.h - facts as few octets in this process' memory, and back. Not a form for other processes: it holds
  * pointers.
  *
- * Called by known_facts.c and ledger_take.c. Pure.
+ * Called by known_facts.c and fact_news.c. Pure.
  */
 #ifndef TLSMODE_MAPD_FACTS_PACK_H
 #define TLSMODE_MAPD_FACTS_PACK_H

@@ -4,8 +4,8 @@
  *
  * A turn: ask for the lock; look into Redis once more (the last holder may just have finished); ours: fetch, tell all
  * askers, leave the lock; another node's: wait until its result appears (mirror.h on_fact), or the lock's time is over,
- * then look and try again. Redis away: fetch without a lock. What a result means is not decided here. Called by job.c
- * and resolve.c.
+ * then look and try again. Redis away: fetch without a lock. What a result means is not decided here. Called by job.c,
+ * resolve.c and fact_news.c.
  */
 #ifndef TLSMODE_MAPD_FETCH_TURN_H
 #define TLSMODE_MAPD_FETCH_TURN_H

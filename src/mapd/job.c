@@ -13,8 +13,6 @@
 #include "io/fact_store.h"
 #include "mapd/ledger_take.h"
 
-struct job_question;
-
 struct job {
 	const struct job_env *env;
 	struct finding *finding;

@@ -2,7 +2,7 @@
  * jobs.h - the jobs under way, found by next hop and by domain, and the order in which those in the background give
  * way.
  *
- * Hashed by domain, so that its variants stand in one chain. Called by resolve.c.
+ * Hashed by domain, so that its variants stand in one chain. Called by resolve.c and fact_news.c.
  */
 #ifndef TLSMODE_MAPD_JOBS_H
 #define TLSMODE_MAPD_JOBS_H

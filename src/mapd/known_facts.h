@@ -4,7 +4,8 @@
  * One block per domain ("example.com", "example.com:587" and "[example.com]" stand together), so that variants share
  * the policy and go together. Bounded in domains and octets; the least recently used go first, those without a policy
  * in force before all others: such a policy must serve through every live failure, Redis being away included. Ends are
- * not judged here (facts_begin() does). No I/O and no clock. Called by ledger.c, ledger_take.c and resolve.c.
+ * not judged here (facts_begin() does). No I/O and no clock. Called by ledger.c, ledger_take.c,
+ * fact_news.c and resolve.c.
  */
 #ifndef TLSMODE_MAPD_KNOWN_FACTS_H
 #define TLSMODE_MAPD_KNOWN_FACTS_H

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/tick.h"
-#include "mapd/facts_pack.h"
 #include "mapd/shared_facts.h"
 
 void ledger_begin(struct ledger *l, struct finding *found)
@@ -48,12 +47,6 @@ static void note_shared_txt(struct finding *found, const struct text_field *sts,
 	snprintf(found->shared_id, sizeof(found->shared_id), "%.*s", id ? (int)id->value_len : 0, id ? id->value : "");
 }
 
-static void take_changed_sts(struct ledger *l, struct facts *f, const struct text_field *sts, size_t count, int64_t now)
-{
-	if (shared_take_changed_sts(f, sts, count, now))
-		refresh_set(l->refresh, f->nexthop.domain, INT64_MAX);
-}
-
 static void take_sts(struct ledger *l, struct finding *found, const struct text_field *sts, size_t count, int64_t now)
 {
 	struct facts *f = &found->facts;
@@ -62,10 +55,10 @@ static void take_sts(struct ledger *l, struct finding *found, const struct text_
 	found->forgot = shared_find(sts, count, SHARED_FORGOTTEN);
 	note_shared_txt(found, sts, count);
 	found->share_policy = count == 0 && facts_policy(f, now);
-	if ((found->marks & KNOWN_MARK_STS) || (found->marks != 0 && found->forgot))
-		take_changed_sts(l, f, sts, count, now);
-	else
+	if (!(found->marks & KNOWN_MARK_STS) && !(found->marks != 0 && found->forgot))
 		shared_take_sts(f, sts, count, now);
+	else if (shared_take_changed_sts(f, sts, count, now))
+		refresh_set(l->refresh, f->nexthop.domain, INT64_MAX);
 	found->policy_news = found->policy_news || f->sts.fetched_at != fetched_at;
 }
 
@@ -113,84 +106,4 @@ bool ledger_other_fetch(struct finding *found, const struct text_field *sts, siz
 		return false;
 	found->policy_news = true;
 	return true;
-}
-
-/* As both would look in Redis, where nobody says why. */
-static void picture(struct packed *p, struct facts *f)
-{
-	f->mx_why = NULL;
-	for (size_t i = 0; i < f->host_count; i++)
-		f->host[i].why = NULL;
-	facts_pack_sts(p, &f->sts);
-	facts_pack_hop(p, f);
-}
-
-static bool differ(struct facts *old, struct facts *new)
-{
-	struct packed a = {0}, b = {0};
-	bool same;
-
-	picture(&a, old);
-	picture(&b, new);
-	same = a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
-	facts_packed_fini(&a);
-	facts_packed_fini(&b);
-	return !same;
-}
-
-bool ledger_alive(struct ledger *l, const struct nexthop *nexthop)
-{
-	int64_t now = tick_wall_s();
-	struct facts f;
-	bool alive;
-
-	facts_init(&f, nexthop);
-	alive = known_facts_get(l->known, nexthop, &f);
-	f.shared_known = true;
-	facts_begin(&f, now);
-	alive = alive && (facts_policy(&f, now) || facts_ready(&f, now));
-	facts_fini(&f);
-	return alive;
-}
-
-/* The hashes that MARKS name count more than what F has. */
-static void reread_facts(struct ledger *l, struct facts *f, unsigned marks, const struct text_field *sts,
-			 size_t sts_count, const struct text_field *dane, size_t dane_count, int64_t now)
-{
-	if (marks & KNOWN_MARK_STS)
-		take_changed_sts(l, f, sts, sts_count, now);
-	if (marks & KNOWN_MARK_DANE) {
-		shared_forget_hop(f);
-		shared_take_dane(f, dane, dane_count, now);
-	}
-}
-
-static void keep_reread(struct ledger *l, struct facts *f, bool changed, int64_t now)
-{
-	if (changed) {
-		known_facts_put(l->known, f, now, true);
-		refresh_set(l->refresh, f->nexthop.domain, refresh_next(f, now));
-	}
-	if (f->sts.refresh) /* tlsmode cache refresh */
-		refresh_set(l->refresh, f->nexthop.domain, now);
-}
-
-bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned marks, const struct text_field *sts,
-		   size_t sts_count, const struct text_field *dane, size_t dane_count)
-{
-	int64_t now = tick_wall_s();
-	struct facts old, new;
-	bool known, changed;
-
-	facts_init(&old, nexthop);
-	facts_init(&new, nexthop);
-	known_facts_get(l->known, nexthop, &old);
-	known = known_facts_get(l->known, nexthop, &new);
-	reread_facts(l, &new, marks, sts, sts_count, dane, dane_count, now);
-	changed = !known || differ(&old, &new);
-	if (known)
-		keep_reread(l, &new, changed, now);
-	facts_fini(&old);
-	facts_fini(&new);
-	return changed;
 }

@@ -1,6 +1,5 @@
 /*
- * ledger_take.h - the facts' way into a finding: from memory and from Redis; and what another node's change in Redis does
- * to memory.
+ * ledger_take.h - the facts' way into a finding: from memory and from Redis.
  *
  * The way out is ledger.h's. Called by job.c and resolve.c.
  */
@@ -22,11 +21,5 @@ void ledger_shared(struct ledger *l, struct finding *found, bool served, const s
 		   const struct text_field *dane, size_t dane_count);
 /* The sts hash changed while another node's fetch is waited for. True: that fetch is over. */
 bool ledger_other_fetch(struct finding *found, const struct text_field *sts, size_t count);
-/* What is kept of NEXTHOP is still of use. */
-bool ledger_alive(struct ledger *l, const struct nexthop *nexthop);
-/* Redis was read because another node (or we) changed the hashes of NEXTHOP that MARKS name: they count more than what
- * is kept. True: that changed. */
-bool ledger_reread(struct ledger *l, const struct nexthop *nexthop, unsigned marks, const struct text_field *sts,
-		   size_t sts_count, const struct text_field *dane, size_t dane_count);
 
 #endif

@@ -3,7 +3,7 @@
  * us forget.
  *
  * One read per next hop at a time; a change while it is on its way makes it begin anew. Our own writes may be heard too
- * (Redis tells of what a script wrote even with NOLOOP): what is read then says nothing new. Called by resolve.c.
+ * (Redis tells of what a script wrote even with NOLOOP): what is read then says nothing new. Called by fact_news.c.
  */
 #ifndef TLSMODE_MAPD_REREAD_H
 #define TLSMODE_MAPD_REREAD_H

@@ -1,9 +1,9 @@
 /*
  * resolve.c - who waits for which job, and what happens when one is ready, over, or in the way.
  *
- * Not here: the table of jobs (jobs.c), a job's rounds and deadlines (job.c), what is kept, shared and logged
- * (ledger.c), whose turn a fetch is (fetch_turn.c), when a policy is fetched anew (refresh.c). Called by mapd's server
- * and maps.
+ * Not here: the table of jobs (jobs.c) and of those who wait (waits.c), a job's rounds and deadlines (job.c), what is
+ * kept, shared and logged (ledger.c), whose turn a fetch is (fetch_turn.c), when a policy is fetched anew (refresh.c),
+ * what a change in Redis means (fact_news.c). Called by mapd's maps and main.
  */
 #include "mapd/resolve.h"
 
@@ -12,17 +12,15 @@
 
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "core/rkeys.h"
 #include "mapd/backends.h"
 #include "mapd/due.h"
+#include "mapd/fact_news.h"
 #include "mapd/fetch_turn.h"
 #include "mapd/job.h"
 #include "mapd/jobs.h"
 #include "mapd/ledger.h"
 #include "mapd/ledger_take.h"
 #include "mapd/refresh.h"
-#include "mapd/reread.h"
-#include "mapd/shared_facts.h"
 #include "mapd/waits.h"
 
 #define REREAD_SHARE 4        /* of max_jobs: facts that changed and are read again at once */
@@ -37,7 +35,7 @@ struct resolver {
 	struct backends *backends;
 	struct due_queue *mono, *wall;
 	struct jobs *jobs;
-	struct rereads *rereads;
+	struct fact_news *news;
 	unsigned long started, refused, given_up;
 };
 
@@ -252,82 +250,15 @@ static bool start_refresh(const char *domain, void *arg)
 	return true;
 }
 
-static const struct {
-	int rkey_kind;
-	unsigned mark;
-} marks_of[] = {{RKEY_STS, KNOWN_MARK_STS}, {RKEY_DANE, KNOWN_MARK_DANE}};
-
-/* What was rendered or is kept of the domain, or is being found out about it, is void until it is read again. */
-static void is_stale(struct resolver *r, const struct nexthop *n, unsigned marks)
-{
-	known_facts_mark(r->ledger.known, n->domain, marks);
-	jobs_mark(r->jobs, n->domain, marks);
-	r->on_facts(n->key, NULL, r->arg);
-}
-
-/* What is known of MX and TLSA is void at every next hop of the domain: an operator's wish. Their hashes are not
- * announced. */
-static void forget_hops(struct resolver *r, const struct nexthop *n)
-{
-	struct nexthop hops[KNOWN_HOPS_MAX];
-	size_t i, count = known_facts_hops(r->ledger.known, n->domain, hops);
-
-	known_facts_mark(r->ledger.known, n->domain, KNOWN_MARK_DANE);
-	jobs_mark(r->jobs, n->domain, KNOWN_MARK_DANE);
-	for (i = 0; i < count; i++)
-		r->on_facts(hops[i].key, NULL, r->arg);
-}
-
-static void on_reread(const struct nexthop *n, unsigned marks, bool served, const struct text_field *sts,
-		      size_t sts_count, const struct text_field *dane, size_t dane_count, void *arg)
-{
-	struct resolver *r = arg;
-	bool changed;
-
-	if (!served) {
-		known_facts_mark(r->ledger.known, n->domain, marks & KNOWN_MARK_STS);
-		return;
-	}
-	changed = ledger_reread(&r->ledger, n, marks, sts, sts_count, dane, dane_count);
-	if (shared_finds_anew(sts, sts_count))
-		forget_hops(r, n);
-	else if (changed)
-		r->on_facts(n->key, NULL, r->arg);
-	if (changed)
-		jobs_mark(r->jobs, n->domain, marks);
-}
-
-static void fact_changed(struct resolver *r, const struct nexthop *n, unsigned mark)
-{
-	if (mark == KNOWN_MARK_STS)
-		fetch_turns_changed(r->job_env.turns, n->domain);
-	if (!ledger_alive(&r->ledger, n) && !jobs_has_domain(r->jobs, n->domain))
-		is_stale(r, n, mark); /* nothing to lose: read when it is asked for */
-	else if (!reread_start(r->rereads, n, mark))
-		is_stale(r, n, mark);
-}
-
 void resolve_fact_changed(struct resolver *r, int rkey_kind, const char *name)
 {
-	struct nexthop n;
-	unsigned mark = 0;
-
-	if (!name) {
-		known_facts_mark_all(r->ledger.known);
-		fetch_turns_changed(r->job_env.turns, NULL);
-		return;
-	}
-	for (size_t i = 0; i < sizeof(marks_of) / sizeof(marks_of[0]); i++)
-		mark |= marks_of[i].rkey_kind == rkey_kind ? marks_of[i].mark : 0;
-	nexthop_parse(&n, name, strlen(name));
-	if (mark != 0 && nexthop_in_dns(&n))
-		fact_changed(r, &n, mark);
+	fact_news_changed(r->news, rkey_kind, name);
 }
 
 static void take_limits(struct resolver *r, const struct conf *conf)
 {
 	r->max_jobs = conf->mapd.max_jobs;
-	rereads_resize(r->rereads, r->max_jobs / REREAD_SHARE + 1);
+	fact_news_resize(r->news, r->max_jobs / REREAD_SHARE + 1);
 	r->job_env.dns_timeout_s = conf->dns.timeout_s;
 	r->job_env.sts_timeout_s = conf->sts.timeout_s;
 	r->job_env.deadline_s = conf->mapd.deadline_s;
@@ -352,7 +283,14 @@ struct resolver *resolver_new(const struct resolver_env *env)
 	ledger_init(&r->ledger, env->redis, env->conf->mapd.cache_entries);
 	r->ledger.refresh = refresh_new(r->wall, start_refresh, r);
 	r->jobs = jobs_new();
-	r->rereads = rereads_new(env->base, env->redis, on_reread, r);
+	r->news = fact_news_new(&(struct fact_news_env){.base = env->base,
+							.redis = env->redis,
+							.known = r->ledger.known,
+							.refresh = r->ledger.refresh,
+							.jobs = r->jobs,
+							.turns = r->job_env.turns,
+							.on_facts = env->on_facts,
+							.arg = env->arg});
 	take_limits(r, env->conf);
 	return r;
 }
@@ -371,7 +309,7 @@ void resolver_free(struct resolver **r)
 	if (!gone)
 		return;
 	jobs_free(&gone->jobs, inquiry_drop, NULL);
-	rereads_free(&gone->rereads);
+	fact_news_free(&gone->news);
 	fetch_turns_free(&gone->job_env.turns);
 	refresh_free(&gone->ledger.refresh);
 	ledger_fini(&gone->ledger);

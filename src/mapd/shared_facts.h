@@ -2,7 +2,7 @@
  * shared_facts.h - what the two hashes in Redis say of a next hop, taken into its facts, and what they make us forget.
  *
  * facts_text.h reads them. Here is what one that is known to have changed may do to facts that are still good (RFC 8461
- * s5.1). A malformed hash is logged, and nothing of it is taken. Called by ledger_take.c and resolve.c.
+ * s5.1). A malformed hash is logged, and nothing of it is taken. Called by ledger_take.c and fact_news.c.
  */
 #ifndef TLSMODE_MAPD_SHARED_FACTS_H
 #define TLSMODE_MAPD_SHARED_FACTS_H
