@@ -48,33 +48,34 @@ static void map_facts_on_abandoned(void *arg)
 	waiting_free(w);
 }
 
-static void wait_for_job(struct mapd *m, struct map_query *q, const struct nexthop *nexthop)
+static void wait_for_job(struct mapd *m, struct map_query *q, const struct nexthop *nexthop, struct resolve_wait *wait)
 {
 	struct waiting *w = xmalloc(sizeof(*w) + q->key_len);
 
 	w->mapd = m;
 	w->nexthop = *nexthop;
 	w->asked_ms = tick_mono_ms();
-	w->wait = resolve_ask(m->resolver, nexthop, map_facts_on_facts, w);
-	if (!w->wait) {
-		free(w);
-		map_answer(m, q, SOCKMAP_TEMP, "too many domains are being looked up");
-		return;
-	}
+	w->wait = wait;
+	resolve_wait_on(wait, map_facts_on_facts, w);
 	w->query = map_wait(q, w->key, map_facts_on_abandoned, w);
 }
 
 void map_ask_facts(struct mapd *m, struct map_query *q, const struct nexthop *nexthop)
 {
+	struct resolve_wait *wait;
 	struct facts facts;
 
-	if (!nexthop_in_dns(nexthop)) {
-		facts_init(&facts, nexthop);
-	} else if (!resolve_known(m->resolver, nexthop, &facts)) {
-		wait_for_job(m, q, nexthop);
-		return;
+	switch (resolve_ask(m->resolver, nexthop, &facts, &wait)) {
+	case RESOLVE_KNOWN:
+		q->row->handler->finish(m, q, nexthop, &facts);
+		map_reply(m, q);
+		facts_fini(&facts);
+		break;
+	case RESOLVE_WAITS:
+		wait_for_job(m, q, nexthop, wait);
+		break;
+	case RESOLVE_REFUSED:
+		map_answer(m, q, SOCKMAP_TEMP, "too many domains are being looked up");
+		break;
 	}
-	q->row->handler->finish(m, q, nexthop, &facts);
-	map_reply(m, q);
-	facts_fini(&facts);
 }

@@ -61,8 +61,6 @@ static void keep(struct resolver *r, struct inquiry *q)
 {
 	struct finding *found = &q->finding;
 
-	if (!nexthop_in_dns(&found->facts.nexthop))
-		return;
 	ledger_keep(&r->ledger, found, q->answered || !TAILQ_EMPTY(&q->waits));
 	found->news = false;
 	if (found->policy_news)
@@ -122,7 +120,7 @@ static void on_over(void *arg)
 	finish(arg);
 }
 
-/* An inquiry that nobody waits for yet. ENDS_BY: finding.h. */
+/* An inquiry of N, which is asked of DNS; nobody waits for it yet. ENDS_BY: finding.h. */
 static struct inquiry *inquiry_start(struct resolver *r, const struct nexthop *n, int64_t ends_by)
 {
 	struct backend *backend = backend_use(r->backends);
@@ -132,8 +130,7 @@ static struct inquiry *inquiry_start(struct resolver *r, const struct nexthop *n
 	TAILQ_INIT(&q->waits);
 	finding_init(&q->finding, n);
 	q->finding.ends_by = ends_by;
-	if (nexthop_in_dns(n))
-		ledger_begin(&r->ledger, &q->finding);
+	ledger_begin(&r->ledger, &q->finding);
 	q->job = job_new(&r->job_env, &q->finding, backend, q);
 	backend_leave(&backend);
 	jobs_add(r->jobs, q);
@@ -162,10 +159,9 @@ static bool room_for_unasked(const struct resolver *r)
 	return jobs_count(r->jobs) < r->max_jobs / 2;
 }
 
-static struct inquiry *join_or_start(struct resolver *r, const struct nexthop *n)
+/* Somebody asks for N, of which Q is under way already, or nothing (NULL). NULL: there is no room. */
+static struct inquiry *join_or_start(struct resolver *r, const struct nexthop *n, struct inquiry *q)
 {
-	struct inquiry *q = jobs_find(r->jobs, n);
-
 	if (!q)
 		return resolve_make_room(r) ? inquiry_start(r, n, 0) : NULL;
 	if (job_is_ready(q->job)) {
@@ -176,14 +172,54 @@ static struct inquiry *join_or_start(struct resolver *r, const struct nexthop *n
 	return q;
 }
 
-struct resolve_wait *resolve_ask(struct resolver *r, const struct nexthop *nexthop, resolve_fn *fn, void *arg)
+/* What is kept goes into OUT, just initialised. True: it decides; Q, what is under way, or NULL, will not know better
+ * at once. */
+static bool at_hand(struct resolver *r, const struct inquiry *q, struct facts *out)
 {
-	struct inquiry *q = join_or_start(r, nexthop);
+	int64_t now = tick_wall_s();
 
-	if (q)
-		return waits_add(&q->waits, fn, arg);
-	r->refused++;
-	return NULL;
+	if (q && !job_is_ready(q->job) && !finding_is_prefetch(&q->finding))
+		return false;
+	if (known_facts_marks(r->ledger.known, out->nexthop.domain) != 0 ||
+	    !known_facts_get(r->ledger.known, &out->nexthop, out))
+		return false;
+	out->shared_known = true;
+	facts_begin(out, now);
+	return facts_ready(out, now);
+}
+
+/* True: OUT has the facts. Else *Q is what is under way, or NULL. */
+static bool resolve_look(struct resolver *r, const struct nexthop *n, struct facts *out, struct inquiry **q)
+{
+	facts_init(out, n);
+	if (!nexthop_in_dns(n))
+		return true;
+	*q = jobs_find(r->jobs, n);
+	if (at_hand(r, *q, out))
+		return true;
+	facts_fini(out);
+	return false;
+}
+
+enum resolve_answer resolve_ask(struct resolver *r, const struct nexthop *nexthop, struct facts *out,
+				struct resolve_wait **wait)
+{
+	struct inquiry *q;
+
+	if (resolve_look(r, nexthop, out, &q))
+		return RESOLVE_KNOWN;
+	q = join_or_start(r, nexthop, q);
+	if (!q) {
+		r->refused++;
+		return RESOLVE_REFUSED;
+	}
+	*wait = waits_add(&q->waits);
+	return RESOLVE_WAITS;
+}
+
+void resolve_wait_on(struct resolve_wait *w, resolve_fn *fn, void *arg)
+{
+	waits_set(w, fn, arg);
 }
 
 void resolve_abort(struct resolve_wait **w)
@@ -194,37 +230,22 @@ void resolve_abort(struct resolve_wait **w)
 
 bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct facts *out)
 {
-	struct inquiry *q = jobs_find(r->jobs, nexthop);
-	int64_t now = tick_wall_s();
+	struct inquiry *q;
 
-	facts_init(out, nexthop);
-	if (!nexthop_in_dns(nexthop))
-		return true;
-	if ((!q || job_is_ready(q->job) || finding_is_prefetch(&q->finding)) &&
-	    known_facts_marks(r->ledger.known, nexthop->domain) == 0 &&
-	    known_facts_get(r->ledger.known, nexthop, out)) {
-		out->shared_known = true;
-		facts_begin(out, now);
-		if (facts_ready(out, now))
-			return true;
-	}
-	facts_fini(out);
-	return false;
+	return resolve_look(r, nexthop, out, &q);
 }
 
 void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop)
 {
-	struct facts *f;
+	struct facts f;
 	int64_t ends_by = 0;
 
 	if (!nexthop_in_dns(nexthop) || jobs_find(r->jobs, nexthop) || !room_for_unasked(r))
 		return;
-	f = xmalloc(sizeof(*f));
-	if (resolve_known(r, nexthop, f)) {
-		ends_by = facts_until(f, tick_wall_s()) + PREFETCH_TOGETHER_S;
-		facts_fini(f);
-	}
-	free(f);
+	facts_init(&f, nexthop);
+	if (at_hand(r, NULL, &f))
+		ends_by = facts_until(&f, tick_wall_s()) + PREFETCH_TOGETHER_S;
+	facts_fini(&f);
 	inquiry_start(r, nexthop, ends_by);
 }
 

@@ -50,17 +50,25 @@ void resolver_free(struct resolver **r); /* aborts all; waiters hear nothing */
  * during the call only. */
 void resolver_reconf(struct resolver *r, const struct conf *conf, struct dns *dns, struct https *https);
 
+enum resolve_answer {
+	RESOLVE_KNOWN,  /* OUT has the facts at hand, none past its end; it must be ended with facts_fini() */
+	RESOLVE_WAITS,  /* the job of NEXTHOP was joined or started; WAIT is for resolve_wait_on() */
+	RESOLVE_REFUSED /* max_jobs are under way already, none of them only in the background: answer TEMP */
+};
+/* What is known of NEXTHOP, by one look-up. What is not asked of DNS is always known: there is nothing to find. */
+enum resolve_answer resolve_ask(struct resolver *r, const struct nexthop *nexthop, struct facts *out,
+				struct resolve_wait **wait);
 /* FACTS is borrowed for the call; never NULL. */
 typedef void resolve_fn(const struct facts *facts, void *arg);
-/* Joins or starts the job of NEXTHOP. NULL: max_jobs are under way already, none of them only in the background (the
- * caller answers TEMP). FN may ask and abort as it likes. */
-struct resolve_wait *resolve_ask(struct resolver *r, const struct nexthop *nexthop, resolve_fn *fn, void *arg);
-void resolve_abort(struct resolve_wait **w);
+/* FN will be called once, from the loop, and W is over with it; it may ask and abort as it likes. To be said before the
+ * loop runs again. */
+void resolve_wait_on(struct resolve_wait *w, resolve_fn *fn, void *arg);
+void resolve_abort(struct resolve_wait **w); /* silence; NULL is allowed */
 
-/* Facts at hand that are not past their end, without any question: true, and OUT must be ended with facts_fini(). */
+/* The same without a job: true is RESOLVE_KNOWN. */
 bool resolve_known(struct resolver *r, const struct nexthop *nexthop, struct facts *out);
 /* Starts a job without waiters that looks anew at what ends next (called on a hit late in a verdict's life); errors do
- * not replace what is still good. Cheap when one runs. */
+ * not replace what is still good. Cheap when one runs; nothing for what is not asked of DNS. */
 void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop);
 
 /* The facts of NAME in Redis were written or removed (mirror.h on_fact), or all may have been (NAME NULL). What is of

@@ -75,14 +75,9 @@ static void remember_again(struct mapd *m, const struct map_query *q, const stru
 	struct facts facts;
 	struct verdict v;
 
-	if (nexthop_in_dns(nexthop)) {
-		if (!resolve_known(m->resolver, nexthop, &facts)) {
-			verdict_cache_drop(m->cache,
-					   nexthop->key); /* the next answer is made anew, and remembered then */
-			return;
-		}
-	} else {
-		facts_init(&facts, nexthop);
+	if (!resolve_known(m->resolver, nexthop, &facts)) {
+		verdict_cache_drop(m->cache, nexthop->key); /* the next answer is made anew, and remembered then */
+		return;
 	}
 	merge_dest(m, q, nexthop, &dest);
 	decide(&facts, now, mode, &dest, m->conf->mapd.dane, &v);
@@ -97,7 +92,7 @@ void verdicts_due(struct mapd *m, const struct map_query *q, const char *key, si
 	nexthop_parse(&nexthop, key, len);
 	if (due & VERDICT_TOUCH)
 		remember_again(m, q, &nexthop);
-	if ((due & VERDICT_PREFETCH) && nexthop_in_dns(&nexthop))
+	if (due & VERDICT_PREFETCH)
 		resolve_prefetch(m->resolver, &nexthop);
 }
 

@@ -14,13 +14,19 @@ struct resolve_wait {
 	void *arg;
 };
 
-struct resolve_wait *waits_add(struct waits *waits, waits_fn *fn, void *arg)
+struct resolve_wait *waits_add(struct waits *waits)
 {
 	struct resolve_wait *w = xmalloc(sizeof(*w));
 
-	*w = (struct resolve_wait){.list = waits, .fn = fn, .arg = arg};
+	*w = (struct resolve_wait){.list = waits};
 	TAILQ_INSERT_TAIL(waits, w, entry);
 	return w;
+}
+
+void waits_set(struct resolve_wait *w, waits_fn *fn, void *arg)
+{
+	w->fn = fn;
+	w->arg = arg;
 }
 
 void waits_leave(struct resolve_wait **w)

@@ -15,7 +15,8 @@ typedef void waits_fn(const struct facts *facts, void *arg);
 struct resolve_wait; /* resolve.h */
 TAILQ_HEAD(waits, resolve_wait);
 
-struct resolve_wait *waits_add(struct waits *waits, waits_fn *fn, void *arg);
+struct resolve_wait *waits_add(struct waits *waits); /* waits_set() must follow before any waits_tell() */
+void waits_set(struct resolve_wait *w, waits_fn *fn, void *arg);
 void waits_leave(struct resolve_wait **w);
 /* All who wait now are told, and wait no more. Each may add and leave as it likes: who is added now waits on. */
 void waits_tell(struct waits *waits, const struct facts *facts);

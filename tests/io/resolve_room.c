@@ -91,9 +91,20 @@ struct nexthop room_hop(const char *text)
 void room_ask(struct asker *a, const char *name)
 {
 	struct nexthop n = room_hop(name);
+	struct facts known;
 
 	memset(a, 0, sizeof(*a));
-	a->wait = resolve_ask(room.resolver, &n, on_answer, a);
+	switch (resolve_ask(room.resolver, &n, &known, &a->wait)) {
+	case RESOLVE_KNOWN:
+		on_answer(&known, a);
+		facts_fini(&known);
+		break;
+	case RESOLVE_WAITS:
+		resolve_wait_on(a->wait, on_answer, a);
+		break;
+	case RESOLVE_REFUSED:
+		break;
+	}
 }
 
 struct asker room_answer(const char *name)
@@ -101,7 +112,6 @@ struct asker room_answer(const char *name)
 	struct asker a;
 
 	room_ask(&a, name);
-	assert_int_equal(a.answers, 0);
 	world_run();
 	return a;
 }

@@ -47,8 +47,8 @@ struct asker {
 };
 
 struct nexthop room_hop(const char *text);
-void room_ask(struct asker *a, const char *name);
-struct asker room_answer(const char *name); /* asks and waits */
+void room_ask(struct asker *a, const char *name); /* is answered at once when the facts are known */
+struct asker room_answer(const char *name);       /* asks and waits */
 bool room_is_known(const char *name);
 struct resolver_counts room_counts(void);
 
