@@ -6,7 +6,7 @@
  *
  * FORMAT holds one "%" where the number of the domain goes, seven digits. Six questions for each, in the planner's
  * order (core/plan.h): MX and _mta-sts TXT; when the MX is there, A of mx1 and mx2; with each of them its TLSA. Options
- * of libunbound as tlsmode sets them (io/dns_context.c). UNDER_WAY domains at once; a domain begins when another ends.
+ * of libunbound as tlsmode sets them (io/dns/dns_context.c). UNDER_WAY domains at once; a domain begins when another ends.
  * CONTEXTS: that many, each with its own thread and caches, domains in turn.
  *
  * Measures and prints; an answer that was not validated is counted as unsound.
@@ -23,7 +23,7 @@
 #include <unbound.h>
 
 #include "core/rr.h"
-#include "io/dns_context.h"
+#include "io/dns/dns_context.h"
 #include "place.h"
 
 #define DIGITS 7

@@ -63,8 +63,10 @@ def result(number, name, wrong):
 
 
 def main():
+    sources = os.path.join(os.path.abspath(os.environ.get('srcdir', '.')), 'src')
     os.chdir(os.environ.get('builddir', 'build'))
-    graph = links(symbols(glob.glob('src/**/*.o', recursive=True)))
+    objects = glob.glob('src/**/*.o', recursive=True)  # an old build folder has some of files that have moved
+    graph = links(symbols(o for o in objects if os.path.exists(os.path.join(sources, module_of(o) + '.c'))))
     found = circles(graph)
     print('1..3')
     failed = result(1, 'no two files need each other', [c for c in found if c not in STAY])

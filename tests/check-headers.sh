@@ -1,7 +1,9 @@
 #!/bin/sh
 # Every header compiles alone.
 cd "$srcdir/src" || exit 1
-set -- */*.h
+# shellcheck disable=SC2046
+set -- $(find . -name '*.h' | sed 's|^\./||' | sort)
+[ $# -ge 150 ] || { echo "Bail out! only $# headers found"; exit 1; }
 echo "1..$#"
 n=0
 for h in "$@"; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Replies of Redis are opened in redis_reply.c and nowhere else (io/redis_reply.h): whoever looks into one without looking
+# Replies of Redis are opened in redis_reply.c and nowhere else (io/redis/redis_reply.h): whoever looks into one without looking
 # at its type takes a number for a pointer. Prints TAP.
 cd "$srcdir" || exit 1
 echo 1..3

@@ -7,7 +7,7 @@ import sys
 
 from world.redisd import Client
 
-PREFIXES = ("sender:", "rcpt:", "except:", "accept:", "sts:")  # src/io/redis_setup.c
+PREFIXES = ("sender:", "rcpt:", "except:", "accept:", "sts:")  # src/io/redis/redis_setup.c
 
 
 class Meter:

@@ -1,7 +1,7 @@
 /*
  * heap.h - what comes first by time: a binary heap of embedded nodes that know their place, so that each can move or go.
  *
- * Pure bookkeeping: no clock. Users: mapd/due.c (timers), io/expiry.c (ends of settings).
+ * Pure bookkeeping: no clock. Users: mapd/resolve/due.c (timers), io/mirror/expiry.c (ends of settings).
  */
 #ifndef TLSMODE_BASE_HEAP_H
 #define TLSMODE_BASE_HEAP_H

@@ -1,7 +1,7 @@
 /*
  * facts_text.c - facts as readable Redis hashes.
  *
- * Not here: the way back (facts_text_take.c), Redis (io/fact_store.c), the ends of facts (facts.c). Called by mapd's
+ * Not here: the way back (facts_text_take.c), Redis (io/redis/fact_store.c), the ends of facts (facts.c). Called by mapd's
  * ledger; the control tool shows the hashes as they are.
  */
 #include "core/facts_text.h"

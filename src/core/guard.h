@@ -7,7 +7,7 @@
  * than GUARD_LEAST settings, and what goes by and by, are never held.
  *
  * Pure: io/mirror counts what is gone, keeps tables, timers and log, and asks. LIVE is what is in force, NEXT beside it
- * what Redis is known to have (io/mirror_table.h). Times are wall clock, milliseconds since 1970; NOW_MS is our clock's.
+ * what Redis is known to have (io/mirror/mirror_table.h). Times are wall clock, milliseconds since 1970; NOW_MS is our clock's.
  * A full reading of all settings is DUE from when a change was missed, or it was begun, to its end.
  */
 #ifndef TLSMODE_CORE_GUARD_H

@@ -2,7 +2,7 @@
  * plan.c - the planner: which questions are open, and where their answers go.
  *
  * Not here: how a host comes to its TLSA state (plan_host.c), when a part ends (facts.c), any I/O. RFC 8461 s3.1, s3.3
- * and s5.1. Called by mapd's jobs (mapd/job.c); in tests by the scripted driver (tests/lib/drive.c) and a fuzzer.
+ * and s5.1. Called by mapd's jobs (mapd/resolve/job.c); in tests by the scripted driver (tests/lib/drive.c) and a fuzzer.
  */
 #include "core/plan.h"
 

@@ -14,7 +14,7 @@
 #include "ctl/key_scan.h"
 #include "ctl/setting_key.h"
 #include "ctl/table.h"
-#include "io/redis_advice.h"
+#include "io/redis/redis_advice.h"
 
 #define FIELDS_MAX 16
 

@@ -16,8 +16,8 @@
 #include "core/rkeys.h"
 #include "core/sockmap.h"
 #include "io/listen.h"
-#include "io/redis_blocking.h"
-#include "io/redis_advice.h"
+#include "io/redis/redis_blocking.h"
+#include "io/redis/redis_advice.h"
 
 #define REDIS_TIMEOUT_S 5
 #define WRONG_SIZE (RKEY_SIZE + REDIS_WHY_SIZE)

@@ -13,8 +13,8 @@
 
 #include "core/mode.h"
 #include "core/settings.h"
-#include "io/conf.h"
-#include "io/redis_reply.h"
+#include "io/conf/conf.h"
+#include "io/redis/redis_reply.h"
 
 #define EX_NOTFOUND 1 /* asked, and there is nothing: like postmap -q */
 

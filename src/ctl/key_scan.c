@@ -3,7 +3,7 @@
  */
 #include "ctl/key_scan.h"
 
-#include "io/redis_advice.h"
+#include "io/redis/redis_advice.h"
 
 void key_scan_begin(struct key_scan *s, redisContext *redis, const char *glob)
 {

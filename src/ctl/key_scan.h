@@ -13,7 +13,7 @@
 
 #include <hiredis/hiredis.h>
 
-#include "io/redis_scan.h"
+#include "io/redis/redis_scan.h"
 
 struct key_scan {
 	redisContext *redis;

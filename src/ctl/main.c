@@ -15,7 +15,7 @@
 #include "ctl/json_tree.h"
 #include "ctl/probe.h"
 #include "io/proc.h"
-#include "io/redis_tls.h"
+#include "io/redis/redis_tls.h"
 
 #define ARGS_MANY 1000
 #define ONE_TTL "only one of --ttl and --no-ttl can be meant"

@@ -1,12 +1,12 @@
 /*
- * probe.h - looks at the installation for the doctor: fills struct doctor_facts (core/doctor_facts.h).
+ * probe.h - looks at the installation for the doctor: fills struct doctor_facts (core/doctor/doctor_facts.h).
  *
  * Each part looks and judges nothing. Only tlsmode doctor calls it.
  */
 #ifndef TLSMODE_CTL_PROBE_H
 #define TLSMODE_CTL_PROBE_H
 
-#include "core/doctor.h"
+#include "core/doctor/doctor.h"
 #include "ctl/ctl.h"
 
 struct sbuf;

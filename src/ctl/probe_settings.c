@@ -10,9 +10,9 @@
 #include "core/rkeys.h"
 #include "ctl/key_scan.h"
 #include "ctl/probe.h"
-#include "io/redis_blocking.h"
-#include "io/redis_advice.h"
-#include "io/setting_read.h"
+#include "io/redis/redis_blocking.h"
+#include "io/redis/redis_advice.h"
+#include "io/mirror/setting_read.h"
 
 #define REDIS_TIMEOUT_S 10
 
@@ -201,7 +201,7 @@ static void sum(enum setting_kind kind, const char *name, const struct setting *
 		sum_sender(r, name);
 }
 
-/* As io/redis_address.h has it; the host is an IP address. */
+/* As io/redis/redis_address.h has it; the host is an IP address. */
 static void take_address(struct doctor_redis *out, const struct conf_redis *conf, const redisContext *c)
 {
 	bool six = c->connection_type == REDIS_CONN_TCP && strchr(c->tcp.host, ':');

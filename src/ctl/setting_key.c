@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/tick.h"
-#include "io/setting_read.h"
+#include "io/mirror/setting_read.h"
 
 void setting_key_format(char key[RKEY_SIZE], const struct ctl *ctl, const char *name)
 {

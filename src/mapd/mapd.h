@@ -10,14 +10,14 @@
 
 #include <event2/event.h>
 
-#include "io/conf.h"
-#include "io/dns_ub.h"
-#include "io/https_curl.h"
-#include "io/mirror.h"
+#include "io/conf/conf.h"
+#include "io/dns/dns_ub.h"
+#include "io/https/https_curl.h"
+#include "io/mirror/mirror.h"
 #include "mapd/metrics.h"
 #include "base/ratelimit.h"
-#include "mapd/reply.h"
-#include "mapd/resolve.h"
+#include "mapd/maps/reply.h"
+#include "mapd/resolve/resolve.h"
 
 struct mapd {
 	struct event_base *base;

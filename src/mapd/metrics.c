@@ -9,12 +9,12 @@
 #include <event2/buffer.h>
 
 #include "base/tick.h"
-#include "io/dns_ub.h"
-#include "io/https_curl.h"
+#include "io/dns/dns_ub.h"
+#include "io/https/https_curl.h"
 #include "mapd/mapd.h"
-#include "mapd/refusal_memory.h"
-#include "mapd/server.h"
-#include "mapd/verdict_cache.h"
+#include "mapd/maps/refusal_memory.h"
+#include "mapd/serve/server.h"
+#include "mapd/maps/verdict_cache.h"
 
 const char *const metrics_map_names[MAP_IDS] = {
     [MAP_OPPORTUNISTIC] = "opportunistic",

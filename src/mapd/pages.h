@@ -4,7 +4,7 @@
 #ifndef TLSMODE_MAPD_PAGES_H
 #define TLSMODE_MAPD_PAGES_H
 
-#include "mapd/http_client.h"
+#include "mapd/serve/http_client.h"
 
 /* A http_page_fn; ARG is the struct mapd. */
 void pages_show(const char *path, struct http_answer *out, void *arg);

@@ -9,13 +9,13 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "io/proc.h"
-#include "mapd/http.h"
-#include "mapd/listeners.h"
+#include "mapd/serve/http.h"
+#include "mapd/serve/listeners.h"
 #include "mapd/mapd.h"
 #include "mapd/pages.h"
-#include "mapd/refusal_memory.h"
-#include "mapd/server.h"
-#include "mapd/verdict_cache.h"
+#include "mapd/maps/refusal_memory.h"
+#include "mapd/serve/server.h"
+#include "mapd/maps/verdict_cache.h"
 
 #define FETCH_FILES 6     /* for each of sts.max_fetches: three transfers with two address families */
 #define OTHER_FILES 2400  /* libunbound's, Redis, metrics, listeners */

@@ -11,8 +11,8 @@
 #include <jansson.h>
 
 #include "base/tick.h"
-#include "mapd/listeners.h"
-#include "mapd/map_handlers.h"
+#include "mapd/serve/listeners.h"
+#include "mapd/maps/map_handlers.h"
 #include "mapd/mapd.h"
 
 #define EXCEPTIONS_TOLD 100   /* names of exceptions without end; more are only counted */

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "io/conf.h"
-#include "io/mirror.h"
+#include "io/conf/conf.h"
+#include "io/mirror/mirror.h"
 
 /* Tells libmilter what we are. Before smfi_opensocket(). */
 bool callbacks_register(void);

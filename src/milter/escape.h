@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "core/mode.h"
-#include "io/conf.h"
+#include "io/conf/conf.h"
 
 #define ESCAPE_NAME_SIZE 64
 #define ESCAPE_NOTES 20 /* recipients named in the log, per message; all are counted */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "core/settings.h"
-#include "io/conf.h"
+#include "io/conf/conf.h"
 #include "milter/escape.h"
 #include "milter/identity.h"
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "io/conf.h"
+#include "io/conf/conf.h"
 
 /* Opens the socket of CONF. False: ERROR is one sentence. Connections wait until server_start(). */
 bool server_open(const struct conf_milter *conf, char *error, size_t size);

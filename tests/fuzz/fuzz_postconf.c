@@ -1,7 +1,7 @@
 /* fuzz_postconf.c - any text in place of postconf(1)'s and of a table's: read within bounds, and judged to the end. */
 #include "fuzz/fuzz.h"
 
-#include "core/doctor.h"
+#include "core/doctor/doctor.h"
 
 #define PARTS 4
 

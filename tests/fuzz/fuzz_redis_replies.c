@@ -16,15 +16,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "core/doctor.h"
+#include "core/doctor/doctor.h"
 #include "core/rkeys.h"
 #include "ctl/commands.h"
 #include "ctl/probe.h"
-#include "io/early_keys.h"
-#include "io/fact_store.h"
-#include "io/mirror.h"
-#include "io/redis_address.h"
-#include "io/redis_blocking.h"
+#include "io/mirror/early_keys.h"
+#include "io/redis/fact_store.h"
+#include "io/mirror/mirror.h"
+#include "io/redis/redis_address.h"
+#include "io/redis/redis_blocking.h"
 
 #define PEERS_MAX 64
 #define PIECES_MAX 256
@@ -170,7 +170,7 @@ static void speak_beforehand(struct peer *p)
 	shutdown(p->fd, SHUT_WR);
 }
 
-/* In the place of the one in io/redis_address.c. */
+/* In the place of the one in io/redis/redis_address.c. */
 redisContext *redis_address_connect(const char *address, const struct timeval *timeout)
 {
 	struct peer *p = &peers[peer_count];

@@ -1,5 +1,5 @@
 /*
- * dns_probe.c - asks src/io/dns_ub.h what its standard input says, for tests/io/test_dns.py.
+ * dns_probe.c - asks src/io/dns/dns_ub.h what its standard input says, for tests/io/test_dns.py.
  *
  *     dns_probe [-f FORWARDER]... [-r ROOT_HINTS] [-a TRUST_ANCHOR] [-t TIMEOUT_S] [-j THREADS] [-b]
  * -b: the blocking form. Lines: "TYPE NAME [ABOUT]" asks (without ABOUT: about NAME); "abort TYPE NAME" asks and aborts
@@ -15,7 +15,7 @@
 
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "io/dns_ub.h"
+#include "io/dns/dns_ub.h"
 
 static struct dns_probe {
 	struct event_base *base;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "io/fact_store.h"
+#include "io/redis/fact_store.h"
 
 #define HASH_FIELDS 20
 

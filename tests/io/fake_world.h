@@ -18,9 +18,9 @@
 #include "core/facts.h"
 #include "core/plan.h"
 #include "core/rr.h"
-#include "io/dns_ub.h"
-#include "io/https_curl.h"
-#include "io/redis.h"
+#include "io/dns/dns_ub.h"
+#include "io/https/https_curl.h"
+#include "io/redis/redis.h"
 
 #define WORLD_START INT64_C(1800000000) /* unix seconds */
 

@@ -1,5 +1,5 @@
 /*
- * https_probe.c - fetches policies through src/io/https_curl.h as its standard input says, for tests/io/test_https.py.
+ * https_probe.c - fetches policies through src/io/https/https_curl.h as its standard input says, for tests/io/test_https.py.
  *
  *     https_probe -c CA_FILE [-p PORT] [-l LIMIT_S] [-P]          (-P: private addresses are allowed)
  * Lines: "fetch HOST ADDRESS..." · "abort HOST ADDRESS..." (fetches and aborts at once) · "cancel HOST" (aborts a fetch
@@ -16,7 +16,7 @@
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "core/domain.h"
-#include "io/https_curl.h"
+#include "io/https/https_curl.h"
 
 #define WORDS_MAX 12
 #define FETCHES_MAX 4096

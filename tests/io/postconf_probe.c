@@ -1,5 +1,5 @@
 /*
- * postconf_probe.c - what postconf(1) prints, on standard input; every value expanded by core/postconf, on standard
+ * postconf_probe.c - what postconf(1) prints, on standard input; every value expanded by core/doctor/postconf, on standard
  * output. Driven by test_postconf.py.
  */
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "core/postconf.h"
+#include "core/doctor/postconf.h"
 
 #define INPUT_MAX (1u << 20)
 

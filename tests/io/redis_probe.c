@@ -18,10 +18,10 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
-#include "io/fact_store.h"
-#include "io/mirror.h"
-#include "io/redis_blocking.h"
-#include "io/snapshot.h"
+#include "io/redis/fact_store.h"
+#include "io/mirror/mirror.h"
+#include "io/redis/redis_blocking.h"
+#include "io/mirror/snapshot.h"
 
 static struct event_base *base;
 static struct conf *conf;

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "io/fake_world.h"
-#include "mapd/resolve.h"
+#include "mapd/resolve/resolve.h"
 
 #define DAY 86400
 

@@ -9,7 +9,7 @@
 
 #include "unit/check.h"
 
-#include "mapd/server.h"
+#include "mapd/serve/server.h"
 
 #define WAITS_MAX 2000
 
@@ -29,7 +29,7 @@ struct server_room {
 extern struct server_room room;
 
 int room_begin(void **state);
-int room_begin_gathering(void **state); /* what has come is read first and handled together (mapd/gather.h) */
+int room_begin_gathering(void **state); /* what has come is read first and handled together (mapd/serve/gather.h) */
 /* Both ways. */
 #define ROOM_TESTS(fn)                                                                                                 \
 	cmocka_unit_test_setup_teardown(fn, room_begin, room_end),                                                     \

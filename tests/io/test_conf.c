@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "io/conf.h"
+#include "io/conf/conf.h"
 
 static char dir[] = "/tmp/tlsmode-conf-XXXXXX";
 static char file[64];

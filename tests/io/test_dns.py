@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""src/io/dns_ub.h against knot with really signed zones, behind a forwarder on a high port of loopback.
+"""src/io/dns/dns_ub.h against knot with really signed zones, behind a forwarder on a high port of loopback.
 
 The road without forwarder, from root hints, is test_dns_root.py: it needs port 53.
 """

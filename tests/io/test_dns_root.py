@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""src/io/dns_ub.h without forwarder: from root hints through a private signed root, one server for each level, port 53.
+"""src/io/dns/dns_ub.h without forwarder: from root hints through a private signed root, one server for each level, port 53.
 
 Runs in a network namespace of its own, where loopback has all the addresses it needs; skipped where that is not permitted.
 """

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "io/expiry.h"
+#include "io/mirror/expiry.h"
 
 #define NAMES 200
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""src/io/https_curl.h against a policy host that behaves well and badly: every row of CONFORMANCE B and of vector file j."""
+"""src/io/https/https_curl.h against a policy host that behaves well and badly: every row of CONFORMANCE B and of vector file j."""
 import json
 import os
 import re

@@ -10,9 +10,9 @@
 #include <time.h>
 
 #include "base/xalloc.h"
-#include "mapd/facts_pack.h"
-#include "mapd/known_facts.h"
-#include "mapd/refresh.h"
+#include "mapd/resolve/facts_pack.h"
+#include "mapd/resolve/known_facts.h"
+#include "mapd/resolve/refresh.h"
 
 #define NOW INT64_C(1800000000)
 

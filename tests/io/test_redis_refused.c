@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "io/redis_refused.h"
+#include "io/redis/redis_refused.h"
 
 #define WAITERS 200
 

@@ -12,9 +12,9 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 
-#include "io/redis_advice.h"
-#include "io/redis_reply.h"
-#include "io/redis_scan.h"
+#include "io/redis/redis_advice.h"
+#include "io/redis/redis_reply.h"
+#include "io/redis/redis_scan.h"
 
 static struct redis_reply *reply_of(const char *bytes, size_t len)
 {

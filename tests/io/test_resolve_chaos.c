@@ -15,7 +15,7 @@
 #include "base/xalloc.h"
 #include "core/rkeys.h"
 #include "io/fake_world.h"
-#include "mapd/resolve.h"
+#include "mapd/resolve/resolve.h"
 
 #define STEPS 3000
 #define SEEDS 60

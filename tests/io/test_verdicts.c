@@ -10,11 +10,11 @@
 
 #include "base/log.h"
 #include "base/tick.h"
-#include "mapd/map.h"
+#include "mapd/maps/map.h"
 #include "mapd/mapd.h"
-#include "mapd/refusal_memory.h"
-#include "mapd/verdict_cache.h"
-#include "mapd/verdicts.h"
+#include "mapd/maps/refusal_memory.h"
+#include "mapd/maps/verdict_cache.h"
+#include "mapd/maps/verdicts.h"
 
 #define MINUTE 60000LL
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "core/doctor.h"
+#include "core/doctor/doctor.h"
 
 #define MAP "socketmap:unix:tlsmode/map.sock:"
 

@@ -3,9 +3,9 @@
  */
 #include "unit/check.h"
 
-#include "core/lookup_table.h"
-#include "core/postconf.h"
-#include "core/postfix_version.h"
+#include "core/doctor/lookup_table.h"
+#include "core/doctor/postconf.h"
+#include "core/doctor/postfix_version.h"
 
 static const char main_text[] = "compatibility_level = 3.6\n"
 				"q = v\n"

@@ -5,8 +5,8 @@
 #include "unit/check.h"
 
 #include "base/ratelimit.h"
-#include "mapd/refusal_memory.h"
-#include "mapd/verdict_cache.h"
+#include "mapd/maps/refusal_memory.h"
+#include "mapd/maps/verdict_cache.h"
 
 #define NOW 5000000LL
 #define HOUR REFUSAL_LATELY_MS

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "mapd/verdict_cache.h"
+#include "mapd/maps/verdict_cache.h"
 
 #define NOW 1000000000000LL
 #define LATER (NOW + 100000)
