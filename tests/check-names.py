@@ -10,7 +10,7 @@ import re
 import sys
 
 # A fake has the names of what it stands for.
-FAKES = re.compile(r'tests/io/fake_\w+\.c$')
+FAKES = re.compile(r'tests/mapd/resolve/fake_\w+\.c$')
 # Headers whose exports have another first word, and why.
 WORDS = {
     'base/xalloc.h': ['x'],  # xmalloc() and its like: everybody's names

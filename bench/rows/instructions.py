@@ -1,6 +1,6 @@
 """Instructions per cached answer, by callgrind over a fixed replay
 
-The same count as tests/io/test_instructions.py, which fails a tenth above its baseline.
+The same count as tests/mapd/test_instructions.py, which fails a tenth above its baseline.
 """
 import os
 import sys

@@ -12,7 +12,7 @@
 #include "mapd/serve/http.h"
 #include "mapd/serve/listeners.h"
 #include "mapd/mapd.h"
-#include "mapd/pages.h"
+#include "mapd/http_pages.h"
 #include "mapd/maps/refusal_memory.h"
 #include "mapd/serve/server.h"
 #include "mapd/maps/verdict_cache.h"
@@ -102,7 +102,7 @@ static void parts_drop(struct mapd *m, struct parts *p)
 
 struct http *reload_http(struct mapd *m, const struct conf *conf, char *error, size_t size)
 {
-	return http_new(conf->metrics_listen, conf->mapd.socket_mode, pages_show, m, error, size);
+	return http_new(conf->metrics_listen, conf->mapd.socket_mode, http_pages_show, m, error, size);
 }
 
 static bool open_http(struct mapd *m, struct parts *p, char *error, size_t size)

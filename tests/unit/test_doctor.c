@@ -1,6 +1,6 @@
 /*
  * test_doctor.c - the doctor's rules that no small main.cf can break (what Postfix stands on), its bounds, and its
- * manual. tests/io/ctl_doctor.py breaks all others one by one.
+ * manual. tests/ctl/test_ctl_doctor.py breaks all others one by one.
  */
 #include "unit/check.h"
 

@@ -36,7 +36,7 @@ struct dns_query *dns_ask(struct dns *d, const char *about, const char *name, en
 			  void *arg);
 void dns_abort(struct dns_query **q); /* silence */
 
-/* The same without a loop (tests/io/dns_probe.c): FN is called before it returns. */
+/* The same without a loop (tests/io/dns/dns_probe.c): FN is called before it returns. */
 void dns_ask_blocking(struct dns *d, const char *name, enum rr_type type, dns_answer_fn *fn, void *arg);
 
 size_t dns_pending(const struct dns *d);
