@@ -197,20 +197,30 @@ static const struct setup_step steps[] = {
 
 static void next(struct redis_setup *s);
 
+static void log_refused_step(const struct setup_step *step, const struct redis_reply *reply)
+{
+	char quoted[240];
+	struct redis_text error;
+
+	if (redis_reply_error(reply, &error))
+		log_warn("event=redis_refused command=\"%s\" error=%s", step->name,
+			 log_quote(quoted, sizeof(quoted), error.text, error.len));
+}
+
 /* Takes one answer; false: the setup has ended, and S may be gone. */
 static bool take_reply(struct redis_setup *s, const struct setup_step *step, const struct redis_reply *reply)
 {
-	char why[REDIS_WHY_SIZE] = "", quoted[REDIS_WHY_SIZE + 40];
+	char why[REDIS_WHY_SIZE] = "";
 	bool refused = redis_reply_is_error(reply, NULL);
 
 	if (!refused && step->take(s, reply, why))
 		return true;
-	if (why[0] == '\0')
-		redis_reply_why(why, sizeof(why), step->name, reply);
 	if (refused && step->optional) {
-		log_warn("event=redis_refused error=%s", log_quote(quoted, sizeof(quoted), why, strlen(why)));
+		log_refused_step(step, reply);
 		return true;
 	}
+	if (why[0] == '\0')
+		redis_reply_why(why, sizeof(why), step->name, reply);
 	s->done(why, s->arg);
 	return false;
 }
