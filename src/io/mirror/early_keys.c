@@ -24,6 +24,8 @@ struct early_keys {
 	void *arg;
 	struct wanted *wanted;
 	size_t count, done;
+	early_keys_last_fn *last; /* or NULL */
+	void *last_arg;
 	struct settings *settings;
 	struct setting value; /* of the name whose PTTL comes next */
 	enum setting_read result;
@@ -40,6 +42,12 @@ struct early_keys *early_keys_new(struct redis *redis, struct complaints *compla
 	e->arg = arg;
 	e->settings = settings_new();
 	return e;
+}
+
+void early_keys_set_last(struct early_keys *e, early_keys_last_fn *fn, void *arg)
+{
+	e->last = fn;
+	e->last_arg = arg;
 }
 
 static void early_keys_free(struct early_keys *e)
@@ -96,7 +104,8 @@ static void early_keys_on_pttl(const struct redis_reply *reply, void *arg)
 		redis_note_error(e->redis, "reading a setting early", reply);
 	if (end == SETTING_READ_FAILED)
 		e->failed = true;
-	else if (e->result == SETTING_READ_OK && end == SETTING_READ_OK)
+	else if ((e->result == SETTING_READ_OK && end == SETTING_READ_OK) ||
+		 (e->last && e->last(w->kind, w->name, &e->value, e->last_arg)))
 		settings_put(e->settings, w->kind, w->name, &e->value);
 	if (e->done == e->count)
 		early_keys_finish(e);

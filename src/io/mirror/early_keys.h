@@ -20,6 +20,10 @@ typedef void early_keys_fn(struct settings *settings, void *arg);
 
 /* Begins a reading; the names follow with early_keys_want(), at least one, before the loop goes on. */
 struct early_keys *early_keys_new(struct redis *redis, struct complaints *complaints, early_keys_fn *fn, void *arg);
+/* FN(KIND, NAME) is asked for the value of a key that Redis does not have, which may be an accident; false: none. It
+ * must live as long as E. */
+typedef bool early_keys_last_fn(enum setting_kind kind, const char *name, struct setting *out, void *arg);
+void early_keys_set_last(struct early_keys *e, early_keys_last_fn *fn, void *arg);
 void early_keys_want(enum setting_kind kind, const char *name, void *early_keys); /* a settings_name_fn */
 void early_keys_abort(struct early_keys **o);                                     /* silence */
 

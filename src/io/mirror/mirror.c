@@ -22,11 +22,10 @@
 #include "io/mirror/mirror_copy.h"
 #include "io/mirror/mirror_endless.h"
 #include "io/mirror/mirror_load.h"
+#include "io/mirror/mirror_settle.h"
 #include "io/mirror/mirror_snapshot.h"
 #include "io/mirror/mirror_turn.h"
 #include "io/mirror/mirror_watch.h"
-
-#define SETTLE_S 2 /* with a snapshot at hand nobody waits longer for Redis */
 
 struct mirror {
 	const struct conf *conf;
@@ -44,28 +43,10 @@ struct mirror {
 	struct mirror_endless *endless;
 	struct mirror_snapshot *snapshot;
 	struct accept_key word;
-	struct event *settle_timer;
-	bool settled;
+	struct mirror_settle settle;
+	unsigned long heard;              /* keys announced */
 	atomic_ulong bad_values, reloads; /* for any thread */
 };
-
-/* ---- the program may begin to serve ---- */
-static void settle(struct mirror *m)
-{
-	if (m->settled)
-		return;
-	m->settled = true;
-	evtimer_del(m->settle_timer);
-	if (m->ev.on_settled)
-		m->ev.on_settled(m->arg);
-}
-
-static void on_settle(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	settle(arg);
-}
 
 /* ---- keys that were read ---- */
 static void publish(struct mirror *m)
@@ -144,7 +125,7 @@ static bool on_complete(const struct mirror_load_result *r, void *arg)
 		mirror_turn_leave(m->turn);
 		mirror_endless_log(m->endless);
 	}
-	settle(m);
+	mirror_settle_now(&m->settle);
 	return judged;
 }
 
@@ -209,7 +190,7 @@ static void on_down(void *arg)
 	abort_reading(m);
 	mirror_turn_lost(m->turn);
 	mirror_copy_update(&m->copy, false);
-	settle(m);
+	mirror_settle_now(&m->settle);
 }
 
 /* settings.max_changes; a loss waits for the judgement of its batch. */
@@ -232,6 +213,7 @@ static void on_setting(enum setting_kind kind, const char *raw, size_t len, void
 	char name[SETTING_NAME_SIZE];
 	struct batch *b;
 
+	m->heard++;
 	if (!key_reads_name(m->reads, name, kind, raw, len))
 		return;
 	if (is_full(m) && !key_reads_has(m->reads, kind, name)) {
@@ -269,6 +251,7 @@ static void on_flush(void *arg)
 {
 	struct mirror *m = arg;
 
+	m->heard++;
 	mirror_copy_flushed(&m->copy);
 	read_all(m, "Redis was flushed");
 }
@@ -306,13 +289,12 @@ static bool describe(struct snapshot_info *out, void *arg)
 
 static void start_from_snapshot(struct mirror *m)
 {
-	static const struct timeval tv = {SETTLE_S, 0};
 	struct snapshot_info info;
 
 	if (!mirror_snapshot_read(m->snapshot, &info))
 		return;
 	mirror_copy_resume(&m->copy, &info);
-	evtimer_add(m->settle_timer, &tv);
+	mirror_settle_soon(&m->settle);
 }
 
 /* ---- what the copy asks and tells ---- */
@@ -354,6 +336,7 @@ static void start_parts(struct mirror *m, struct event_base *base)
 
 	m->watch = mirror_watch_new(base, &m->conf->redis, &watch_events, m);
 	m->redis = mirror_watch_redis(m->watch);
+	mirror_settle_init(&m->settle, base, m->redis, m->ev.on_settled, m->arg);
 	m->word = (struct accept_key){m->redis, on_word, m};
 	m->reads = key_reads_new(m->redis, &m->complaints, &read_events, m);
 	m->batches = mirror_batches_new(base, &batch_events, m);
@@ -382,9 +365,6 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 	complaints_init(&m->complaints);
 	mirror_copy_init(&m->copy, &m->complaints, &copy_events, m, events, arg);
 	take_limits(m);
-	m->settle_timer = evtimer_new(base, on_settle, m);
-	if (!m->settle_timer)
-		abort();
 	start_parts(m, base);
 	start_from_snapshot(m);
 	mirror_clock_arm(m->clock);
@@ -408,7 +388,7 @@ void mirror_free(struct mirror **mirror)
 	mirror_batches_free(&m->batches);
 	mirror_clock_free(&m->clock);
 	mirror_endless_free(&m->endless);
-	event_free(m->settle_timer);
+	mirror_settle_fini(&m->settle);
 	mirror_copy_fini(&m->copy);
 	complaints_fini(&m->complaints);
 	free(m);
@@ -422,9 +402,23 @@ void mirror_reconf(struct mirror *m, const struct conf *conf)
 	redis_reconf(m->redis, &conf->redis);
 }
 
+/* ---- one question's own keys ---- */
+bool mirror_is_behind(const struct mirror *m)
+{
+	return redis_is_up(m->redis) && (mirror_load_due(m->load) || mirror_turn_waits(m->turn));
+}
+
+uint32_t mirror_heard(const struct mirror *m)
+{
+	return m->heard;
+}
+
 struct early_keys *mirror_early_keys(struct mirror *m, early_keys_fn *fn, void *arg)
 {
-	return early_keys_new(m->redis, &m->complaints, fn, arg);
+	struct early_keys *e = early_keys_new(m->redis, &m->complaints, fn, arg);
+
+	early_keys_set_last(e, mirror_copy_last_demand, &m->copy);
+	return e;
 }
 
 /* ---- readers ---- */

@@ -57,7 +57,14 @@ void mirror_free(struct mirror **m);
 void mirror_reconf(struct mirror *m, const struct conf *conf);
 
 struct redis *mirror_redis(struct mirror *m);
-/* The settings of one question, while nothing is known yet (early_keys.h). */
+/* Redis is there and may have what is not in force here yet: all settings are being read, or wait for that. What was
+ * known before is not believed without a look then (mirror_early_keys()). The loop's own thread only. */
+bool mirror_is_behind(const struct mirror *m);
+/* How many changes were announced so far: what was read before the last of them may be old. */
+uint32_t mirror_heard(const struct mirror *m);
+/* The settings of one question, read while that is so (early_keys.h). A sender's or a destination's key that Redis does
+ * not have, but was in force, stays as far as it demands something: whether it was deleted or lost is judged when all
+ * have been read. An exception does not: what weakens is never guessed. */
 struct early_keys *mirror_early_keys(struct mirror *m, early_keys_fn *fn, void *arg);
 enum mirror_state mirror_state(const struct mirror *m); /* any thread */
 

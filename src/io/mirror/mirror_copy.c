@@ -167,6 +167,17 @@ bool mirror_copy_has(const struct mirror_copy *c, enum setting_kind kind, const 
 	return mirror_table_has(&c->table, kind, name);
 }
 
+bool mirror_copy_last_demand(enum setting_kind kind, const char *name, struct setting *out, void *copy)
+{
+	const struct mirror_copy *c = copy;
+
+	if (kind == SETTING_EXCEPT || !settings_get(c->table.live, kind, name, out))
+		return false;
+	if (out->mode == MODE_OPPORTUNISTIC)
+		out->has &= ~(unsigned)SETTING_HAS_MODE; /* a parent's may be stricter */
+	return out->ends_at_ms == 0 || out->ends_at_ms > tick_wall_ms();
+}
+
 const struct settings *mirror_copy_exact(const struct mirror_copy *c)
 {
 	return c->table.next ? c->table.next : c->table.live;

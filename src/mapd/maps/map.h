@@ -28,9 +28,10 @@ struct map_query {
 	struct client_ask *ask; /* its place in the order of answers, once it has waited */
 	const char *key;        /* borrowed, not terminated */
 	size_t key_len;
-	int64_t now_ms; /* wall */
-	struct settings
-	    *own; /* read for this question alone (map_early.h), or NULL; who waits with it takes them along */
+	int64_t now_ms;       /* wall */
+	struct settings *own; /* read for this question alone (map_early.h), or NULL; who waits takes them along */
+	uint32_t heard;       /* changes announced when they were (mirror_heard()) */
+	bool again;           /* they were read once more: it waited too long with the first */
 };
 
 /* What a map does. */

@@ -49,6 +49,7 @@ static void map_early_on_abandoned(void *arg)
 	struct early *e = arg;
 
 	early_keys_abort(&e->keys);
+	settings_free(&e->query.own);
 	early_free(e);
 }
 
@@ -57,6 +58,7 @@ static void on_settings(struct settings *settings, void *arg)
 {
 	struct early *e = arg;
 
+	settings_free(&e->query.own);
 	e->query.own = settings;
 	e->query.now_ms = tick_wall_ms();
 	e->query.row->handler->handle(e->all->mapd, &e->query); /* takes them along where it has to wait again */
@@ -69,7 +71,7 @@ bool map_early_ask(struct map_early *all, struct map_query *q)
 	struct mapd *m = all->mapd;
 	struct early *e;
 
-	if (!q->row->handler->names || !redis_is_up(mirror_redis(m->mirror)))
+	if (!q->row->handler->names || !mirror_is_behind(m->mirror))
 		return false;
 	if (all->count >= m->conf->mapd.max_jobs) {
 		map_answer(m, q, SOCKMAP_TEMP, MAP_SETTINGS_AWAITED);
@@ -79,7 +81,16 @@ bool map_early_ask(struct map_early *all, struct map_query *q)
 	e->all = all;
 	all->count++;
 	e->query = map_wait(q, e->key, map_early_on_abandoned, e);
+	e->query.heard = mirror_heard(m->mirror);
 	e->keys = mirror_early_keys(m->mirror, on_settings, e);
 	q->row->handler->names(q, early_keys_want, e->keys);
 	return true;
+}
+
+bool map_early_ask_again(struct map_early *all, struct map_query *q)
+{
+	if (q->again || (q->own && q->heard == mirror_heard(all->mapd->mirror)))
+		return false;
+	q->again = true;
+	return map_early_ask(all, q);
 }

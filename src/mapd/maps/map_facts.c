@@ -8,6 +8,7 @@
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "mapd/maps/map.h"
+#include "mapd/maps/map_early.h"
 #include "mapd/mapd.h"
 
 /* A request that waits for a job. Ends with its answer, or with its client. */
@@ -33,10 +34,12 @@ static void map_facts_on_facts(const struct facts *facts, void *arg)
 
 	metrics_waited(&m->metrics, tick_mono_ms() - w->asked_ms);
 	w->query.now_ms = tick_wall_ms();
-	if (mirror_state(m->mirror) != MIRROR_UNKNOWN)
-		settings_free(&w->query.own); /* those of all are exact */
-	w->query.row->handler->finish(m, &w->query, &w->nexthop, facts);
-	map_reply(m, &w->query);
+	if (!mirror_is_behind(m->mirror) && mirror_state(m->mirror) != MIRROR_UNKNOWN)
+		settings_free(&w->query.own); /* those of all are as good */
+	if (!map_early_ask_again(m->early, &w->query)) {
+		w->query.row->handler->finish(m, &w->query, &w->nexthop, facts);
+		map_reply(m, &w->query);
+	}
 	waiting_free(w);
 }
 

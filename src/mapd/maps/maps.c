@@ -97,7 +97,7 @@ void maps_request(struct client *client, const char *payload, size_t len, int64_
 	q.key = request.key;
 	q.key_len = request.key_len;
 	if (q.row) {
-		if (mirror_state(m->mirror) != MIRROR_UNKNOWN || !map_early_ask(m->early, &q))
+		if (mirror_state(m->mirror) == MIRROR_LIVE || !map_early_ask(m->early, &q))
 			q.row->handler->handle(m, &q);
 		return;
 	}

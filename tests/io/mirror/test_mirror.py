@@ -7,6 +7,7 @@ import time
 
 sys.path[:0] = [os.path.join(os.path.abspath(__file__).rsplit("/tests/", 1)[0], "tests", part) for part in ("rooms", "")]
 from redis_world import Tap, World, check, expected, note, until  # noqa: E402
+from wrong_redis import WrongRedis  # noqa: E402
 
 tap = Tap()
 
@@ -237,6 +238,27 @@ def absent(w):
     p.wait_mode("a.test", "enforced")
     p.wait_state("live")
     check(len([e for e in p.events if e[0] == "settled"]) == 1, "settled once")
+
+
+@tap.test("an old snapshot is not what a program begins to serve with while Redis is there")
+def behind(w):
+    r = w.server()
+    r.client().cmd("HSET", "tlsmode:sender:a.test", "mode", "opportunistic")
+    snapshot = w.file("snapshot")
+    live(w, r, snapshot=snapshot).quit()
+    slow = WrongRedis(w.file("slow.sock"), keys={"tlsmode:sender:a.test": {"mode": "enforced"}})
+    slow.endless = True
+    p = w.probe(slow.address, snapshot=snapshot)
+    p.wait_log("event=redis_up")
+    pages = slow.seen["SCAN"]
+    time.sleep(2.5)  # without Redis it would have begun by now
+    check(slow.seen["SCAN"] > pages, "it is being read all the time")
+    check(p.mode("a.test") == "opportunistic" and p.state() == "stale", "the old is what is known")
+    check(not [e for e in p.events if e[0] == "settled"], "not settled with what is old")
+    slow.endless = False
+    p.wait_event("settled")
+    check(p.mode("a.test") == "enforced", "settled with what Redis has")
+    slow.close()
 
 
 PLACES = ["tlsmode:lock:=settings-%d" % i for i in range(4)]
