@@ -8,6 +8,7 @@ import time
 
 GRACE = 1.0  # seconds until a written setting must be in force; the promise is 10 ms, and late ones are counted
 SOON = 0.05
+READING = 5.0  # seconds that reading all settings may take here, on a busy machine
 WAYS = {"opportunistic": "NOTFOUND ", "enforced": "OK smtp-enforced:", "verified": "OK smtp-verified:"}
 MODES = {"opportunistic": "NOTFOUND ", "enforced": "OK enforced", "verified": "OK verified"}
 STRICT = ("enforced", "verified")
@@ -16,10 +17,15 @@ BINDING = ("secure", "dane-only", "TEMP")
 
 
 class Change:
-    """MODE may be in force from BEGIN on, and must be from SURE on (None: nobody knows yet)."""
+    """MODE may be in force from BEGIN on, and must be from SURE on (None: nobody knows yet). DELETED: by deleting the key, which takes
+    a demand away."""
 
-    def __init__(self, begin, mode, sure=None):
-        self.begin, self.mode, self.sure = begin, mode, sure
+    def __init__(self, begin, mode, sure=None, deleted=False):
+        self.begin, self.mode, self.sure, self.deleted = begin, mode, sure, deleted
+
+    def rules_out_before(self, asked, grace):
+        """While all settings are being read, what is not there may have been lost: it demands what it did until that is judged."""
+        return self.sure is not None and self.sure + (READING if self.deleted else 0) - grace <= asked
 
 
 class Settings:
@@ -30,8 +36,8 @@ class Settings:
         self.changes = {}
         self.late = 0
 
-    def write(self, name, mode, at=None):
-        change = Change(time.monotonic() if at is None else at, mode)
+    def write(self, name, mode, at=None, deleted=False):
+        change = Change(time.monotonic() if at is None else at, mode, deleted=deleted)
         with self.lock:
             self.changes.setdefault(name, [Change(0, "opportunistic", 0)]).append(change)
         return change
@@ -64,7 +70,7 @@ class Settings:
         with self.lock:
             changes = self.changes[name]
             return {c.mode for i, c in enumerate(changes) if c.begin <= answered and not any(
-                later.sure is not None and later.sure - grace <= asked for later in changes[i + 1:])}
+                later.rules_out_before(asked, grace) for later in changes[i + 1:])}
 
 
 class Oracle:

@@ -69,8 +69,9 @@ class Storm:
 
     def put(self, client, i, mode):
         name = sender_name(i)
-        change = self.senders.write(name, mode)
-        if mode == "opportunistic" and self.random.random() < 0.5:
+        deleted = mode == "opportunistic" and self.random.random() < 0.5
+        change = self.senders.write(name, mode, deleted=deleted)
+        if deleted:
             client("DEL", SENDER + name)
         else:
             client("HSET", SENDER + name, "mode", mode if self.random.random() < 0.8 else mode.upper())
