@@ -77,6 +77,8 @@ static void redis_refuse(redis_reply_fn *fn, void *fn_arg, void *arg)
 
 static void close_links(struct redis *r)
 {
+	if (r->master)
+		redis_master_left(r->master);
 	r->up = false;
 	r->open = 0;
 	redis_link_free(&r->push);

@@ -133,12 +133,13 @@ def endless(w):
         p.wait_mode("one.test", mode)
         took.append(time.monotonic() - start)
         time.sleep(0.05)
+    until(lambda: int(p.counts()["reloads"]) > 1, "readings come to their end while the flood goes on", 120)
     for h in hands:
         h.end()
     note("a change meanwhile: median %.3f s, worst %.3f s of %d; %s full readings" % (
         sorted(took)[len(took) // 2], max(took), len(took), p.counts()["reloads"]))
-    check(int(p.counts()["reloads"]) > 1, "readings come to their end")
     agree(p, c)
+    settle(p, c)
     reloads = p.counts()["reloads"]
     time.sleep(1)
     check(p.counts()["reloads"] == reloads, "and end with the flood")
