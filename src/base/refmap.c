@@ -17,7 +17,6 @@
 
 #define FIRST_BITS 6 /* of the first segment's buckets */
 #define FULL 8       /* entries a bucket on the average, before there is one more */
-#define SPLIT_MAX 256
 #define SECOND_HALF (((uint64_t)1 << (REFMAP_SLOTS - 8) * 8) - 1) /* octets of it that are tags */
 
 _Static_assert(sizeof(struct refmap_bucket) == 64, "a bucket is a cache line");
@@ -166,63 +165,78 @@ slab_ref refmap_first(const struct refmap *m, uint32_t hash, struct refmap_find 
 
 /* ---- changing ---- */
 
+/* REFMAP_SLOTS: none. */
+static unsigned free_slot(const struct refmap_bucket *b)
+{
+	uint64_t first = octets_like(load_tags(b->tag, 8), 0);
+	uint64_t second = octets_like(load_tags(b->tag + 8, REFMAP_SLOTS - 8), 0) & SECOND_HALF;
+
+	if (first != 0)
+		return (unsigned)__builtin_ctzll(first) / 8;
+	return second != 0 ? 8 + (unsigned)__builtin_ctzll(second) / 8 : REFMAP_SLOTS;
+}
+
 static void bucket_add(struct refmap *m, struct refmap_bucket *b, uint8_t tag, slab_ref ref)
 {
-	unsigned slot = 0;
+	unsigned slot;
 
-	for (;;) {
-		while (slot < REFMAP_SLOTS && b->tag[slot] != 0)
-			slot++;
-		if (slot < REFMAP_SLOTS)
-			break;
+	while ((slot = free_slot(b)) == REFMAP_SLOTS) {
 		if (b->more == 0) {
 			b->more = slab_alloc(&m->more, sizeof(*b));
 			memset(slab_at(&m->more, b->more), 0, sizeof(*b));
 		}
 		b = slab_at(&m->more, b->more);
-		slot = 0;
 	}
 	b->tag[slot] = tag;
 	b->ref[slot] = ref;
 }
 
-/* Takes all entries out of the bucket and those behind it. How many; those beyond MAX stay where they are. */
-static size_t bucket_empty(struct refmap *m, struct refmap_bucket *b, slab_ref *refs, size_t max)
+/* The next free slot of a chain that is being filled, which has no holes before it. */
+struct refmap_end {
+	struct refmap_bucket *bucket;
+	unsigned slot;
+};
+
+static void refmap_end_add(struct refmap *m, struct refmap_end *e, uint8_t tag, slab_ref ref)
 {
-	struct refmap_bucket *at = b;
-	size_t count = 0;
-
-	for (; at; at = next_bucket(m, at))
-		for (unsigned i = 0; i < REFMAP_SLOTS; i++)
-			if (at->tag[i] != 0 && count < max) {
-				refs[count++] = at->ref[i];
-				at->tag[i] = 0;
-			}
-	while (b->more != 0 && count < max) {
-		slab_ref more = b->more;
-
-		b->more = ((struct refmap_bucket *)slab_at(&m->more, more))->more;
-		slab_free(&m->more, more);
+	if (e->slot == REFMAP_SLOTS) {
+		e->bucket->more = slab_alloc(&m->more, sizeof(*e->bucket));
+		e->bucket = slab_at(&m->more, e->bucket->more);
+		memset(e->bucket, 0, sizeof(*e->bucket));
+		e->slot = 0;
 	}
-	return count;
+	e->bucket->tag[e->slot] = tag;
+	e->bucket->ref[e->slot] = ref;
+	e->slot++;
 }
 
-/* One more bucket: the entries of the one that is due are shared between both. */
+/* One more bucket: the entries of the one that is due are shared between both. Each is touched once, however long the
+ * chain behind the bucket is. */
 static void split(struct refmap *m)
 {
-	uint64_t half = (uint64_t)1 << (63 - __builtin_clzll(m->buckets));
-	struct refmap_bucket *old = bucket_at(m, m->buckets - half);
-	slab_ref refs[SPLIT_MAX];
-	size_t count = bucket_empty(m, old, refs, SPLIT_MAX);
+	uint64_t half = (uint64_t)1 << (63 - __builtin_clzll(m->buckets)), grown = m->buckets;
+	struct refmap_bucket *head = bucket_at(m, grown - half), from = *head;
+	struct refmap_end old = {head, 0}, new = {NULL, 0};
 
-	assert(count < SPLIT_MAX); /* a keyed hash does not put so many into one bucket */
-	if (!m->segment[segment_of(m->buckets)])
-		segment_new(m, segment_of(m->buckets));
-	set_buckets(m, m->buckets + 1);
-	for (size_t i = 0; i < count; i++) {
-		uint32_t hash = m->hash_of(refs[i], m->arg);
+	if (!m->segment[segment_of(grown)])
+		segment_new(m, segment_of(grown));
+	set_buckets(m, grown + 1);
+	memset(head, 0, sizeof(*head));
+	new.bucket = bucket_at(m, grown);
+	for (bool more = true; more;) {
+		slab_ref next = from.more;
 
-		bucket_add(m, bucket_at(m, bucket_of(m, hash)), tag_of(hash), refs[i]);
+		for (unsigned i = 0; i < REFMAP_SLOTS; i++)
+			if (from.tag[i] != 0) {
+				uint32_t hash = m->hash_of(from.ref[i], m->arg);
+
+				refmap_end_add(m, bucket_of(m, hash) == grown ? &new : &old, from.tag[i], from.ref[i]);
+			}
+		more = next != 0;
+		if (more) {
+			from = *(struct refmap_bucket *)slab_at(&m->more, next);
+			slab_free(&m->more, next);
+		}
 	}
 }
 
@@ -240,8 +254,7 @@ static struct refmap_bucket *find_ref(struct refmap *m, uint32_t hash, slab_ref 
 		for (*slot = 0; *slot < REFMAP_SLOTS; (*slot)++)
 			if (b->ref[*slot] == ref && b->tag[*slot] != 0)
 				return b;
-	assert(!"what is removed is there");
-	abort();
+	abort(); /* what is removed is there */
 }
 
 void refmap_remove(struct refmap *m, uint32_t hash, slab_ref ref)
@@ -261,16 +274,13 @@ void refmap_replace(struct refmap *m, uint32_t hash, slab_ref old, slab_ref ref)
 	b->ref[slot] = ref;
 }
 
-size_t refmap_turn(const struct refmap *m, uint64_t *hand, slab_ref *refs, size_t max, bool *round)
+bool refmap_turn(const struct refmap *m, uint64_t *hand, void (*fn)(slab_ref ref, void *arg), void *arg)
 {
-	size_t count = 0;
-
 	if (*hand >= m->buckets)
 		*hand = 0;
 	for (const struct refmap_bucket *b = bucket_at(m, *hand); b; b = next_bucket(m, b))
-		for (unsigned i = 0; i < REFMAP_SLOTS && count < max; i++)
+		for (unsigned i = 0; i < REFMAP_SLOTS; i++)
 			if (b->tag[i] != 0)
-				refs[count++] = b->ref[i];
-	*round = ++*hand == m->buckets;
-	return count;
+				fn(b->ref[i], arg);
+	return ++*hand == m->buckets;
 }

@@ -5,6 +5,9 @@
  * bits of each entry's hash, so that a look-up touches that line and the thing that is looked for, seldom more. Linear
  * hashing (W. Litwin, 1980): every eighth insertion splits one bucket, no call takes long, and what was there is never
  * moved as a whole. Never shrinks. Finding changes nothing: readers may share a lock. libc only.
+ *
+ * Nothing here fails however many entries one hash value has: they stand in a chain, and what touches that value walks
+ * it, once. Who leaves out part of the key when he hashes bounds that chain himself (verdict_cache.c).
  */
 #ifndef TLSMODE_BASE_REFMAP_H
 #define TLSMODE_BASE_REFMAP_H
@@ -56,10 +59,10 @@ void refmap_insert(struct refmap *m, uint32_t hash, slab_ref ref);
 void refmap_remove(struct refmap *m, uint32_t hash, slab_ref ref);                /* must be there */
 void refmap_replace(struct refmap *m, uint32_t hash, slab_ref old, slab_ref ref); /* OLD must be there */
 
-/* The next bucket's entries, round and round, for a clock's hand or a walk: at most MAX of them into REFS, how many is
- * returned. True for *ROUND when HAND came by the end. An entry that stays is met at least once a round, unless its
- * bucket holds more than MAX. */
-size_t refmap_turn(const struct refmap *m, uint64_t *hand, slab_ref *refs, size_t max, bool *round);
+/* Calls FN for each of the next bucket's entries, round and round, for a clock's hand or a walk; FN may remove the one
+ * it is given, and change nothing else. True when HAND came by the end. An entry that stays is met at least once a
+ * round. */
+bool refmap_turn(const struct refmap *m, uint64_t *hand, void (*fn)(slab_ref ref, void *arg), void *arg);
 
 /* Wants the bucket of HASH in the cache soon. */
 void refmap_prefetch(const struct refmap *m, uint32_t hash);

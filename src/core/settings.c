@@ -15,8 +15,6 @@
 #include "base/slab.h"
 #include "base/xalloc.h"
 
-#define BUCKET_MAX 256
-
 struct settings {
 	struct slab slab;
 	struct refmap map[SETTING_KINDS];
@@ -180,27 +178,36 @@ void settings_each(const struct settings *s,
 		;
 }
 
+/* For whom a walk meets entries. */
+struct settings_visit {
+	const struct settings *s;
+	enum setting_kind kind;
+	size_t met;
+	void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg);
+	void *arg;
+};
+
+static void visit_entry(slab_ref ref, void *arg)
+{
+	struct settings_visit *v = arg;
+	const struct settings_entry *e = entry_at(v->s, ref);
+	struct setting value;
+
+	entry_read(e, &value);
+	v->met++;
+	v->fn(v->kind, e->text, &value, v->arg);
+}
+
 /* Entries move to higher buckets only, when the table grows: none that stays is missed. */
 bool settings_walk(const struct settings *s, struct settings_walk *w, size_t count,
 		   void (*fn)(enum setting_kind kind, const char *name, const struct setting *value, void *arg),
 		   void *arg)
 {
-	enum setting_kind kind = (enum setting_kind)w->kind;
-	slab_ref refs[BUCKET_MAX];
-	struct setting value;
+	struct settings_visit v = {.s = s, .kind = (enum setting_kind)w->kind, .fn = fn, .arg = arg};
 	bool end = false;
 
-	while (count > 0 && !end) {
-		size_t here = refmap_turn(&s->map[kind], &w->at, refs, BUCKET_MAX, &end);
-
-		for (size_t i = 0; i < here; i++) {
-			const struct settings_entry *e = entry_at(s, refs[i]);
-
-			entry_read(e, &value);
-			fn(kind, e->text, &value, arg);
-		}
-		count -= here < count ? here : count;
-	}
+	while (v.met < count && !end)
+		end = refmap_turn(&s->map[v.kind], &w->at, visit_entry, &v);
 	if (end) {
 		w->at = 0;
 		w->kind++;

@@ -42,6 +42,7 @@ struct mapd {
 	struct reply reply; /* the answer being made */
 	struct ratelimit unknown_map_lines;
 	struct ratelimit_names exception_lines, temp_lines;
+	int64_t crowd_noted_ms; /* verdicts.c: last line about one name's too many variants */
 
 	int64_t started_ms; /* monotonic */
 	bool serving;

@@ -235,21 +235,23 @@ static void only_slots_are_found(void **state)
 	refmap_fini(&m);
 }
 
+static void count_met(slab_ref ref, void *arg)
+{
+	((unsigned char *)arg)[ref]++;
+}
+
 static void a_hand_meets_all(void **state)
 {
 	static unsigned char met[MANY + 1];
-	slab_ref refs[64];
 	uint64_t hand = 0;
-	bool round = false;
 	struct refmap m = {.count = 0};
 
 	(void)state;
 	refmap_init(&m, hash_of, &m);
 	for (slab_ref i = 1; i <= MANY; i++)
 		refmap_insert(&m, hash_of(i, &m), i);
-	while (!round)
-		for (size_t n = refmap_turn(&m, &hand, refs, 64, &round); n > 0; n--)
-			met[refs[n - 1]]++;
+	while (!refmap_turn(&m, &hand, count_met, met))
+		;
 	for (slab_ref i = 1; i <= MANY; i++)
 		assert_int_equal(met[i], 1);
 	refmap_fini(&m);

@@ -6,7 +6,6 @@
  */
 #include "mapd/maps/verdict_cache.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +16,6 @@
 #define SECOND_CHANCES 128   /* entries looked at for one eviction */
 #define EVICTIONS_AT_ONCE 16 /* for one line put: a much smaller bound is reached little by little */
 #define BYTES_PER_ENTRY 1024
-#define BUCKET_MAX 64
 #define AHEAD_MIN 16384 /* entries: fewer are in the processor's cache anyway */
 
 struct verdict_entry {
@@ -137,34 +135,40 @@ static bool verdict_cache_over_bound(const struct verdict_cache *c)
 	return c->map.count > c->max_entries || c->store.bytes > bytes_max(c->max_entries);
 }
 
+/* The clock's hand on its way. */
+struct eviction {
+	struct verdict_cache *c;
+	size_t wanted;
+	slab_ref keep;
+	unsigned chances;
+};
+
+static void evict_entry(slab_ref ref, void *arg)
+{
+	struct eviction *ev = arg;
+	struct verdict_entry *e = entry_at(ev->c, ref);
+
+	if (ref == ev->keep || ev->wanted == 0)
+		return;
+	if (e->used && ev->chances > 0) {
+		e->used = false;
+		ev->chances--;
+		return;
+	}
+	entry_free(ev->c, ref);
+	ev->chances = SECOND_CHANCES;
+	ev->wanted--;
+	ev->c->evicted++;
+}
+
 /* Moves the hand until WANTED entries have gone, but not KEEP: those not hit since it last came by, or after some
  * chances any. */
 static void verdict_cache_evict(struct verdict_cache *c, size_t wanted, slab_ref keep)
 {
-	slab_ref refs[BUCKET_MAX];
-	unsigned chances = SECOND_CHANCES;
-	size_t gone = 0;
+	struct eviction ev = {c, wanted, keep, SECOND_CHANCES};
 
-	while (gone < wanted && c->map.count > 1) {
-		bool round;
-		size_t count = refmap_turn(&c->map, &c->hand, refs, BUCKET_MAX, &round);
-
-		for (size_t i = 0; i < count && gone < wanted; i++) {
-			struct verdict_entry *e = entry_at(c, refs[i]);
-
-			if (refs[i] == keep)
-				continue;
-			if (e->used && chances > 0) {
-				e->used = false;
-				chances--;
-				continue;
-			}
-			entry_free(c, refs[i]);
-			chances = SECOND_CHANCES;
-			gone++;
-		}
-	}
-	c->evicted += gone;
+	while (ev.wanted > 0 && c->map.count > 1)
+		refmap_turn(&c->map, &c->hand, evict_entry, &ev);
 }
 
 static void verdict_cache_make_room(struct verdict_cache *c, slab_ref keep)
@@ -279,7 +283,6 @@ static slab_ref entry_new(struct verdict_cache *c, uint32_t hash, const char *ke
 	slab_ref ref = verdict_block_new(&c->store, entry_size(0, len));
 	struct verdict_entry *e;
 
-	assert(len > 0 && len <= UINT16_MAX);
 	if (ref == 0)
 		return 0;
 	e = entry_at(c, ref);
@@ -342,6 +345,42 @@ static void set_line(struct verdict_cache *c, slab_ref ref, unsigned line, const
 		e->touched_s[line / 2 - 1] = (uint32_t)(now_ms / 1000);
 }
 
+/* key = name ":" port, the name perhaps in brackets, where an address may have colons of its own */
+static bool has_port(const char *key, size_t len)
+{
+	const char *colon = memrchr(key, ':', len);
+
+	return colon && !memchr(colon, ']', (size_t)(key + len - colon));
+}
+
+/* Who goes first where one name has too many variants: one that nobody hit lately before one that somebody did, and one
+ * with a port before either of those without, so that no question about ports takes the usual answer. */
+static unsigned dispensable(struct verdict_entry *e)
+{
+	return (unsigned)has_port(entry_key(e), e->key_len) * 2 + !e->used;
+}
+
+/* A new entry would be one too many of its hash, which leaves out ports and brackets: another one goes. */
+static bool verdict_cache_make_way(struct verdict_cache *c, uint32_t hash)
+{
+	struct refmap_find f;
+	slab_ref victim = 0;
+	unsigned count = 0;
+
+	for (slab_ref ref = refmap_first(&c->map, hash, &f); ref; ref = refmap_next(&c->map, &f)) {
+		if (entry_at(c, ref)->hash != hash)
+			continue;
+		count++;
+		if (!victim || dispensable(entry_at(c, ref)) > dispensable(entry_at(c, victim)))
+			victim = ref;
+	}
+	if (count < VERDICT_VARIANTS)
+		return false;
+	entry_free(c, victim);
+	c->evicted++;
+	return true;
+}
+
 /* Full of blocks of other sizes: some entries go, so that whole pages may. */
 static slab_ref entry_new_anyhow(struct verdict_cache *c, uint32_t hash, const char *key, size_t len)
 {
@@ -353,30 +392,33 @@ static slab_ref entry_new_anyhow(struct verdict_cache *c, uint32_t hash, const c
 	return entry_new(c, hash, key, len);
 }
 
-void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len,
+bool verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len,
 		       int64_t now_ms, int64_t until_ms)
 {
 	size_t key_len = strlen(key);
 	uint32_t hash = hash_domain(c, key, key_len);
 	slab_ref ref = verdict_cache_find(c, hash, key, key_len);
 	struct verdict_entry *e;
+	bool crowded;
 
 	if (until_ms <= now_ms) {
 		if (ref)
 			entry_free(c, ref);
-		return;
+		return false;
 	}
 	if (until_ms - now_ms > UINT32_MAX)
 		until_ms = now_ms + UINT32_MAX;
+	crowded = !ref && verdict_cache_make_way(c, hash);
 	if (!ref && !(ref = entry_new_anyhow(c, hash, key, key_len)))
-		return;
+		return crowded;
 	e = entry_at(c, ref);
 	if (e->until_ms != until_ms || e->generation != c->generation || now_ms < e->until_ms - e->life_ms)
 		entry_renew(c, e, now_ms, until_ms);
 	if (!(e->has & 1u << line) && !(ref = entry_widen(c, ref, line)))
-		return;
+		return crowded;
 	set_line(c, ref, line, text, len, now_ms);
 	verdict_cache_make_room(c, ref);
+	return crowded;
 }
 
 void verdict_cache_drop(struct verdict_cache *c, const char *key)

@@ -3,8 +3,8 @@
  *
  * An entry is one next hop (its canonical key) and holds up to VERDICT_LINES lines: three modes, plain and -tlsrpt.
  * Entries hash by the *domain* of the next hop, so that "a.example", "a.example:587" and "[a.example]" stand in one
- * chain and go together when a setting or a fact of that domain changes. Bounded in entries and in octets; the least
- * used go first. No call walks the table. No I/O and no clock: the caller tells the time (wall, ms). libbase only; one
+ * chain and go together when a setting or a fact of that domain changes. Bounded in entries, in octets and in entries
+ * of one domain (anybody may ask for 65,535 ports of it); the least used go first. No call walks the table. No I/O and no clock: the caller tells the time (wall, ms). libbase only; one
  * thread. Called by verdicts.c (fills it), map_policy.c (serves from it), and maps.c, which names the keys of
  * a turn.
  */
@@ -56,10 +56,13 @@ struct verdict_key {
 };
 bool verdict_cache_ahead(struct verdict_cache *c, const struct verdict_key *keys, size_t count);
 
-/* Copies TEXT in as LINE of KEY (canonical, not empty), valid until UNTIL_MS. All lines of an entry are of the same
- * facts: another end than the entry's means other facts, and its old lines go. An end that is not after NOW_MS is not
- * kept at all. */
-void verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len,
+/* Entries of one domain. Beyond it a new one takes the place of another, of one with a port while there is one. */
+#define VERDICT_VARIANTS 16
+
+/* Copies TEXT in as LINE of KEY (canonical, not empty, at most NEXTHOP_SIZE), valid until UNTIL_MS. All lines of an
+ * entry are of the same facts: another end than the entry's means other facts, and its old lines go. An end that is not
+ * after NOW_MS is not kept at all. True: it took the place of another variant of its domain. */
+bool verdict_cache_put(struct verdict_cache *c, const char *key, unsigned line, const char *text, size_t len,
 		       int64_t now_ms, int64_t until_ms);
 
 /* Drops every variant of the domain of KEY (a next hop's key or the name of a setting). */

@@ -16,6 +16,8 @@
 #include "mapd/maps/refusal_memory.h"
 #include "mapd/maps/verdict_cache.h"
 
+#define CROWD_NOTE_MS 60000
+
 static void merge_dest(struct mapd *m, const struct map_query *q, const struct nexthop *nexthop,
 		       struct dest_setting *out)
 {
@@ -144,6 +146,20 @@ static void log_verdict(const struct nexthop *nexthop, const struct verdict *v, 
 			  (long long)(until_ms - now_ms) / 1000);
 }
 
+/* Somebody goes through the ports of one name. Its line is the newest; what it displaced is made again when asked. */
+static void note_ports_crowd(struct mapd *m, const struct nexthop *nexthop)
+{
+	int64_t now = tick_mono_ms();
+	char key[NEXTHOP_SIZE * 4];
+
+	if (m->crowd_noted_ms != 0 && now - m->crowd_noted_ms < CROWD_NOTE_MS)
+		return;
+	m->crowd_noted_ms = now;
+	log_warn("event=ports_crowded nexthop=%s max=%d answer=given why=\"too many ports of one name to keep\" "
+		 "do=\"find the client that asks for them\"",
+		 log_quote(key, sizeof(key), nexthop->key, strlen(nexthop->key)), VERDICT_VARIANTS);
+}
+
 /* ---- rendering ---- */
 
 /* By an exception: such a verdict is made anew for every answer, so that each use is logged and counted. */
@@ -178,9 +194,10 @@ void verdicts_render(struct mapd *m, const struct map_query *q, const struct nex
 	reply_end(&m->reply, answer_format(reply_begin(&m->reply), &v, facts, now, &dest, &options));
 	until_ms = valid_until_ms(facts, &dest, now_ms);
 	/* nobody would tell us that settings of our own reading have changed */
-	if (nexthop->key[0] && !q->own && !is_weakened(&v))
-		verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, q->row->tlsrpt), m->reply.framed,
-				  m->reply.len, now_ms, until_ms);
+	if (nexthop->key[0] && !q->own && !is_weakened(&v) &&
+	    verdict_cache_put(m->cache, nexthop->key, verdict_line(mode, q->row->tlsrpt), m->reply.framed, m->reply.len,
+			      now_ms, until_ms))
+		note_ports_crowd(m, nexthop);
 	if (mode != MODE_OPPORTUNISTIC)
 		remember(m, facts, mode_alone(&v, facts, mode, now));
 	log_verdict(nexthop, &v, mode, until_ms, now_ms);
