@@ -59,7 +59,7 @@ static const struct row {
 			      "Next hops that went for want of room."},
     [METRIC_JOBS] = {"jobs", "", GAUGE, "jobs", "Next hops being resolved."},
     [METRIC_JOBS_STARTED] = {"jobs_started_total", "", COUNTER, "jobs_started", "Resolutions begun."},
-    [METRIC_JOBS_REFUSED] = {"jobs_refused_total", "", COUNTER, "jobs_refused", "Resolutions not begun (max_jobs)."},
+    [METRIC_JOBS_REFUSED] = {"jobs_refused_total", "", COUNTER, "jobs_refused", "Resolutions not begun (LIMITS)."},
     [METRIC_JOBS_TIMED_OUT] = {"jobs_timed_out_total", "", COUNTER, "jobs_timed_out",
 			       "Resolutions decided at their deadline."},
     [METRIC_JOBS_GIVEN_UP] = {"jobs_given_up_total", "", COUNTER, "jobs_given_up",

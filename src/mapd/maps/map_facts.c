@@ -80,5 +80,8 @@ void map_ask_facts(struct mapd *m, struct map_query *q, const struct nexthop *ne
 	case RESOLVE_REFUSED:
 		map_answer(m, q, SOCKMAP_TEMP, "too many domains are being looked up");
 		break;
+	case RESOLVE_CROWDED:
+		map_answer(m, q, SOCKMAP_TEMP, "too many ports of this name are being looked up");
+		break;
 	}
 }

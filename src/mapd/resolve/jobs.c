@@ -95,6 +95,15 @@ bool jobs_has_domain(const struct jobs *jobs, const char *domain)
 	return domain_first(jobs, domain);
 }
 
+size_t jobs_of_domain(const struct jobs *jobs, const char *domain)
+{
+	size_t count = 0;
+
+	for (struct inquiry *q = domain_first(jobs, domain); q; q = domain_next(q))
+		count++;
+	return count;
+}
+
 size_t jobs_count(const struct jobs *jobs)
 {
 	return jobs->table.count;
@@ -122,4 +131,12 @@ void jobs_leave_background(struct jobs *jobs, struct inquiry *q)
 struct inquiry *jobs_oldest_in_background(const struct jobs *jobs)
 {
 	return TAILQ_FIRST(&jobs->background);
+}
+
+struct inquiry *jobs_background_of(const struct jobs *jobs, const char *domain)
+{
+	for (struct inquiry *q = domain_first(jobs, domain); q; q = domain_next(q))
+		if (q->in_background)
+			return q;
+	return NULL;
 }

@@ -15,6 +15,12 @@
 #include "mapd/resolve/facts_pack.h"
 
 #define EVICTIONS_AT_ONCE 16 /* for one domain kept */
+#define PORT_SMTP 25         /* what a next hop has that names none */
+
+/* A block's lengths of a part, and of its domain, hold whatever it may have. */
+#define HOST_OCTETS_MAX (sizeof(uint8_t) + sizeof(int64_t) + 2 * DOMAIN_SIZE + sizeof(char *))
+_Static_assert(FACTS_HOSTS_MAX *HOST_OCTETS_MAX + 64 <= UINT16_MAX && DOMAIN_SIZE - 1 <= UINT8_MAX,
+	       "hop_head.len and block.domain_len");
 
 struct block {
 	uint32_t hash;
@@ -210,22 +216,36 @@ static void add_hop(struct packed *p, const struct facts *f)
 	memcpy(p->bytes + at, &head, sizeof(head));
 }
 
-/* The hops that stay beside the new one; the oldest go first. How many. */
+/* Hops of OLD but that of N that have no port of their own: the domain, and the host of that name. */
+static size_t usual_hops(const struct block *old, const struct nexthop *n)
+{
+	const unsigned char *at = block_sts(old) + old->sts_len;
+	struct hop_head head;
+	size_t count = 0;
+
+	for (size_t i = 0; i < old->hops; i++) {
+		at = hop_next(at, &head) + head.len;
+		count += head.port == PORT_SMTP && !hop_is(&head, n);
+	}
+	return count;
+}
+
+/* The hops that stay beside the new one; the oldest go first, those without a port of their own never: who asks for port
+ * after port takes nothing from the usual mail. How many. */
 static size_t add_other_hops(struct packed *p, const struct block *old, const struct facts *f, bool with_hop)
 {
-	const unsigned char *at;
-	size_t kept = 0, room = KNOWN_HOPS_MAX - with_hop;
+	const unsigned char *at = old ? block_sts(old) + old->sts_len : NULL;
+	size_t kept = 0, usual = old ? usual_hops(old, &f->nexthop) : 0, room = KNOWN_HOPS_MAX - with_hop - usual;
 
-	if (!old)
-		return 0;
-	at = block_sts(old) + old->sts_len;
-	for (size_t i = 0; i < old->hops && kept < room; i++) {
+	for (size_t i = 0; old && i < old->hops; i++) {
 		struct hop_head head;
 		const unsigned char *body = hop_next(at, &head);
+		bool is_usual = head.port == PORT_SMTP;
 
-		if (!with_hop || !hop_is(&head, &f->nexthop)) {
+		if ((!with_hop || !hop_is(&head, &f->nexthop)) && (is_usual || room > 0)) {
 			facts_packed_add(p, at, sizeof(head) + head.len);
 			kept++;
+			room -= !is_usual;
 		}
 		at = body + head.len;
 	}
@@ -313,7 +333,7 @@ static void hop_nexthop(struct nexthop *out, const struct block *b, const struct
 	bool host = head->kind == NEXTHOP_HOST;
 	int len;
 
-	if (head->port != 25)
+	if (head->port != PORT_SMTP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)head->port);
 	len = snprintf(text, sizeof(text), "%s%s%s%s", host ? "[" : "", block_domain(b), host ? "]" : "", port);
 	nexthop_parse(out, text, (size_t)len);

@@ -16,7 +16,7 @@
 
 #include "core/facts.h"
 
-#define KNOWN_HOPS_MAX 8       /* next hops kept per domain; the last found stay */
+#define KNOWN_HOPS_MAX 8 /* next hops kept per domain: those without a port stay, and of the others the last found */
 #define KNOWN_OCTETS_EACH 1024 /* octets allowed per domain of the bound, on the average */
 
 struct known_facts;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
 #include "mapd/resolve/backends.h"
@@ -25,6 +26,7 @@
 
 #define REREAD_SHARE 4        /* of max_jobs: facts that changed and are read again at once */
 #define PREFETCH_TOGETHER_S 5 /* what ends so soon after the first is looked at with it */
+#define CROWD_NOTE_MS 60000
 
 struct resolver {
 	void (*on_facts)(const char *nexthop_key, const struct facts *facts, void *arg);
@@ -37,6 +39,7 @@ struct resolver {
 	struct jobs *jobs;
 	struct fact_news *news;
 	unsigned long started, refused, given_up;
+	int64_t crowd_noted_ms;
 };
 
 /* The domain's other next hops share the policy. */
@@ -153,23 +156,61 @@ static bool resolve_make_room(struct resolver *r)
 	return jobs_count(r->jobs) < r->max_jobs;
 }
 
+/* Another variant of DOMAIN: one that goes on in the background gives way, not another domain's. */
+static bool room_in_domain(struct resolver *r, const char *domain)
+{
+	struct inquiry *one;
+
+	if (jobs_of_domain(r->jobs, domain) < JOBS_VARIANTS)
+		return true;
+	one = jobs_background_of(r->jobs, domain);
+	if (!one)
+		return false;
+	r->given_up++;
+	finish(one);
+	return jobs_of_domain(r->jobs, domain) < JOBS_VARIANTS;
+}
+
 /* What nobody waits for leaves half of the room to what somebody does. */
 static bool room_for_unasked(const struct resolver *r)
 {
 	return jobs_count(r->jobs) < r->max_jobs / 2;
 }
 
-/* Somebody asks for N, of which Q is under way already, or nothing (NULL). NULL: there is no room. */
-static struct inquiry *join_or_start(struct resolver *r, const struct nexthop *n, struct inquiry *q)
+static void note_jobs_crowd(struct resolver *r, const char *domain)
 {
-	if (!q)
-		return resolve_make_room(r) ? inquiry_start(r, n, 0) : NULL;
+	char quoted[DOMAIN_SIZE + 8];
+	int64_t now = tick_mono_ms();
+
+	if (r->crowd_noted_ms != 0 && now - r->crowd_noted_ms < CROWD_NOTE_MS)
+		return;
+	r->crowd_noted_ms = now;
+	log_warn("event=ports_crowded domain=%s max=%d answer=TEMP why=\"too many ports of one name at once\" "
+		 "do=\"find the client that asks for them\"",
+		 log_quote(quoted, sizeof(quoted), domain, strlen(domain)), JOBS_VARIANTS);
+}
+
+/* Nothing of N is under way: *Q is started when there is room. */
+static enum resolve_answer start_asked(struct resolver *r, const struct nexthop *n, struct inquiry **q)
+{
+	if (!room_in_domain(r, n->domain)) {
+		note_jobs_crowd(r, n->domain);
+		return RESOLVE_CROWDED;
+	}
+	if (!resolve_make_room(r))
+		return RESOLVE_REFUSED;
+	*q = inquiry_start(r, n, 0);
+	return RESOLVE_WAITS;
+}
+
+/* Somebody asks for what Q is looking for. */
+static void join(struct resolver *r, struct inquiry *q)
+{
 	if (job_is_ready(q->job)) {
 		jobs_leave_background(r->jobs, q);
 		ledger_again(&r->ledger, &q->finding);
 		job_restart(q->job);
 	}
-	return q;
 }
 
 /* What is kept goes into OUT, just initialised. True: it decides; Q, what is under way, or NULL, will not know better
@@ -204,17 +245,20 @@ static bool resolve_look(struct resolver *r, const struct nexthop *n, struct fac
 enum resolve_answer resolve_ask(struct resolver *r, const struct nexthop *nexthop, struct facts *out,
 				struct resolve_wait **wait)
 {
+	enum resolve_answer answer = RESOLVE_WAITS;
 	struct inquiry *q;
 
 	if (resolve_look(r, nexthop, out, &q))
 		return RESOLVE_KNOWN;
-	q = join_or_start(r, nexthop, q);
-	if (!q) {
+	if (q)
+		join(r, q);
+	else
+		answer = start_asked(r, nexthop, &q);
+	if (answer == RESOLVE_WAITS)
+		*wait = waits_add(&q->waits);
+	else
 		r->refused++;
-		return RESOLVE_REFUSED;
-	}
-	*wait = waits_add(&q->waits);
-	return RESOLVE_WAITS;
+	return answer;
 }
 
 void resolve_wait_on(struct resolve_wait *w, resolve_fn *fn, void *arg)
@@ -240,7 +284,8 @@ void resolve_prefetch(struct resolver *r, const struct nexthop *nexthop)
 	struct facts f;
 	int64_t ends_by = 0;
 
-	if (!nexthop_in_dns(nexthop) || jobs_find(r->jobs, nexthop) || !room_for_unasked(r))
+	if (!nexthop_in_dns(nexthop) || jobs_find(r->jobs, nexthop) || !room_for_unasked(r) ||
+	    jobs_of_domain(r->jobs, nexthop->domain) >= JOBS_VARIANTS)
 		return;
 	facts_init(&f, nexthop);
 	if (at_hand(r, NULL, &f))

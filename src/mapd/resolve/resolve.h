@@ -51,9 +51,10 @@ void resolver_free(struct resolver **r); /* aborts all; waiters hear nothing */
 void resolver_reconf(struct resolver *r, const struct conf *conf, struct dns *dns, struct https *https);
 
 enum resolve_answer {
-	RESOLVE_KNOWN,  /* OUT has the facts at hand, none past its end; it must be ended with facts_fini() */
-	RESOLVE_WAITS,  /* the job of NEXTHOP was joined or started; WAIT is for resolve_wait_on() */
-	RESOLVE_REFUSED /* max_jobs are under way already, none of them only in the background: answer TEMP */
+	RESOLVE_KNOWN,   /* OUT has the facts at hand, none past its end; it must be ended with facts_fini() */
+	RESOLVE_WAITS,   /* the job of NEXTHOP was joined or started; WAIT is for resolve_wait_on() */
+	RESOLVE_REFUSED, /* max_jobs are under way already, none of them only in the background: answer TEMP */
+	RESOLVE_CROWDED  /* JOBS_VARIANTS (jobs.h) of its domain are, likewise: answer TEMP */
 };
 /* What is known of NEXTHOP, by one look-up. What is not asked of DNS is always known: there is nothing to find. */
 enum resolve_answer resolve_ask(struct resolver *r, const struct nexthop *nexthop, struct facts *out,

@@ -158,6 +158,30 @@ static void test_variants_stand_together(void **state)
 	known_facts_free(&k);
 }
 
+/* Whoever asks for port after port takes nothing from the usual mail. */
+static void test_ports_leave_the_usual_hops(void **state)
+{
+	static const char *const usual[] = {"a.example", "[a.example]"};
+	struct known_facts *k = known_facts_new(10, on_evicted, NULL);
+	struct nexthop hops[KNOWN_HOPS_MAX];
+	char name[40];
+
+	(void)state;
+	for (int i = 0; i < 5002; i++) {
+		struct facts *f;
+
+		snprintf(name, sizeof(name), i % 2 ? "[a.example]:%d" : "a.example:%d", 1000 + i / 2);
+		f = plain(i < 2 ? usual[i] : name);
+		known_facts_put(k, f, NOW, true);
+		drop(f);
+	}
+	assert_int_equal(known_facts_hops(k, "a.example", hops), KNOWN_HOPS_MAX);
+	assert_string_equal(hops[0].key, name);
+	assert_string_equal(hops[KNOWN_HOPS_MAX - 2].key, usual[1]);
+	assert_string_equal(hops[KNOWN_HOPS_MAX - 1].key, usual[0]);
+	known_facts_free(&k);
+}
+
 static void test_marks(void **state)
 {
 	struct known_facts *k = known_facts_new(10, on_evicted, NULL);
@@ -295,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_everything_comes_back),
 	    cmocka_unit_test(test_variants_stand_together),
+	    cmocka_unit_test(test_ports_leave_the_usual_hops),
 	    cmocka_unit_test(test_marks),
 	    cmocka_unit_test(test_bound_in_octets),
 	    cmocka_unit_test(test_what_a_domain_costs),

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include "mapd/resolve/jobs.h"
+
 static void test_storm(void **state)
 {
 	static struct asker a[10000];
@@ -27,6 +29,74 @@ static void test_storm(void **state)
 	assert_int_equal(answered, 100);
 	room_plain("later.example", 300);
 	assert_int_equal(room_answer("later.example").answers, 1);
+}
+
+/* Anybody may ask for every port of one name: others have their jobs, and what those ports wait for is little. */
+static void test_ports_of_one_name(void **state)
+{
+	static struct asker a[70000];
+	struct asker other;
+	char name[40];
+	size_t waiting = 0;
+
+	(void)state;
+	room.conf.mapd.max_jobs = 1000;
+	resolver_reconf(room.resolver, &room.conf, world_dns(), world_https());
+	room_plain("a.example", 300);
+	room_plain("b.example", 300);
+	for (size_t i = 0; i < 70000; i++) {
+		snprintf(name, sizeof(name), i % 2 ? "a.example:%zu" : "[a.example]:%zu", i / 2 + 1000);
+		room_ask(&a[i], name);
+		waiting += !!a[i].wait;
+		assert_in_range(room_counts().jobs, 1, JOBS_VARIANTS);
+	}
+	assert_int_equal(waiting, JOBS_VARIANTS);
+	assert_int_equal(room_counts().refused, 70000 - JOBS_VARIANTS);
+	assert_int_equal(room.lines_crowded, 1);
+	room_ask(&other, "b.example");
+	assert_non_null(other.wait);
+	world_run();
+	assert_int_equal(other.answers, 1);
+	for (size_t i = 0; i < JOBS_VARIANTS; i++)
+		assert_int_equal(a[i].answers, 1);
+	assert_int_equal(room_answer("a.example").answers, 1);
+	world_pass(61 * 1000);
+	for (size_t i = 0; i < 70000; i++) { /* a minute later somebody says so again */
+		snprintf(name, sizeof(name), "a.example:%zu", i % 64000 + 1500);
+		room_ask(&a[i], name);
+	}
+	assert_int_equal(room.lines_crowded, 2);
+	world_run();
+}
+
+/* A policy host that never ends keeps its own name's next hops under way: they give way to a new one of that name. */
+static void test_ports_in_the_background(void **state)
+{
+	struct asker a[JOBS_VARIANTS], late;
+	char name[40];
+
+	(void)state;
+	room_with_sts("a.example", "1", DAY);
+	world_hold(room_policy_host("a.example"));
+	for (size_t i = 0; i < JOBS_VARIANTS; i++) {
+		snprintf(name, sizeof(name), "a.example:%zu", i + 1000);
+		room_ask(&a[i], name);
+	}
+	world_run();
+	room_ask(&late, "a.example");
+	assert_null(late.wait);
+	world_pass(5100);
+	for (size_t i = 0; i < JOBS_VARIANTS; i++)
+		assert_int_equal(a[i].answers, 1);
+	assert_int_equal(room_counts().jobs, JOBS_VARIANTS);
+	room_ask(&late, "a.example");
+	assert_non_null(late.wait);
+	assert_int_equal(room_counts().given_up, 1);
+	assert_int_equal(room_counts().jobs, JOBS_VARIANTS);
+	world_pass(5100);
+	assert_int_equal(late.answers, 1);
+	world_pass(60 * 1000);
+	assert_int_equal(room_counts().jobs, 0);
 }
 
 /* Policy hosts that never end must not keep others out. */
@@ -132,6 +202,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    ROOM_TEST(test_storm),
+	    ROOM_TEST(test_ports_of_one_name),
+	    ROOM_TEST(test_ports_in_the_background),
 	    ROOM_TEST(test_background_gives_way),
 	    ROOM_TEST(test_eviction_keeps_policies_in_force),
 	    ROOM_TEST(test_more_policies_than_room),

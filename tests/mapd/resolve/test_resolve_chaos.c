@@ -127,6 +127,7 @@ static void ask(struct chaos_asker *a, const struct nexthop *n)
 		resolve_wait_on(a->wait, on_answer, a);
 		break;
 	case RESOLVE_REFUSED:
+	case RESOLVE_CROWDED:
 		break;
 	}
 }
