@@ -28,8 +28,9 @@ struct explain_input {
 	const char *awaited; /* the reason of the TEMP that every answer is until the settings are known, else NULL */
 };
 
-/* Heap string without newline, at most SOCKMAP_REPLY_MAX - 3 octets (long lists are cut and said to be). The caller
- * frees it. */
+/* Heap string without newline. Long lists are cut and said to be, so that it fits into a reply whatever a domain
+ * publishes (tests/unit/test_explain.c has the most); a reply that it did not fit would be TEMP (sockmap.h), not our
+ * end. The caller frees it. */
 char *explain_json(const struct explain_input *in);
 
 /* What -V says of jansson (io/proc.h). */
