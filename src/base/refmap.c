@@ -134,24 +134,33 @@ static uint64_t load_tags(const uint8_t *tag, size_t count)
 static void look_at(struct refmap_find *f, const struct refmap_bucket *b)
 {
 	f->bucket = b;
-	if (!b)
+	f->second = 0;
+	if (b)
+		f->match = octets_like(load_tags(b->tag, 8), f->tag);
+}
+
+/* Most are found in the first half of their bucket: the second is looked at when it comes to that. */
+static void look_on(const struct refmap *m, struct refmap_find *f)
+{
+	if (f->second != 0) {
+		look_at(f, next_bucket(m, f->bucket));
 		return;
-	f->match[0] = octets_like(load_tags(b->tag, 8), f->tag);
-	f->match[1] = octets_like(load_tags(b->tag + 8, REFMAP_SLOTS - 8), f->tag) & SECOND_HALF;
+	}
+	f->second = 8;
+	f->match = octets_like(load_tags(f->bucket->tag + 8, REFMAP_SLOTS - 8), f->tag) & SECOND_HALF;
 }
 
 slab_ref refmap_next(const struct refmap *m, struct refmap_find *f)
 {
 	while (f->bucket) {
-		for (unsigned half = 0; half < 2; half++)
-			while (f->match[half] != 0) {
-				unsigned slot = half * 8 + (unsigned)__builtin_ctzll(f->match[half]) / 8;
+		while (f->match != 0) {
+			unsigned slot = f->second + (unsigned)__builtin_ctzll(f->match) / 8;
 
-				f->match[half] &= f->match[half] - 1;
-				if (f->bucket->tag[slot] == f->tag)
-					return f->bucket->ref[slot];
-			}
-		look_at(f, next_bucket(m, f->bucket));
+			f->match &= f->match - 1;
+			if (f->bucket->tag[slot] == f->tag)
+				return f->bucket->ref[slot];
+		}
+		look_on(m, f);
 	}
 	return 0;
 }

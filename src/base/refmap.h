@@ -49,7 +49,8 @@ uint32_t refmap_hash(const struct refmap *m, const void *bytes, size_t len);
 /* Entries that may be what is looked for, one after another: compare the key. 0: no more. */
 struct refmap_find {
 	const struct refmap_bucket *bucket;
-	uint64_t match[2]; /* slots of it not looked at yet whose tag may be the one, a bit in the octet of each */
+	uint64_t match;  /* slots of its half not looked at yet whose tag may be the one, a bit in the octet of each */
+	unsigned second; /* slots before that half: 0 or 8 */
 	uint8_t tag;
 };
 slab_ref refmap_first(const struct refmap *m, uint32_t hash, struct refmap_find *f);
