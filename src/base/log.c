@@ -5,6 +5,8 @@
  */
 #include "base/log.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #define LINE_SIZE 2048
 #define HEAD_SIZE 128 /* time, program, level */
 #define BATCH_SIZE 65536
+#define FLUSH_MS 1000
 
 /* A reload calls log_open() while other threads log. */
 static const char *_Atomic log_program = "tlsmode";
@@ -41,8 +44,6 @@ void log_open(const char *program, enum log_target target, enum log_level level)
 	log_program = program;
 	log_where = target;
 	log_least = level;
-	if (target == LOG_TO_SYSLOG)
-		openlog(program, LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
 enum log_level log_level(void)
@@ -77,55 +78,111 @@ static void format_line(struct sbuf *b, enum log_level level, const struct times
 	sbuf_addc(b, '\n');
 }
 
-static void write_stderr(const struct sbuf *b)
+/* All of it, however long that takes: also where somebody made standard error non-blocking. */
+static bool write_stderr(const char *text, size_t len)
 {
-	if (b->len > 0 && write(STDERR_FILENO, b->buf, b->len) < 0)
-		return; /* nowhere left to say it */
+	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, text, len);
+
+		if (n >= 0) {
+			text += n;
+			len -= (size_t)n;
+		} else if (errno == EAGAIN) {
+			poll(&out, 1, -1);
+		} else if (errno != EINTR) {
+			return false; /* nowhere left to say it */
+		}
+	}
+	return true;
+}
+
+__attribute__((format(printf, 2, 3))) static void call_syslog(int priority, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsyslog(priority, fmt, ap); /* not syslog(): a program may take that from its libraries */
+	va_end(ap);
+}
+
+/* syslog(3) waits for syslogd with a lock held that openlog(3) takes, too: both are called here only. */
+static void write_syslog(enum log_level level, const char *line)
+{
+	static bool opened;
+
+	if (!opened)
+		openlog(log_program, LOG_PID | LOG_NDELAY, LOG_MAIL);
+	opened = true;
+	call_syslog(levels[level].syslog, "%s", line);
 }
 
 /* ---- at once ---- */
 
-static void write_line(enum log_level level, const struct timespec *at, const char *line)
+static bool write_line(enum log_level level, const struct timespec *at, const char *line)
 {
 	char buf[LINE_SIZE + HEAD_SIZE];
 	struct sbuf b;
 
-	if (log_where == LOG_TO_SYSLOG) {
-		syslog(levels[level].syslog, "%s", line);
-		return;
-	}
 	sbuf_init(&b, buf, sizeof(buf));
-	format_line(&b, level, at, line);
-	write_stderr(&b);
+	if (level == LOG_QUEUE_TELL)
+		sbuf_add(&b, line);
+	else
+		format_line(&b, level, at, line);
+	return write_stderr(b.buf, b.len);
 }
 
 /* ---- in the background: many lines with one write(2) ---- */
 
 static char many_buf[BATCH_SIZE];
 static struct sbuf many;
+static size_t many_lines;
 
 static void write_many(void)
 {
-	write_stderr(&many);
+	if (!write_stderr(many.buf, many.len))
+		log_queue_lost(many_lines);
 	sbuf_reset(&many);
+	many_lines = 0;
 }
 
 static void add_line(enum log_level level, const struct timespec *at, const char *line)
 {
+	if (level == LOG_QUEUE_TELL) {
+		write_many();
+		write_line(level, at, line);
+		return;
+	}
 	if (log_where == LOG_TO_SYSLOG) {
-		syslog(levels[level].syslog, "%s", line);
+		write_syslog(level, line);
 		return;
 	}
 	if (many.len + LINE_SIZE + HEAD_SIZE > many.size)
 		write_many();
 	format_line(&many, level, at, line);
+	many_lines++;
 }
 
-void log_background(void)
+bool log_hold(void)
 {
 	sbuf_init(&many, many_buf, sizeof(many_buf));
-	if (log_queue_start(add_line, write_many))
-		atexit(log_queue_flush);
+	return log_queue_hold(add_line, write_many) && atexit(log_flush) == 0;
+}
+
+bool log_background(void)
+{
+	return log_queue_start();
+}
+
+void log_flush(void)
+{
+	log_queue_flush(FLUSH_MS);
+}
+
+uint64_t log_unwritten(void)
+{
+	return log_queue_dropped();
 }
 
 /* ---- lines ---- */
@@ -135,10 +192,12 @@ static void put_line(enum log_level level, const char *line)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (!log_queue_put(level, &now, line))
+	if (log_queue_put(level, &now, line))
+		return;
+	if (log_where == LOG_TO_SYSLOG && level != LOG_QUEUE_TELL)
+		write_syslog(level, line);
+	else
 		write_line(level, &now, line);
-	else if (level <= LOG_LVL_WARN)
-		log_queue_flush();
 }
 
 __attribute__((format(printf, 2, 0))) static void log_line(enum log_level level, const char *fmt, va_list ap)
@@ -155,6 +214,15 @@ __attribute__((format(printf, 2, 0))) static void log_line(enum log_level level,
 		log_captured(level, line);
 	else
 		put_line(level, line);
+}
+
+void log_tell(const char *program, const char *text)
+{
+	char line[LINE_SIZE];
+
+	snprintf(line, sizeof(line) - 1, "%s: %s", program, text);
+	strcat(line, "\n");
+	put_line(LOG_QUEUE_TELL, line);
 }
 
 #define LOG_FUNCTION(name, level)                                                                                      \

@@ -8,7 +8,9 @@
 #ifndef TLSMODE_BASE_LOG_H
 #define TLSMODE_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum log_level { LOG_LVL_ERROR, LOG_LVL_WARN, LOG_LVL_INFO, LOG_LVL_DEBUG };
 
@@ -18,10 +20,22 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
  */
 void log_open(const char *program, enum log_target target, enum log_level level);
 
-/* From here on lines are written by a thread: who logs does not wait for a disk or for syslogd, unless a quarter of a
- * megabyte waits for them already. Warnings and errors are waited for; exit(3) waits for all. Once, after the last
- * fork. */
-void log_background(void);
+/* From here on lines are kept for a thread that log_background() begins, and no call of this header waits for who reads
+ * them: not for a full pipe, not for a syslogd that is stopped. What finds no room (a megabyte; the last of it for
+ * warnings and errors) is dropped and counted, and event=log_dropped says so once the target reads again. exit(3) waits
+ * for what is kept, a second at most. Once, before there is another thread. False: no memory. */
+bool log_hold(void);
+/* The thread begins: once, after the last fork. False: there is none to be had. */
+bool log_background(void);
+
+/* Waits for what is kept as exit(3) does. For who ends without it. */
+void log_flush(void);
+
+/* Lines that were not written, since the start. */
+uint64_t log_unwritten(void);
+
+/* One sentence to whoever started us: "PROGRAM: TEXT" on standard error, wherever the log goes. Kept like a line. */
+void log_tell(const char *program, const char *text);
 
 /* The level in force, so that a caller can skip work for lines nobody sees. */
 enum log_level log_level(void);

@@ -14,6 +14,7 @@
 void xalloc_failed(size_t size)
 {
 	log_error("event=out_of_memory octets=%zu", size);
+	log_flush();
 	abort();
 }
 

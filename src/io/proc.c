@@ -21,6 +21,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 #define GROUPS_MAX 64
 
 static bool proc_system_error(char *error, size_t size, const char *what, const char *name)
@@ -93,7 +95,7 @@ void proc_background(void)
 	pid_t child;
 
 	if (pipe2(fds, O_CLOEXEC) != 0 || (child = fork()) < 0) {
-		fprintf(stderr, "cannot go into the background: %s\n", strerror(errno));
+		log_tell("cannot go into the background", strerror(errno));
 		exit(EX_OSERR);
 	}
 	if (child != 0) {

@@ -20,6 +20,7 @@
 #include "core/explain.h"
 #include "core/rkeys.h"
 #include "io/dns/dns_ub.h"
+#include "io/event_log.h"
 #include "io/https/https_curl.h"
 #include "io/proc.h"
 #include "io/redis/redis.h"
@@ -41,7 +42,7 @@ static struct mapd mapd; /* one per process; passed on as a pointer everywhere *
 
 static void die(struct mapd *m, int code, const char *reason)
 {
-	fprintf(stderr, "tlsmode-mapd: %s\n", reason);
+	log_tell("tlsmode-mapd", reason);
 	if (m->conf && m->conf->log.target == LOG_TO_SYSLOG)
 		log_error("event=start_failed reason=\"%s\"", reason);
 	listeners_free(&m->listeners);
@@ -293,6 +294,8 @@ static int main_start(struct mapd *m)
 {
 	char error[1024];
 
+	if (!log_hold())
+		die(m, EX_OSERR, "no memory for the log");
 	m->conf = reload_conf(m, error, sizeof(error));
 	if (!m->conf)
 		die(m, EX_CONFIG, error);
@@ -302,7 +305,9 @@ static int main_start(struct mapd *m)
 	open_sockets(m);
 	if (!m->foreground)
 		proc_background();
-	log_background(); /* after the fork: the loop waits for no disk and no syslogd */
+	if (!log_background()) /* after the fork: the loop waits for no disk and no syslogd */
+		die(m, EX_OSERR, "no thread for the log can be had");
+	event_log_take();
 	m->started_ms = tick_mono_ms();
 	m->base = event_base_new();
 	if (!m->base)

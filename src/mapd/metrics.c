@@ -8,6 +8,7 @@
 
 #include <event2/buffer.h>
 
+#include "base/log.h"
 #include "base/tick.h"
 #include "io/dns/dns_ub.h"
 #include "io/https/https_curl.h"
@@ -104,6 +105,8 @@ static const struct row {
 			      "MX hosts whose strict answers are remembered."},
     [METRIC_CONF_RELOADS] = {"conf_reloads_total", "result=\"ok\"", COUNTER, "conf_reloads", "Configuration reloads."},
     [METRIC_CONF_RELOADS_FAILED] = {"conf_reloads_total", "result=\"failed\"", COUNTER, "conf_reloads_failed", ""},
+    [METRIC_LOG_DROPPED] = {"log_dropped_total", "", COUNTER, "log_dropped",
+			    "Log lines that the target did not take in time."},
 };
 
 static const int64_t bucket_ms[METRIC_BUCKETS] = {1, 2, 5, 10, 20, 50, 100, 250, 500, 1000, 2500, 10000};
@@ -185,6 +188,7 @@ void metrics_gather(struct mapd *m)
 	value[METRIC_CACHE_ENTRIES] = cache.entries;
 	value[METRIC_CACHE_BYTES] = cache.bytes;
 	value[METRIC_CACHE_EVICTED] = cache.evicted;
+	value[METRIC_LOG_DROPPED] = log_unwritten();
 	value[METRIC_REFUSAL_HOSTS] = refusal_memory_count(m->refusals);
 	gather_settings(m, value);
 	gather_resolver(m, value);

@@ -20,11 +20,13 @@
 #include "base/tick.h"
 #include "core/domain.h"
 #include "io/conf/conf.h"
+#include "io/event_log.h"
 #include "io/listen.h"
 #include "io/mirror/mirror.h"
 #include "io/proc.h"
 #include "io/redis/redis.h"
 #include "milter/callbacks.h"
+#include "milter/libmilter_words.h"
 #include "milter/report.h"
 #include "milter/server.h"
 
@@ -124,10 +126,10 @@ static void parse_options(struct options *o, int argc, char **argv)
 	}
 }
 
-/* Before there is a log: to whoever started us. */
+/* To whoever started us. */
 static void die(int code, const char *reason)
 {
-	fprintf(stderr, PROGRAM ": %s\n", reason);
+	log_tell(PROGRAM, reason);
 	exit(code);
 }
 
@@ -316,7 +318,10 @@ static void serve(void)
 	add_signals();
 	add_counters();
 	open_log(milter.conf);
-	log_background();
+	if (!log_background())
+		die(EX_OSERR, "no thread for the log can be had");
+	event_log_take();
+	libmilter_words_take();
 	callbacks_configure(milter.conf);
 	milter.mirror = mirror_new(milter.base, milter.conf, &events, NULL);
 	callbacks_use(milter.mirror);
@@ -328,6 +333,8 @@ static void serve(void)
 int main(int argc, char **argv)
 {
 	parse_options(&milter.options, argc, argv);
+	if (!log_hold())
+		die(EX_OSERR, "no memory for the log");
 	milter.conf = load_or_die();
 	if (milter.options.test) {
 		puts("configuration ok");

@@ -3,6 +3,7 @@
  */
 #include "milter/report.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,8 +66,9 @@ void report_counters(void)
 		sum += value;
 		sbuf_addf(&b, " %s=%lu", counter_names[i], value);
 	}
+	sum += log_unwritten();
 	if (sum != atomic_exchange(&told, sum))
-		log_info("event=counters%s", line);
+		log_info("event=counters%s log_dropped=%" PRIu64, line, log_unwritten());
 }
 
 static void count_message(const struct message *m, const struct message_verdict *v)

@@ -137,8 +137,11 @@ class Room:
         except OSError:
             return False
 
+    def redis_client(self):
+        return Client("unix:" + self.redis_path)
+
     def redis(self, *words):
-        client = Client("unix:" + self.redis_path)
+        client = self.redis_client()
         try:
             return client(*words)
         finally:

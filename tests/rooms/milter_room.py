@@ -79,7 +79,7 @@ class Milter:
         o = self.options
         text = 'user = "%s"\nredis { address = "%s" }\n' % (o["user"], o["redis_address"])
         text += 'settings { snapshot = "%s" when_unknown = "%s" }\n' % (o.get("snapshot", ""), o.get("when_unknown", "tempfail"))
-        text += 'log { target = stderr level = %s }\n' % o.get("level", "info")
+        text += 'log { target = %s level = %s }\n' % (o.get("target", "stderr"), o.get("level", "info"))
         text += 'milter { listen = "%s" socket_group = "%s" %s }\n' % (o["listen"], o["group"], o.get("milter", ""))
         with open(self.file, "w") as f:
             f.write(text)

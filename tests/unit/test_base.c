@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/cur.h"
@@ -125,54 +128,198 @@ static void log_is_one_clean_line(void **state)
 	log_capture(NULL);
 }
 
+/* ---- the log's queue: one process has one, so these come last and in this order; standard error is a pipe ---- */
+
 #define LOGGERS 4
-#define LOGGED 3000 /* lines each: more than the queue holds */
+#define LOGGED 700 /* lines each that fit while nobody reads */
+#define FLOOD 9000 /* lines each: more than the queue holds */
+
+static struct {
+	int fd, before;  /* to read from; standard error as it was */
+	char line[4096]; /* the last one read */
+	char got[8192];
+	size_t len, at;
+	unsigned long long missing; /* lines, as event=log_dropped has it */
+} target;
+
+static void target_open(void)
+{
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	target.before = dup(STDERR_FILENO);
+	target.fd = fds[0];
+	assert_true(dup2(fds[1], STDERR_FILENO) >= 0);
+	close(fds[1]);
+}
+
+/* The next whole line, in target.line. */
+static const char *target_line(void)
+{
+	struct pollfd in = {.fd = target.fd, .events = POLLIN};
+	size_t len = 0;
+
+	for (;;) {
+		if (target.at == target.len) {
+			ssize_t n = poll(&in, 1, 20000) == 1 ? read(target.fd, target.got, sizeof(target.got)) : 0;
+
+			assert_true(n > 0);
+			target.len = (size_t)n;
+			target.at = 0;
+		}
+		assert_true(len < sizeof(target.line) - 1);
+		target.line[len] = target.got[target.at++];
+		if (target.line[len] == '\n')
+			break;
+		len++;
+	}
+	target.line[len] = '\0';
+	return target.line;
+}
+
+/* Would a write to standard error wait? */
+static bool target_full(void)
+{
+	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&out, 1, 0) == 0;
+}
 
 static void *log_many(void *arg)
 {
-	for (int i = 0; i < LOGGED; i++)
-		log_info("thread=%d line=%d %0200d", (int)(intptr_t)arg, i, 0);
+	const int *many = arg;
+
+	for (int i = 0; i < many[1]; i++)
+		log_info("thread=%d line=%d %0200d", many[0], i, 0);
 	return NULL;
 }
 
-/* Every line whole, those of a thread in their order; how many. */
-static int read_lines(FILE *f)
+static void log_from_threads(int lines)
 {
-	int next[LOGGERS] = {0}, count = 0, thread, number;
-	char line[4096];
-
-	for (; fgets(line, sizeof(line), f); count++) {
-		if (strstr(line, "warning: last\n"))
-			return count;
-		assert_int_equal(strlen(line), strlen(strchr(line, '[')) + sizeof("2024-01-01T00:00:00.000Z test") - 1);
-		assert_int_equal(sscanf(strstr(line, "thread="), "thread=%d line=%d", &thread, &number), 2);
-		assert_int_equal(number, next[thread]++);
-		assert_int_equal(strlen(strrchr(line, ' ')), 202);
-	}
-	return -1;
-}
-
-/* Last of all tests: there is no way back to the foreground. */
-static void log_background_loses_nothing(void **state)
-{
-	FILE *f = tmpfile();
-	int stderr_before = dup(STDERR_FILENO);
 	pthread_t threads[LOGGERS];
+	int args[LOGGERS][2];
 
-	(void)state;
-	assert_true(f && dup2(fileno(f), STDERR_FILENO) >= 0);
-	log_open("test", LOG_TO_STDERR, LOG_LVL_INFO);
-	log_background();
-	for (int i = 0; i < LOGGERS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, log_many, (void *)(intptr_t)i), 0);
+	for (int i = 0; i < LOGGERS; i++) {
+		args[i][0] = i;
+		args[i][1] = lines;
+		assert_int_equal(pthread_create(&threads[i], NULL, log_many, args[i]), 0);
+	}
 	for (int i = 0; i < LOGGERS; i++)
 		pthread_join(threads[i], NULL);
-	log_warn("last"); /* is written when the call returns, and all before it */
-	dup2(stderr_before, STDERR_FILENO);
-	close(stderr_before);
-	rewind(f);
-	assert_int_equal(read_lines(f), LOGGERS * LOGGED);
-	fclose(f);
+}
+
+/* A line that says how many are missing. */
+static void take_gap(const char *line)
+{
+	unsigned long long lines, errors, warnings;
+
+	assert_non_null(strstr(line, "warning: event=log_dropped lines="));
+	assert_int_equal(
+	    sscanf(strstr(line, "lines="), "lines=%llu errors=%llu warnings=%llu", &lines, &errors, &warnings), 3);
+	assert_true(lines > 0);
+	assert_int_equal(errors + warnings, 0);
+	target.missing += lines;
+}
+
+/* Reads until a line that has END: every line whole, those of a thread in their order; how many of threads. */
+static int read_until(const char *end)
+{
+	int next[LOGGERS] = {0}, count = 0, thread, number;
+
+	while (!strstr(target_line(), end)) {
+		const char *line = strstr(target.line, "thread=");
+
+		if (strstr(target.line, "event=log_dropped"))
+			take_gap(target.line);
+		if (!line)
+			continue;
+		assert_int_equal(sscanf(line, "thread=%d line=%d", &thread, &number), 2);
+		assert_true(thread >= 0 && thread < LOGGERS && number >= next[thread]);
+		next[thread] = number + 1;
+		assert_int_equal(strlen(strrchr(line, ' ')), 201);
+		count++;
+	}
+	return count;
+}
+
+static void log_keeps_what_comes_before_the_thread(void **state)
+{
+	struct pollfd in = {.events = POLLIN};
+
+	(void)state;
+	target_open();
+	in.fd = target.fd;
+	log_open("test", LOG_TO_STDERR, LOG_LVL_INFO);
+	assert_true(log_hold());
+	log_info("event=early");
+	log_tell("test", "a sentence");
+	assert_int_equal(poll(&in, 1, 0), 0);
+	assert_true(log_background());
+	assert_non_null(strstr(target_line(), "info: event=early"));
+	assert_string_equal(target_line(), "test: a sentence");
+}
+
+static void log_loses_nothing_that_fits(void **state)
+{
+	(void)state;
+	log_from_threads(LOGGED);
+	log_warn("event=last");
+	assert_int_equal(read_until("event=last"), LOGGERS * LOGGED);
+	assert_int_equal(log_unwritten(), 0);
+}
+
+static void log_waits_for_nobody(void **state)
+{
+	int64_t begun_ms;
+	int count;
+
+	(void)state;
+	log_from_threads(FLOOD); /* returns: nobody reads */
+	while (!target_full())
+		sched_yield();
+	for (int i = 0; i < 10; i++)
+		log_warn("event=worse number=%d", i);
+	log_error("event=worst");
+	begun_ms = tick_mono_ms();
+	log_flush();
+	assert_in_range(tick_mono_ms() - begun_ms, 900, 30000); /* it gave up; the upper bound is a loaded machine's */
+	assert_true(target_full());
+	assert_true(log_unwritten() > 0);
+	count = read_until("event=worse number=0");
+	for (int i = 1; i < 10; i++)
+		assert_non_null(strstr(target_line(), "event=worse")); /* for them there was room */
+	assert_non_null(strstr(target_line(), "event=worst"));
+	take_gap(target_line()); /* one may have come before: the thread was late, and the first half was full, too */
+	assert_int_equal(count + target.missing, LOGGERS * FLOOD);
+	assert_int_equal(target.missing, log_unwritten());
+	log_info("event=after");
+	assert_non_null(strstr(target_line(), "event=after"));
+}
+
+static void log_goes_on_after_a_gap(void **state)
+{
+	uint64_t missing;
+	int full;
+
+	(void)state;
+	assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK),
+			 0); /* somebody else's doing: no reason to lose lines */
+	log_from_threads(LOGGED);
+	log_error("event=last");
+	assert_int_equal(read_until("event=last"), LOGGERS * LOGGED);
+	log_flush();
+	missing = log_unwritten();
+	full = open("/dev/full", O_WRONLY);
+	if (full >= 0) { /* as a disk is */
+		dup2(full, STDERR_FILENO);
+		close(full);
+		log_error("event=lost");
+		log_flush();
+		assert_true(log_unwritten() > missing);
+	}
+	dup2(target.before, STDERR_FILENO);
+	close(target.before);
+	close(target.fd);
 }
 
 static void log_quote_contains_everything(void **state)
@@ -349,12 +496,21 @@ static void siphash_matches_reference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(sbuf_remembers_overflow),   cmocka_unit_test(cur_never_leaves_its_bytes),
-	    cmocka_unit_test(names_go_both_ways),        cmocka_unit_test(tick_can_be_replaced),
-	    cmocka_unit_test(log_is_one_clean_line),     cmocka_unit_test(log_quote_contains_everything),
-	    cmocka_unit_test(hmap_holds_through_growth), cmocka_unit_test(hmap_keeps_equal_hashes_together),
-	    cmocka_unit_test(hmap_keys_differ),          cmocka_unit_test(heap_is_in_order_whatever_happens),
-	    cmocka_unit_test(siphash_matches_reference), cmocka_unit_test(log_background_loses_nothing),
+	    cmocka_unit_test(sbuf_remembers_overflow),
+	    cmocka_unit_test(cur_never_leaves_its_bytes),
+	    cmocka_unit_test(names_go_both_ways),
+	    cmocka_unit_test(tick_can_be_replaced),
+	    cmocka_unit_test(log_is_one_clean_line),
+	    cmocka_unit_test(log_quote_contains_everything),
+	    cmocka_unit_test(hmap_holds_through_growth),
+	    cmocka_unit_test(hmap_keeps_equal_hashes_together),
+	    cmocka_unit_test(hmap_keys_differ),
+	    cmocka_unit_test(heap_is_in_order_whatever_happens),
+	    cmocka_unit_test(siphash_matches_reference),
+	    cmocka_unit_test(log_keeps_what_comes_before_the_thread),
+	    cmocka_unit_test(log_loses_nothing_that_fits),
+	    cmocka_unit_test(log_waits_for_nobody),
+	    cmocka_unit_test(log_goes_on_after_a_gap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
