@@ -25,6 +25,7 @@ only() {
 }
 
 daemons='src/base src/core src/io src/mapd src/milter'
+only 'files are opened for reading by io/regular: a FIFO is refused' '(^|[^a-z_])fopen\(' src
 only 'syslog(3) is called by the thread of the log' '(^|[^a-z_])(v?syslog|openlog)\(' src src/base/log.c src/milter/libmilter_words.c
 only 'standard error is written to by the log' 'STDERR_FILENO|[(, ]stderr\)|[(]stderr,|(^|[^a-z_])perror\(' "$daemons" \
 	src/base/log.c src/mapd/main.c src/milter/main.c

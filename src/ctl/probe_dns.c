@@ -16,6 +16,7 @@
 
 #include "base/tick.h"
 #include "ctl/probe.h"
+#include "io/regular.h"
 
 #define TRIES 3
 #define TRY_MS 2000
@@ -57,7 +58,8 @@ static void take_line(struct doctor_resolver *r, char *line)
 
 static void read_file(struct doctor_resolver *r)
 {
-	FILE *file = fopen(r->file, "re");
+	const char *why;
+	FILE *file = regular_open(r->file, &why);
 	char line[LINE_MAX_SIZE];
 
 	r->missing = !file;

@@ -15,6 +15,7 @@
 #include "base/sbuf.h"
 #include "base/xalloc.h"
 #include "ctl/probe.h"
+#include "io/regular.h"
 
 #define CA_FILE_MAX (16u << 20)
 #define COPY_MAX (1u << 20)
@@ -22,7 +23,8 @@
 /* Reads at most MAX octets of PATH, NUL-terminated heap; NULL: errno. */
 static char *slurp(const char *path, size_t max, size_t *len)
 {
-	FILE *file = fopen(path, "re");
+	const char *why;
+	FILE *file = regular_open(path, &why);
 	char *text;
 
 	if (!file)

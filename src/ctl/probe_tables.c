@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "ctl/probe.h"
 #include "ctl/run_program.h"
+#include "io/regular.h"
 
 #define POSTMAP_S 120
 #define FILE_MAX (64u << 20)
@@ -58,13 +59,14 @@ static void list_by_postmap(const struct doctor_facts *f, struct doctor_table *t
 
 static void list_by_text(struct doctor_table *t)
 {
-	FILE *file = fopen(t->table.name, "re");
+	const char *why;
+	FILE *file = regular_open(t->table.name, &why);
 	char *text;
 	size_t len;
 
 	if (!file) {
 		t->state = TABLE_UNREADABLE;
-		snprintf(t->why, sizeof(t->why), "%.150s: %s", t->table.name, strerror(errno));
+		snprintf(t->why, sizeof(t->why), "%.150s: %s", t->table.name, why);
 		return;
 	}
 	text = xmalloc(FILE_MAX);

@@ -136,10 +136,38 @@ def stopped_syslogd(tap):
         syslogd.close()
 
 
+def fifo(tap):
+    """A FIFO where a file should be: nobody writes to it, nobody waits for it."""
+    with Room() as room:
+        room.start()
+        good = dict(room.conf)
+        os.mkfifo(room.path("fifo"))
+        os.rename(room.path("tlsmode.conf"), room.path("kept.conf"))
+        os.mkfifo(room.path("tlsmode.conf"))
+        room.mapd.send_signal(signal.SIGHUP)
+        room.logged(r"event=reload_failed reason=[^\n]*tlsmode\.conf: cannot read the configuration: not a regular file")
+        tap.equal(room.ask("enforced", HIT), STRICT, "a FIFO as configuration: refused at SIGHUP, and answers go on")
+        os.unlink(room.path("tlsmode.conf"))
+        rows = (("dns", "trust_anchor"), ("dns", "root_hints"), ("sts", "ca_file"), ("redis", "password_file"))
+        for i, (section, option) in enumerate(rows, 1):
+            room.conf = {name: dict(value) if isinstance(value, dict) else value for name, value in good.items()}
+            room.write(**{section: {option: room.path("fifo")}})
+            room.mapd.send_signal(signal.SIGHUP)
+            room.logged(r"event=reload_failed reason=[^\n]*:\d+: %s\.%s: cannot read \S+/fifo: not a regular file" % (section, option))
+            tap.equal(room.ask("enforced", HIT), STRICT, "a FIFO as %s.%s: refused at SIGHUP with its line, and answers go on" % (section, option))
+            status, said, _ = room.try_start("-t", "-c", room.path("tlsmode.conf"))
+            tap.ok(status == 78 and "not a regular file" in said, "and by -t", status, said)
+        room.conf = good
+        room.reload()
+        tap.equal(room.stop(), 0, "the right file is taken again; a clean end")
+
+
 def run(tap):
     full_pipe(tap)
     failed_start(tap)
     stopped_syslogd(tap)
+    fifo(tap)
+
 
 if __name__ == "__main__":
     main(run)

@@ -126,5 +126,20 @@ def libmilter_words(w, m):
     m.wait_log('event=libmilter text="')
 
 
+@test("a FIFO as configuration is refused at once, at the start and at a reload")
+def fifo(w, m):
+    path = os.path.join(w.folder, "fifo.conf")
+    os.mkfifo(path)
+    done = subprocess.run([PROGRAM, "-f", "-c", path], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=20)
+    same((done.returncode, done.stderr), (78, "tlsmode-milter: %s: cannot read the configuration: not a regular file\n" % path))
+    os.rename(m.file, m.file + ".kept")
+    os.mkfifo(m.file)
+    m.process.send_signal(signal.SIGUSR1)
+    m.wait_log("not a regular file")
+    assert m.mode_of("<a@enf.test>")
+    os.unlink(m.file)
+    m.reload()
+
+
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,34 +6,29 @@
  */
 #include "io/conf/conf_table.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "io/regular.h"
 
 #define PASSWORD_MAX 512
 
 static bool file_readable(const char *path, char *reason, size_t size)
 {
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool ok = fd >= 0 && fstat(fd, &st) == 0;
+	const char *why;
+	FILE *f = regular_open(path, &why);
 
-	if (!ok)
-		snprintf(reason, size, "cannot read %s: %s", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		snprintf(reason, size, "cannot read %s: not a file", path);
-	ok = ok && S_ISREG(st.st_mode);
-	if (fd >= 0)
-		close(fd);
-	return ok;
+	if (!f) {
+		snprintf(reason, size, "cannot read %s: %s", path, why);
+		return false;
+	}
+	fclose(f);
+	return true;
 }
 
 static bool any_unix(const struct conf_list *list)
@@ -77,7 +72,8 @@ static bool outside_is_there(const struct conf *conf, const struct conf_option *
 static bool read_password(struct conf_redis *r, char *reason, size_t size)
 {
 	char text[PASSWORD_MAX + 2];
-	FILE *f = fopen(r->password_file, "re");
+	const char *why;
+	FILE *f = regular_open(r->password_file, &why);
 	size_t len = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
 
 	if (f)

@@ -12,37 +12,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/xalloc.h"
+#include "io/regular.h"
 
 #define FILE_MAX (1024 * 1024)
 
 char *conf_text_read(const char *file, char *reason, size_t size)
 {
-	struct stat st;
-	FILE *f = fopen(file, "re");
-	char *text = NULL;
-	size_t len = 0;
+	const char *why = NULL;
+	FILE *f = regular_open(file, &why);
+	char *text;
+	size_t len;
 
-	if (!f || fstat(fileno(f), &st) != 0) {
-		snprintf(reason, size, "cannot read the configuration: %s", strerror(errno));
-	} else if (S_ISDIR(st.st_mode)) {
-		snprintf(reason, size, "cannot read the configuration: it is a directory");
-	} else {
-		text = xmalloc(FILE_MAX + 2);
-		len = fread(text, 1, FILE_MAX + 1, f);
-		text[len] = '\0';
-		if (ferror(f))
-			snprintf(reason, size, "cannot read the configuration: %s", strerror(errno));
-		else if (len > FILE_MAX || strlen(text) != len)
-			snprintf(reason, size, "not a configuration: it %s",
-				 len > FILE_MAX ? "is longer than 1 MB" : "has a NUL octet");
-		else
-			*reason = '\0';
+	if (!f) {
+		snprintf(reason, size, "cannot read the configuration: %s", why);
+		return NULL;
 	}
-	if (f)
-		fclose(f);
+	text = xmalloc(FILE_MAX + 2);
+	len = fread(text, 1, FILE_MAX + 1, f);
+	text[len] = '\0';
+	*reason = '\0';
+	if (ferror(f))
+		snprintf(reason, size, "cannot read the configuration: %s", strerror(errno));
+	else if (len > FILE_MAX || strlen(text) != len)
+		snprintf(reason, size, "not a configuration: it %s",
+			 len > FILE_MAX ? "is longer than 1 MB" : "has a NUL octet");
+	fclose(f);
 	if (*reason == '\0')
 		return text;
 	free(text);

@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/xalloc.h"
+#include "io/regular.h"
 
 /* Asked to end the configuration; answered by libunbound itself, without a server (RFC 6761 s6.3). */
 #define FIRST_QUESTION "localhost"
@@ -173,19 +173,12 @@ static int set_forwarders(struct ub_ctx *ctx, const struct conf_list *forward, c
 
 static FILE *open_file(const char *what, const char *path, char *error, size_t size)
 {
-	struct stat st;
-	FILE *f = fopen(path, "re");
+	const char *why;
+	FILE *f = regular_open(path, &why);
 
-	if (!f || fstat(fileno(f), &st) < 0) {
-		sentence(error, size, what, path, strerror(errno));
-	} else if (S_ISDIR(st.st_mode)) {
-		sentence(error, size, what, path, strerror(EISDIR));
-	} else {
-		return f;
-	}
-	if (f)
-		fclose(f);
-	return NULL;
+	if (!f)
+		sentence(error, size, what, path, why);
+	return f;
 }
 
 /* Calls FN for every word of a zone file's lines, without comments, until it says true. Returns whether it did. */

@@ -16,6 +16,7 @@
 #include "base/hmap.h"
 #include "base/xalloc.h"
 #include "io/https/https_worker.h"
+#include "io/regular.h"
 
 /* One transfer and all who wait for it. */
 struct https_shared {
@@ -229,10 +230,11 @@ void https_tune(struct https *h, uint16_t port, unsigned limit_s)
 static X509_STORE *read_roots(const char *file, char *error, size_t size)
 {
 	X509_STORE *roots;
-	FILE *f = fopen(file, "re");
+	const char *why;
+	FILE *f = regular_open(file, &why);
 
 	if (!f) {
-		snprintf(error, size, "sts.ca_file \"%s\": %s", file, strerror(errno));
+		snprintf(error, size, "sts.ca_file \"%s\": %s", file, why);
 		return NULL;
 	}
 	fclose(f);

@@ -332,11 +332,11 @@ static const struct {
 } outside[] = {
     {"\ndns { trust_anchor = \"/nowhere/root.key\" }", CONF_USE_DNS, ":2: dns.trust_anchor: ", "dns-root-data"},
     {"dns { root_hints = \"/nowhere/hints\" }", CONF_USE_DNS, ":1: dns.root_hints: ", "No such file"},
-    {"dns { root_hints = \"/tmp\" }", CONF_USE_DNS, ":1: dns.root_hints: ", "not a file"},
+    {"dns { root_hints = \"/tmp\" }", CONF_USE_DNS, ":1: dns.root_hints: ", "Is a directory"},
     {"sts { ca_file = \"/nowhere/ca\" }", CONF_USE_STS, ":1: sts.ca_file: ", "cannot read /nowhere/ca"},
     {"redis { password_file = \"/nowhere/pw\" }", CONF_USE_REDIS,
      ":1: redis.password_file: ", "cannot read /nowhere/pw"},
-    {"redis { password_file = \"/dev/null\" }", CONF_USE_REDIS, ":1: redis.password_file: ", "not a file"},
+    {"redis { password_file = \"/dev/null\" }", CONF_USE_REDIS, ":1: redis.password_file: ", "not a regular file"},
     {"mapd { socket_group = \"no-such-group\" }", CONF_USE_MAPD, ":1: mapd.socket_group: ", "no such group"},
     {"milter {\n socket_group = \"no-such-group\" }", CONF_USE_MILTER, ":2: milter.socket_group: ", "no such group"},
     {"log {\n target = stderr }", CONF_USE_SYSLOG, ":2: log.target: ", "needs -f"},
