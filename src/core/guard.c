@@ -26,6 +26,7 @@ static bool is_accepted(const struct guard *g)
 static void release(struct guard *g, int64_t now_ms)
 {
 	g->held = false;
+	g->blind = false;
 	g->exact_at_ms = now_ms;
 }
 
@@ -33,6 +34,12 @@ void guard_resume(struct guard *g, bool held, int64_t exact_at_ms)
 {
 	g->held = held;
 	g->exact_at_ms = exact_at_ms;
+}
+
+void guard_blind(struct guard *g, int64_t now_ms)
+{
+	g->blind = true;
+	g->exact_at_ms = now_ms;
 }
 
 void guard_inexact(struct guard *g, int64_t now_ms)
@@ -51,6 +58,8 @@ static bool is_mass_loss(const struct guard *g, const struct guard_reading *r)
 {
 	if (g->held || g->vanished)
 		return r->gone > 0;
+	if (g->blind)
+		return r->gone > 0 && g->percent < 100;
 	return guard_trips(r->had, r->gone, g->percent);
 }
 

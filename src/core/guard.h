@@ -30,6 +30,7 @@ struct guard {
 	int64_t exact_at_ms; /* since when LIVE is not what Redis has, or when it was last found to be */
 	int64_t accept_ms;   /* the operator's word; one in the future counts as when it was first seen. 0: none */
 	int64_t accept_raw;  /* the same as it was written */
+	bool blind;          /* there were settings before the start, and nobody knows which (guard_blind()) */
 };
 
 /* GONE of HAD settings are more than PERCENT of at least GUARD_LEAST. GONE <= HAD. 100: never. */
@@ -37,6 +38,11 @@ bool guard_trips(size_t had, size_t gone, unsigned percent);
 
 /* What the snapshot tells, at the start. */
 void guard_resume(struct guard *g, bool held, int64_t exact_at_ms);
+
+/* The snapshot cannot be read, at the start. What was in force before is one setting to the guard, which any setting
+ * returns: GONE is 1 while Redis has none, and 0 else, until a reading was taken. None at all is held as a mass loss
+ * is, unless PERCENT is 100; LIVE stays unknown then. The word must be later than this. */
+void guard_blind(struct guard *g, int64_t now_ms);
 
 /* LIVE ceases to be exact now: the connection is lost, Redis was flushed, a change was missed. Only when it was exact up
  * to now: what was lost since then needs a later word. */

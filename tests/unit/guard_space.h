@@ -14,6 +14,13 @@
 #define EXACT 1000000 /* when what is in force was last exact */
 #define NOW 2000000
 
+/* A guard of these words; what has no word here is zero. */
+#define GUARD_OF(p, h, v, at, word, raw)                                                                               \
+	{                                                                                                              \
+		.percent = (p), .held = (h), .vanished = (v), .exact_at_ms = (at), .accept_ms = (word),                \
+		.accept_raw = (raw)                                                                                    \
+	}
+
 enum event { READING, BATCH, FLUSHED, WORD, RETURNED, INEXACT };
 
 struct guard_step {
@@ -55,17 +62,19 @@ static inline void step_take(struct guard_step *s)
 static inline bool same(const struct guard *a, const struct guard *b)
 {
 	return a->percent == b->percent && a->held == b->held && a->vanished == b->vanished &&
-	       a->exact_at_ms == b->exact_at_ms && a->accept_ms == b->accept_ms && a->accept_raw == b->accept_raw;
+	       a->exact_at_ms == b->exact_at_ms && a->accept_ms == b->accept_ms && a->accept_raw == b->accept_raw &&
+	       a->blind == b->blind;
 }
 
 static inline const char *guard_shown(const struct guard *g)
 {
-	static char text[2][160];
+	static char text[2][192];
 	static unsigned turn;
 	char *out = text[turn++ % COUNT_OF(text)];
 
-	snprintf(out, sizeof(text[0]), "percent=%u held=%d vanished=%d exact_at=%lld accept=%lld accept_raw=%lld",
-		 g->percent, g->held, g->vanished, (long long)g->exact_at_ms, (long long)g->accept_ms,
+	snprintf(out, sizeof(text[0]),
+		 "percent=%u held=%d vanished=%d blind=%d exact_at=%lld accept=%lld accept_raw=%lld", g->percent,
+		 g->held, g->vanished, g->blind, (long long)g->exact_at_ms, (long long)g->accept_ms,
 		 (long long)g->accept_raw);
 	return out;
 }
@@ -91,8 +100,8 @@ static inline void for_all_counts(enum event event, size_t had, size_t gone, ste
 	static const unsigned percent[] = {1, 9, 10, 50, 99, 100}, put_off[] = {0, 4, 5};
 	static const int64_t accept_ms[] = {0, EXACT - 1, EXACT, EXACT + 1};
 
-	for (unsigned i = 0; i < COUNT_OF(percent) * COUNT_OF(put_off) * COUNT_OF(accept_ms) * 16; i++) {
-		unsigned bits = i % 16, k = i / 16;
+	for (unsigned i = 0; i < COUNT_OF(percent) * COUNT_OF(put_off) * COUNT_OF(accept_ms) * 32; i++) {
+		unsigned bits = i % 32, k = i / 32;
 		struct guard_step s = {.event = event, .due = bits & 1};
 
 		s.before.percent = percent[k % COUNT_OF(percent)];
@@ -101,6 +110,9 @@ static inline void for_all_counts(enum event event, size_t had, size_t gone, ste
 		s.before.held = bits & 2;
 		s.before.vanished = bits & 4;
 		s.before.exact_at_ms = EXACT;
+		s.before.blind = bits & 16;
+		if (s.before.blind && (had > 1 || bits & 8)) /* then at most one is gone, and LIVE is not known */
+			continue;
 		s.r = (struct guard_reading){had, gone, bits & 8, bits & 1, put_off[k / COUNT_OF(accept_ms)]};
 		step_take(&s);
 		fn(&s);
@@ -118,7 +130,7 @@ static inline void for_all_words(enum event event, step_fn *fn)
 		struct guard_step s = {
 		    .event = event, .due = bits & 1, .raw_ms = at[k % n], .r = {30, 30, true, false, 0}};
 
-		s.before = (struct guard){50, bits & 2, bits & 4, EXACT, at[k / n % n], at[k / n / n]};
+		s.before = (struct guard)GUARD_OF(50, bits & 2, bits & 4, EXACT, at[k / n % n], at[k / n / n]);
 		step_take(&s);
 		fn(&s);
 	}

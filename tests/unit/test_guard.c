@@ -42,21 +42,18 @@ static void the_share_of_at_least_ten(void **state)
 	}
 }
 
-#define QUIET                                                                                                          \
+#define QUIET GUARD_OF(50, false, false, EXACT, 0, 0)
+#define HELD GUARD_OF(50, true, false, EXACT, 0, 0)
+#define ANNOUNCED GUARD_OF(50, false, true, EXACT, 0, 0)
+#define EXACT_NOW GUARD_OF(50, false, false, NOW, 0, 0)
+
+#define BLIND                                                                                                          \
 	{                                                                                                              \
-		50, false, false, EXACT, 0, 0                                                                          \
+		.percent = 50, .blind = true, .exact_at_ms = EXACT                                                     \
 	}
-#define HELD                                                                                                           \
+#define BLIND_HELD                                                                                                     \
 	{                                                                                                              \
-		50, true, false, EXACT, 0, 0                                                                           \
-	}
-#define ANNOUNCED                                                                                                      \
-	{                                                                                                              \
-		50, false, true, EXACT, 0, 0                                                                           \
-	}
-#define EXACT_NOW                                                                                                      \
-	{                                                                                                              \
-		50, false, false, NOW, 0, 0                                                                            \
+		.percent = 50, .held = true, .blind = true, .exact_at_ms = EXACT                                       \
 	}
 
 static void what_a_full_reading_means(void **state)
@@ -68,7 +65,7 @@ static void what_a_full_reading_means(void **state)
 		enum guard_verdict verdict;
 		struct guard after;
 	} rows[] = {
-	    {"the first reading of all", {50, 0, 0, 0, 0, 0}, {0, 0, false, false, 0}, GUARD_TAKE, EXACT_NOW},
+	    {"the first reading of all", GUARD_OF(50, 0, 0, 0, 0, 0), {0, 0, false, false, 0}, GUARD_TAKE, EXACT_NOW},
 	    {"the first reading, changes missed", QUIET, {0, 0, false, true, 0}, GUARD_TAKE, EXACT_NOW},
 	    {"nothing is gone", QUIET, {30, 0, true, false, 0}, GUARD_TAKE, EXACT_NOW},
 	    {"half is gone", QUIET, {30, 15, true, false, 0}, GUARD_TAKE, EXACT_NOW},
@@ -81,25 +78,40 @@ static void what_a_full_reading_means(void **state)
 	    {"held, and one of few is still gone", HELD, {3, 1, true, false, 0}, GUARD_HOLD, HELD},
 	    {"held, and all is back", HELD, {30, 0, true, false, 0}, GUARD_RETURNED, EXACT_NOW},
 	    {"held, and guard_percent = 100 since",
-	     {100, true, false, EXACT, 0, 0},
+	     GUARD_OF(100, true, false, EXACT, 0, 0),
 	     {30, 30, true, false, 0},
 	     GUARD_HOLD,
-	     {100, true, false, EXACT, 0, 0}},
+	     GUARD_OF(100, true, false, EXACT, 0, 0)},
 	    {"held, and accepted in the millisecond of the loss",
-	     {50, true, false, EXACT, EXACT, EXACT},
+	     GUARD_OF(50, true, false, EXACT, EXACT, EXACT),
 	     {30, 30, true, false, 0},
 	     GUARD_ACCEPTED,
-	     {50, false, false, NOW, EXACT, EXACT}},
+	     GUARD_OF(50, false, false, NOW, EXACT, EXACT)},
 	    {"held, and a word older than the loss",
-	     {50, true, false, EXACT, EXACT - 1, EXACT - 1},
+	     GUARD_OF(50, true, false, EXACT, EXACT - 1, EXACT - 1),
 	     {30, 30, true, false, 0},
 	     GUARD_HOLD,
-	     {50, true, false, EXACT, EXACT - 1, EXACT - 1}},
+	     GUARD_OF(50, true, false, EXACT, EXACT - 1, EXACT - 1)},
 	    {"accepted before it was held",
-	     {50, false, true, EXACT, EXACT + 1, EXACT + 1},
+	     GUARD_OF(50, false, true, EXACT, EXACT + 1, EXACT + 1),
 	     {30, 30, true, false, 0},
 	     GUARD_TAKE,
-	     {50, false, false, NOW, EXACT + 1, EXACT + 1}},
+	     GUARD_OF(50, false, false, NOW, EXACT + 1, EXACT + 1)},
+	    {"nobody knows what there was, and Redis has none", BLIND, {0, 1, false, false, 0}, GUARD_HOLD, BLIND_HELD},
+	    {"nobody knows, none, and changes missed", BLIND, {0, 1, false, true, 0}, GUARD_HOLD, BLIND_HELD},
+	    {"nobody knows, and Redis has some", BLIND, {0, 0, false, false, 0}, GUARD_TAKE, EXACT_NOW},
+	    {"nobody knows, none is there again", BLIND_HELD, {0, 1, false, false, 0}, GUARD_HOLD, BLIND_HELD},
+	    {"nobody knows, held, and some are there", BLIND_HELD, {0, 0, false, false, 0}, GUARD_RETURNED, EXACT_NOW},
+	    {"nobody knows, none, and guard_percent = 100",
+	     {.percent = 100, .blind = true, .exact_at_ms = EXACT},
+	     {0, 1, false, false, 0},
+	     GUARD_TAKE,
+	     GUARD_OF(100, false, false, NOW, 0, 0)},
+	    {"nobody knows, none, and accepted since the start",
+	     {.percent = 50, .blind = true, .exact_at_ms = EXACT, .accept_ms = EXACT, .accept_raw = EXACT},
+	     {0, 1, false, false, 0},
+	     GUARD_TAKE,
+	     GUARD_OF(50, false, false, NOW, EXACT, EXACT)},
 	    {"changes were missed", ANNOUNCED, {30, 30, true, true, 0}, GUARD_PUT_OFF, ANNOUNCED},
 	    {"changes were missed, for the fifth time", HELD, {30, 0, true, true, 4}, GUARD_PUT_OFF, HELD},
 	    {"changes are missed without an end", QUIET, {30, 30, true, true, 5}, GUARD_HOLD, HELD},
@@ -130,18 +142,15 @@ static void what_is_announced_together(void **state)
 	    {"one", QUIET, 30, 1, false, GUARD_DROP, QUIET},
 	    {"the last one", QUIET, 1, 1, false, GUARD_DROP, QUIET},
 	    {"half", QUIET, 30, 15, false, GUARD_DROP, QUIET},
-	    {"more than half", QUIET, 30, 16, false, GUARD_MASS_LOSS, {50, false, true, NOW, 0, 0}},
+	    {"more than half", QUIET, 30, 16, false, GUARD_MASS_LOSS, GUARD_OF(50, false, true, NOW, 0, 0)},
 	    {"more than half, while a reading is due", QUIET, 30, 16, true, GUARD_DROP_NEXT, QUIET},
 	    {"one, while others are held", HELD, 30, 1, false, GUARD_DROP, HELD},
-	    {"one of ten at nine percent", {9, 0, 0, EXACT, 0, 0}, 10, 1, false, GUARD_MASS_LOSS, {9, 0, 1, NOW, 0, 0}},
-	    {"all that Redis has, while others are held",
-	     HELD,
-	     30,
-	     30,
-	     false,
-	     GUARD_MASS_LOSS,
-	     {50, 1, 1, EXACT, 0, 0}},
-	    {"all, at 100", {100, 0, 0, EXACT, 0, 0}, 30, 30, false, GUARD_DROP, {100, 0, 0, EXACT, 0, 0}},
+	    {"one of ten at nine percent", GUARD_OF(9, 0, 0, EXACT, 0, 0), 10, 1, false, GUARD_MASS_LOSS,
+	     GUARD_OF(9, 0, 1, NOW, 0, 0)},
+	    {"all that Redis has, while others are held", HELD, 30, 30, false, GUARD_MASS_LOSS,
+	     GUARD_OF(50, 1, 1, EXACT, 0, 0)},
+	    {"all, at 100", GUARD_OF(100, 0, 0, EXACT, 0, 0), 30, 30, false, GUARD_DROP,
+	     GUARD_OF(100, 0, 0, EXACT, 0, 0)},
 	};
 
 	(void)state;
@@ -168,18 +177,14 @@ static void what_a_word_does(void **state)
 	    {"later than the loss", HELD, EXACT + 1, false, GUARD_WORD_TAKEN, EXACT + 1},
 	    {"in the millisecond of the loss", HELD, EXACT, false, GUARD_WORD_TAKEN, EXACT},
 	    {"older than the loss", HELD, EXACT - 1, false, GUARD_WORD_TOO_OLD, EXACT - 1},
-	    {"the same old word again", {50, 1, 0, EXACT, 7, 7}, 7, false, GUARD_WORD_NOTED, 7},
+	    {"the same old word again", GUARD_OF(50, 1, 0, EXACT, 7, 7), 7, false, GUARD_WORD_NOTED, 7},
 	    {"no word", HELD, 0, false, GUARD_WORD_NOTED, 0},
-	    {"it was taken back", {50, 1, 0, EXACT, 7, 7}, 0, false, GUARD_WORD_NOTED, 0},
+	    {"it was taken back", GUARD_OF(50, 1, 0, EXACT, 7, 7), 0, false, GUARD_WORD_NOTED, 0},
 	    {"a reading is due", HELD, EXACT + 1, true, GUARD_WORD_NOTED, EXACT + 1},
-	    {"it waited for the reading", {50, 1, 0, EXACT, NOW, NOW}, NOW, false, GUARD_WORD_TAKEN, NOW},
+	    {"it waited for the reading", GUARD_OF(50, 1, 0, EXACT, NOW, NOW), NOW, false, GUARD_WORD_TAKEN, NOW},
 	    {"from the future", HELD, INT64_MAX, false, GUARD_WORD_TAKEN, NOW},
-	    {"from the future, seen before the loss",
-	     {50, 1, 0, EXACT, 9, NOW + 9},
-	     NOW + 9,
-	     false,
-	     GUARD_WORD_NOTED,
-	     9},
+	    {"from the future, seen before the loss", GUARD_OF(50, 1, 0, EXACT, 9, NOW + 9), NOW + 9, false,
+	     GUARD_WORD_NOTED, 9},
 	    {"nobody's number", HELD, -1, false, GUARD_WORD_TOO_OLD, -1},
 	};
 
@@ -215,6 +220,25 @@ static void a_life(void **state)
 	assert_int_equal(g.exact_at_ms, 700);
 }
 
+/* A start with a damaged snapshot: Redis away, empty, flushed again, and then settings or a word. */
+static void a_blind_life(void **state)
+{
+	struct guard g = {.percent = 50}, other;
+
+	(void)state;
+	guard_blind(&g, 100);
+	guard_flushed(&g, 0);
+	assert_int_equal(guard_judge_batch(&g, 0, 0, false, 150), GUARD_DROP);
+	assert_int_equal(guard_accept(&g, 99, true, 150), GUARD_WORD_NOTED);
+	assert_int_equal(guard_judge_reading(&g, &(struct guard_reading){.gone = 1}, 200), GUARD_HOLD);
+	assert_false(guard_returned(&g, 1, false, 250));
+	other = g;
+	assert_int_equal(guard_accept(&g, 101, false, 300), GUARD_WORD_TAKEN);
+	assert_false(g.held || g.blind);
+	assert_true(guard_returned(&other, 0, false, 300));
+	assert_false(other.held || other.blind);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +247,7 @@ int main(void)
 	    cmocka_unit_test(what_is_announced_together),
 	    cmocka_unit_test(what_a_word_does),
 	    cmocka_unit_test(a_life),
+	    cmocka_unit_test(a_blind_life),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ static bool is_judged(const struct guard_step *s)
 
 static bool is_quiet(const struct guard_step *s)
 {
-	return !s->before.held && !s->before.vanished;
+	return !s->before.held && !s->before.vanished && !s->before.blind;
 }
 
 static bool is_mass_loss(const struct guard_step *s)
@@ -108,7 +108,9 @@ static bool nothing_above_the_share_is_dropped_unaccepted(const struct guard_ste
 
 static bool nothing_of_a_mass_loss_is_dropped_unaccepted(const struct guard_step *s)
 {
-	return !is_judged(s) || is_quiet(s) || s->r.gone == 0 || drops(s) == is_accepted(s);
+	bool is_never = s->before.blind && !s->before.held && !s->before.vanished && s->before.percent == 100;
+
+	return !is_judged(s) || is_quiet(s) || is_never || s->r.gone == 0 || drops(s) == is_accepted(s);
 }
 
 static bool up_to_the_share_all_is_dropped(const struct guard_step *s)
@@ -237,6 +239,13 @@ static bool no_longer_exact_is_a_time_and_nothing_else(const struct guard_step *
 	return s->event != INEXACT || leaves(s, s->before.held, s->before.vanished, NOW);
 }
 
+static bool blindness_ends_with_what_is_taken_only(const struct guard_step *s)
+{
+	bool is_taken = (s->event == READING && drops(s)) || ends(s);
+
+	return s->after.blind == (s->before.blind && !is_taken);
+}
+
 #define LAW(fn) #fn, fn
 static const struct {
 	const char *name;
@@ -266,6 +275,7 @@ static const struct {
     {LAW(only_a_word_changes_the_word)},
     {LAW(a_word_and_a_return_leave_the_rest)},
     {LAW(no_longer_exact_is_a_time_and_nothing_else)},
+    {LAW(blindness_ends_with_what_is_taken_only)},
 };
 
 static void all_hold(const struct guard_step *s)
