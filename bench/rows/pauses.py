@@ -77,7 +77,7 @@ def measure(bench):
     write = redis.connect()
 
     def snapshot():
-        path = daemons.conf["settings"]["snapshot"]
+        path = daemons.conf["settings"]["snapshot"] + ".mapd"
         was = os.stat(path).st_mtime if os.path.exists(path) else 0
         write("HSET", "tlsmode:sender:snapshot.bench.test", "mode", "verified")
         wait_for("the snapshot", lambda: os.path.exists(path) and os.stat(path).st_mtime > was, 60)

@@ -56,7 +56,7 @@ def measure(bench):
     daemons = bench.configured(redis, {"settings": {"snapshot": snapshot}})
     first, whole = start(bench, daemons)
     bench.row("first right answer after the start, 1M settings", "<= 1 s", first, "%.2f s" % first, at_most=1)
-    wait_for("the snapshot", lambda: os.path.exists(snapshot), 60)
+    wait_for("the snapshot", lambda: os.path.exists(snapshot + ".mapd"), 60)
     daemons.mapd.stop(seconds=60)
     bench.row("first right answer with a snapshot of them", "reported", None, "%.2f s" % start(bench, daemons)[0])
     bench.row("complete mirror after the start, 1M settings", "<= 20 s", whole, "%.1f s" % whole, at_most=20)

@@ -219,7 +219,7 @@ static void cmd_explain_print_page(const json_t *root)
 	print_sender(json_object_get(root, "sender"), settings_known);
 	print_destination(json_object_get(root, "nexthop"), json_object_get(root, "destination"));
 	if (!settings_known)
-		print_line("Settings", "not loaded yet: neither Redis nor a snapshot was there");
+		print_line("Settings", "not known: neither Redis nor a snapshot that can be read has them");
 	if (strcmp(text_of(json_object_get(root, "nexthop"), "domain"), "") != 0) {
 		print_mx(json_object_get(root, "mx"));
 		print_sts(json_object_get(root, "sts"));

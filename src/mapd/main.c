@@ -152,7 +152,7 @@ static void start_parts(struct mapd *m)
 	m->early = map_early_new(m);
 	m->cache = verdict_cache_new(m->conf->mapd.cache_entries);
 	m->refusals = refusal_memory_new(1);
-	m->mirror = mirror_new(m->base, m->conf, &events, m);
+	m->mirror = mirror_new(m->base, m->conf, "mapd", &events, m);
 	reload_limits(m);
 	m->dns_since = m->https_since = time(NULL);
 	m->dns = dns_new(m->base, &m->conf->dns, error, sizeof(error));

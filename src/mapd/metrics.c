@@ -94,6 +94,10 @@ static const struct row {
 				   "When the settings were last exact."},
     [METRIC_EXCEPTIONS_WITHOUT_END] = {"exceptions_without_end", "", GAUGE, "exceptions_without_end",
 				       "Exceptions in force that never expire."},
+    [METRIC_SNAPSHOT_AGE] = {"snapshot_age_seconds", "", GAUGE, "snapshot_age_s",
+			     "Age of the last good copy in the snapshot file."},
+    [METRIC_SNAPSHOT_BEHIND] = {"snapshot_behind_seconds", "", GAUGE, "snapshot_behind_s",
+				"How long a change of the settings waits to be in it."},
     [METRIC_EXCEPT_DANE_USED] = {"exceptions_used_total", "exception=\"dane\"", COUNTER, "exceptions_used_dane",
 				 "Answers that an exception weakened."},
     [METRIC_EXCEPT_STS_USED] = {"exceptions_used_total", "exception=\"sts\"", COUNTER, "exceptions_used_sts", ""},
@@ -143,6 +147,8 @@ static void gather_settings(struct mapd *m, uint64_t *value)
 	value[METRIC_SETTINGS_RELOADS] = counts.reloads;
 	value[METRIC_SETTINGS_LOADED_AT] = (uint64_t)(counts.loaded_at_ms / 1000);
 	value[METRIC_EXCEPTIONS_WITHOUT_END] = counts.exceptions_without_end;
+	value[METRIC_SNAPSHOT_AGE] = (uint64_t)counts.snapshot_age_ms / 1000;
+	value[METRIC_SNAPSHOT_BEHIND] = (uint64_t)counts.snapshot_behind_ms / 1000;
 	redis_describe(redis, &about);
 	value[METRIC_REDIS_UP] = redis_is_up(redis);
 	value[METRIC_REDIS_RECONNECTS] = about.reconnects;

@@ -18,18 +18,29 @@
 #define EXCEPTIONS_TOLD 100   /* names of exceptions without end; more are only counted */
 #define EXCEPTIONS_SEEN 10000 /* exceptions looked at for them */
 
-const char *status_not_ready(struct mapd *m)
+static const char *settings_not_ready(struct mapd *m)
 {
-	if (m->stopping)
-		return "stopping";
-	if (!m->serving)
-		return "starting";
+	struct mirror_counts counts;
+
+	mirror_counts(m->mirror, &counts);
+	if (counts.lost)
+		return "the snapshot cannot be read and Redis has no settings: unknown until they are back or "
+		       "\"tlsmode settings accept\"";
 	if (mirror_state(m->mirror) == MIRROR_UNKNOWN)
 		return "the settings are not known yet";
 	if (mirror_state(m->mirror) == MIRROR_HELD)
 		return "settings vanished all at once; the last known are held until \"tlsmode settings accept\" or "
 		       "their return";
 	return NULL;
+}
+
+const char *status_not_ready(struct mapd *m)
+{
+	if (m->stopping)
+		return "stopping";
+	if (!m->serving)
+		return "starting";
+	return settings_not_ready(m);
 }
 
 static void tell_exception(enum setting_kind kind, const char *name, const struct setting *value, void *arg)

@@ -323,9 +323,10 @@ static void serve(void)
 	event_log_take();
 	libmilter_words_take();
 	callbacks_configure(milter.conf);
-	milter.mirror = mirror_new(milter.base, milter.conf, &events, NULL);
+	milter.mirror = mirror_new(milter.base, milter.conf, "milter", &events, NULL);
 	callbacks_use(milter.mirror);
 	event_base_dispatch(milter.base);
+	mirror_finish(milter.mirror);
 	/* libmilter's threads may still look at the mirror: the process's end frees it */
 	exit(milter.exit_code);
 }

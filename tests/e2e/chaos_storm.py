@@ -240,7 +240,7 @@ class Storm:
 
     def snapshot_modes(self):
         try:
-            with open(self.w.daemons.conf["settings"]["snapshot"]) as f:
+            with open(self.w.daemons.conf["settings"]["snapshot"] + ".mapd") as f:
                 return dict(re.findall(r"^sender (\S+) .* mode=(\S+)", f.read(), re.M))
         except FileNotFoundError:
             return None

@@ -186,7 +186,7 @@ def flush(tap, a):
 
 def snapshot():
     try:
-        with open("/run/world/state/settings", errors="replace") as f:
+        with open("/run/world/state/settings.mapd", errors="replace") as f:
             return f.read()
     except FileNotFoundError:
         return ""

@@ -99,7 +99,7 @@ def settings_away(w, t):
     w.redis.stop()
     again(w)
     t.closed("no Redis, the last copy of the settings", t.send(CLOSED, "clear.test"))
-    os.remove(w.daemons.conf["settings"]["snapshot"])
+    os.remove(w.daemons.conf["settings"]["snapshot"] + ".mapd")
     again(w, when_unknown="opportunistic")
     t.leaks(trap, "when_unknown = tempfail", t.send(CLOSED, "clear.test"), "clear.test")
     again(w, when_unknown="tempfail")

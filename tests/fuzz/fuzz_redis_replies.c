@@ -329,7 +329,7 @@ static void run_mirror(const struct conf *conf)
 	base = event_base_new();
 	must(base);
 	facts_told = locks_told = keys_told = 0;
-	m = mirror_new(base, conf, &events, NULL);
+	m = mirror_new(base, conf, NULL, &events, NULL);
 	settle();
 	say_unasked();
 	ask_for_facts(m);

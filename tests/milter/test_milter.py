@@ -13,7 +13,7 @@ import time
 
 sys.path[:0] = [os.path.join(os.path.abspath(__file__).rsplit("/tests/", 1)[0], "tests", part) for part in ("rooms", "")]
 from milter_client import ALL_ACTIONS, ACTIONS, STEPS, Closed, Session, connect  # noqa: E402
-from milter_room import DEADLINE, Milter, main, run, same, session, test, wait_for  # noqa: E402
+from milter_room import DEADLINE, Milter, Redis, main, run, same, session, test, wait_for  # noqa: E402
 
 
 def negotiated(s, wanted, unwanted):
@@ -430,12 +430,50 @@ def snapshot(w, m):
     path = w.folder + "/snapshot"
     first = w.milter(snapshot=path)
     same(first.mode_of("<a@ver.test>"), ["verified; domain=ver.test; by=envelope"])
-    wait_for("snapshot", lambda: os.path.exists(path))
+    wait_for("snapshot", lambda: os.path.exists(path + ".milter"))
     same(first.stop(), 0)
     second = w.milter(snapshot=path, redis_address="unix:" + w.folder + "/none.sock")
     same(second.mode_of("<a@ver.test>"), ["verified; domain=ver.test; by=envelope"])
     same(second.mode_of("<a@enf.test>"), ["enforced; domain=enf.test; by=envelope"])
     same(second.stop(), 0)
+
+
+@test("what changed just before a clean stop is in the snapshot; the file is the milter's own")
+def snapshot_at_the_end(w, m):
+    path = w.folder + "/end"
+    with open(path, "w") as f:
+        f.write("tlsmode-mapd may have had this one: another account's, or another program's")
+    n = w.milter(snapshot=path)
+    n.wait_log("event=snapshot_damaged file=" + path)  # what stood there before each had its own
+    w.redis.sender("late.test", "verified")
+    wait_for("the change", lambda: n.mode_of("<a@late.test>") == ["verified; domain=late.test; by=envelope"])
+    same(n.stop(), 0)
+    n = w.milter(snapshot=path, redis_address="unix:" + w.folder + "/none.sock")
+    same(n.mode_of("<a@late.test>"), ["verified; domain=late.test; by=envelope"])
+    same(n.stop(), 0)
+    with open(path) as f:
+        assert f.read().startswith("tlsmode-mapd")
+
+
+@test("a damaged snapshot and an empty Redis: deferred, until there are settings")
+def damaged(w, m):
+    folder = w.folder + "/empty"
+    os.mkdir(folder)
+    path = folder + "/settings"
+    with open(path + ".milter", "w") as f:
+        f.write("torn")
+    redis = Redis(folder)
+    redis.start()
+    try:
+        n = w.milter(snapshot=path, redis_address="unix:" + redis.path)
+        n.wait_log("event=snapshot_damaged state=unknown")
+        with session(n) as s:
+            same(s.message("<a@ver.test>"), (b"y", b"451 4.7.0 TLS mode of the sender is not known yet, try again later"))
+        redis.sender("ver.test", "verified")
+        wait_for("settings", lambda: n.mode_of("<a@ver.test>") == ["verified; domain=ver.test; by=envelope"])
+        same(n.stop(), 0)
+    finally:
+        redis.kill()
 
 
 @test("SIGTERM: a message under way is finished, nobody new gets in, exit 0")

@@ -191,11 +191,12 @@ class Server:
 class Probe:
     """redis_probe under our command. Events are lists of words."""
 
-    def __init__(self, world, address, **options):
+    def __init__(self, world, address, before=(), program=None, **options):
+        """BEFORE: words in front of the command; PROGRAM: what runs redis_probe."""
         self.log_path = os.path.join(world.folder, "probe%d.log" % len(world.probes))
-        program = os.environ.get("REDIS_PROBE") or os.path.join(os.environ.get("builddir", "."), "redis_probe")
+        program = program or os.environ.get("REDIS_PROBE") or os.path.join(os.environ.get("builddir", "."), "redis_probe")
         with open(self.log_path, "w") as log:
-            self.process = subprocess.Popen([program, address] + ["%s=%s" % o for o in options.items()],
+            self.process = subprocess.Popen([*before, program, address] + ["%s=%s" % o for o in options.items()],
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1)
         self.events = []
         self.answers = queue.Queue()

@@ -123,7 +123,7 @@ const struct conf_option conf_options[] = {
 	CHOICE("settings", "when_unknown", settings.when_unknown, "\"tempfail\"", when_unknown_names,
 	    "settings not yet loaded and Redis away"),
 	STRING("settings", "snapshot", settings.snapshot, "\"/var/lib/tlsmode/settings\"", conf_check_file_or_none,
-	    "last good copy, used at start while Redis is away; \"\" for none"),
+	    "last good copy (each daemon its own: NAME.mapd, NAME.milter), used at start while Redis is away; \"\" for none"),
 	NUMBER("settings", "guard_percent", settings.guard_percent, "50", 1, 100,
 	    "more than this share (of at least 10 settings) gone at once: hold the last known; 100 never holds"),
 	NUMBER("settings", "max_changes", settings.max_changes, "100000", 100, 10000000,

@@ -178,7 +178,7 @@ static void on_up(void *arg)
 	} else {
 		read_all(m, "connected");
 	}
-	if (m->ev.on_reading)
+	if (m->ev.on_reading && !mirror_copy_is_blind(&m->copy))
 		m->ev.on_reading(m->arg);
 }
 
@@ -290,8 +290,11 @@ static bool describe(struct snapshot_info *out, void *arg)
 static void start_from_snapshot(struct mirror *m)
 {
 	struct snapshot_info info;
+	enum snapshot_status status = mirror_snapshot_read(m->snapshot, &info);
 
-	if (!mirror_snapshot_read(m->snapshot, &info))
+	if (status == SNAPSHOT_DAMAGED)
+		mirror_copy_blind(&m->copy);
+	if (status != SNAPSHOT_OK)
 		return;
 	mirror_copy_resume(&m->copy, &info);
 	mirror_settle_soon(&m->settle);
@@ -320,7 +323,7 @@ static bool is_exact(void *arg)
 }
 
 /* ---- life ---- */
-static void start_parts(struct mirror *m, struct event_base *base)
+static void start_parts(struct mirror *m, struct event_base *base, const char *owner)
 {
 	static const struct key_reads_events read_events = {on_read, on_leave, on_refused};
 	static const struct mirror_batch_events batch_events = {mirror_judge, on_lost, on_mass_loss, on_judged};
@@ -344,7 +347,7 @@ static void start_parts(struct mirror *m, struct event_base *base)
 	m->turn = mirror_turn_new(base, m->redis, on_turn, m);
 	m->clock = mirror_clock_new(base, &table->ends, &clock_events, m);
 	m->endless = mirror_endless_new(base, &table->endless);
-	m->snapshot = mirror_snapshot_new(base, m->conf->settings.snapshot, table, describe, m);
+	m->snapshot = mirror_snapshot_new(base, m->conf->settings.snapshot, owner, table, describe, m);
 }
 
 static void take_limits(struct mirror *m)
@@ -353,8 +356,8 @@ static void take_limits(struct mirror *m)
 	m->complaints.max = m->conf->settings.max_changes;
 }
 
-struct mirror *mirror_new(struct event_base *base, const struct conf *conf, const struct mirror_events *events,
-			  void *arg)
+struct mirror *mirror_new(struct event_base *base, const struct conf *conf, const char *owner,
+			  const struct mirror_events *events, void *arg)
 {
 	static const struct mirror_copy_events copy_events = {on_touch, is_due, is_exact};
 	struct mirror *m = xcalloc(1, sizeof(*m));
@@ -365,7 +368,7 @@ struct mirror *mirror_new(struct event_base *base, const struct conf *conf, cons
 	complaints_init(&m->complaints);
 	mirror_copy_init(&m->copy, &m->complaints, &copy_events, m, events, arg);
 	take_limits(m);
-	start_parts(m, base);
+	start_parts(m, base, owner);
 	start_from_snapshot(m);
 	mirror_clock_arm(m->clock);
 	publish(m);
@@ -394,6 +397,11 @@ void mirror_free(struct mirror **mirror)
 	free(m);
 }
 
+void mirror_finish(struct mirror *m)
+{
+	mirror_snapshot_finish(m->snapshot);
+}
+
 void mirror_reconf(struct mirror *m, const struct conf *conf)
 {
 	m->conf = conf;
@@ -405,7 +413,8 @@ void mirror_reconf(struct mirror *m, const struct conf *conf)
 /* ---- one question's own keys ---- */
 bool mirror_is_behind(const struct mirror *m)
 {
-	return redis_is_up(m->redis) && (mirror_load_due(m->load) || mirror_turn_waits(m->turn));
+	return redis_is_up(m->redis) && !mirror_copy_is_blind(&m->copy) &&
+	       (mirror_load_due(m->load) || mirror_turn_waits(m->turn));
 }
 
 uint32_t mirror_heard(const struct mirror *m)
@@ -445,6 +454,7 @@ void mirror_done(struct mirror *m)
 void mirror_counts(struct mirror *m, struct mirror_counts *out)
 {
 	mirror_copy_counts(&m->copy, out);
+	mirror_snapshot_ages(m->snapshot, &out->snapshot_age_ms, &out->snapshot_behind_ms);
 	out->bad_values = atomic_load(&m->bad_values);
 	out->reloads = atomic_load(&m->reloads);
 }

@@ -34,6 +34,7 @@ void mirror_copy_publish(struct mirror_copy *c)
 		atomic_store(&c->held, 0);
 	else if (c->counts_held)
 		atomic_store(&c->held, mirror_table_gone(&c->table));
+	atomic_store(&c->lost, c->guard.held && c->guard.blind);
 	atomic_store(&c->endless, key_set_count(&c->table.endless));
 	atomic_store(&c->exact_at_ms, c->guard.exact_at_ms);
 }
@@ -71,18 +72,24 @@ static void take_next(struct mirror_copy *c)
 }
 
 /* ---- the guard ---- */
+/* What LIVE has and Redis not, as the guard counts it. */
+static size_t gone(const struct mirror_copy *c)
+{
+	if (c->guard.blind)
+		return settings_count(mirror_copy_exact(c)) == 0;
+	return mirror_table_gone(&c->table);
+}
+
 static void release(struct mirror_copy *c, enum guard_verdict how)
 {
-	size_t gone = mirror_table_gone(&c->table);
-
-	log_warn("event=guard_released how=%s dropped=%zu count=%zu", names_name(guard_verdict_names, (int)how), gone,
-		 settings_count(c->table.next));
+	log_warn("event=guard_released how=%s dropped=%zu count=%zu", names_name(guard_verdict_names, (int)how),
+		 mirror_table_gone(&c->table), settings_count(c->table.next));
 	take_next(c);
 }
 
 static void check_returned(struct mirror_copy *c)
 {
-	if (guard_returned(&c->guard, mirror_table_gone(&c->table), is_judged_later(c), tick_wall_ms()))
+	if (guard_returned(&c->guard, gone(c), is_judged_later(c), tick_wall_ms()))
 		release(c, GUARD_RETURNED);
 }
 
@@ -101,10 +108,17 @@ void mirror_copy_word(struct mirror_copy *c, int64_t raw_ms)
 static void hold(struct mirror_copy *c, const struct guard_reading *r)
 {
 	c->counts_held = true;
-	log_error("event=guard_hold gone=%zu of=%zu why=\"so many settings vanished at once that it looks like an "
-		  "accident; the last known stay in force\" do=\"bring them back, or confirm the loss with: tlsmode "
-		  "settings accept\"",
-		  r->gone, r->had);
+	if (c->guard.blind)
+		log_error(
+		    "event=snapshot_damaged state=unknown why=\"it cannot be read, and Redis has no settings: those "
+		    "that were in force are not known\" do=\"bring them back, or confirm that there are none with: "
+		    "tlsmode settings accept\"");
+	else
+		log_error("event=guard_hold gone=%zu of=%zu why=\"so many settings vanished at once that it looks like "
+			  "an accident; the last known stay in force\" do=\"bring them back, or confirm the loss with: "
+			  "tlsmode settings accept\"",
+			  r->gone, r->had);
+	c->ev.on_touch(c->arg); /* the file says that it holds, too */
 	mirror_copy_update(c, true);
 }
 
@@ -209,7 +223,7 @@ static void apply(struct mirror_copy *c, enum guard_verdict verdict, const struc
 enum guard_verdict mirror_copy_complete(struct mirror_copy *c, bool missed, unsigned put_off, int64_t took_ms)
 {
 	const struct guard_reading r = {.had = settings_count(c->table.live),
-					.gone = mirror_table_gone(&c->table),
+					.gone = gone(c),
 					.known = c->table.known,
 					.missed = missed,
 					.put_off = put_off};
@@ -226,6 +240,16 @@ void mirror_copy_resume(struct mirror_copy *c, const struct snapshot_info *info)
 {
 	guard_resume(&c->guard, info->held, info->exact_at_ms);
 	atomic_store(&c->state, (int)state_now(c));
+}
+
+void mirror_copy_blind(struct mirror_copy *c)
+{
+	guard_blind(&c->guard, tick_wall_ms());
+}
+
+bool mirror_copy_is_blind(const struct mirror_copy *c)
+{
+	return c->guard.blind;
 }
 
 bool mirror_copy_describe(const struct mirror_copy *c, struct snapshot_info *out)
@@ -258,6 +282,7 @@ void mirror_copy_counts(struct mirror_copy *c, struct mirror_counts *out)
 	mirror_copy_done(c);
 	out->held = atomic_load(&c->held);
 	out->loaded_at_ms = mirror_copy_state(c) == MIRROR_LIVE ? tick_wall_ms() : atomic_load(&c->exact_at_ms);
+	out->lost = atomic_load(&c->lost);
 	out->exceptions_without_end = atomic_load(&c->endless);
 }
 

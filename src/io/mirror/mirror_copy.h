@@ -38,6 +38,7 @@ struct mirror_copy {
 	/* for any thread */
 	_Atomic int state;
 	atomic_size_t held, endless;
+	atomic_bool lost;            /* guard: blind and held */
 	_Atomic int64_t exact_at_ms; /* guard.exact_at_ms */
 };
 
@@ -49,6 +50,10 @@ void mirror_copy_set_guard(struct mirror_copy *c, unsigned percent); /* settings
 struct mirror_table *mirror_copy_table(struct mirror_copy *c);       /* for who reads its ends, or keeps it in a file */
 /* Settings and guard as a snapshot has them: the table was filled with them. Nobody is told. */
 void mirror_copy_resume(struct mirror_copy *c, const struct snapshot_info *info);
+/* There is a snapshot, but none that can be read: guard_blind(). */
+void mirror_copy_blind(struct mirror_copy *c);
+/* Until settings were taken from Redis: that it lacks a key says nothing. */
+bool mirror_copy_is_blind(const struct mirror_copy *c);
 /* What a snapshot made now says of itself. False: there is nothing to be kept yet. */
 bool mirror_copy_describe(const struct mirror_copy *c, struct snapshot_info *out);
 

@@ -203,19 +203,27 @@ static char *slurp(int fd, size_t *len)
 	return text;
 }
 
+/* Also a link to nowhere. */
+static bool is_there(const char *file)
+{
+	struct stat st;
+
+	return lstat(file, &st) == 0;
+}
+
 enum snapshot_status snapshot_read(const char *file, struct settings *into, struct snapshot_info *info, int64_t now_ms,
 				   char *why, size_t size)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), cause = errno;
 	const char *error = NULL;
 	char *text = NULL;
 	size_t len = 0;
 
 	*info = (struct snapshot_info){0, false};
-	if (fd < 0 && errno == ENOENT)
+	if (fd < 0 && cause == ENOENT && !is_there(file))
 		return SNAPSHOT_NONE;
 	if (fd < 0 || !(text = slurp(fd, &len)))
-		error = strerror(errno);
+		error = strerror(fd < 0 ? cause : errno);
 	else
 		error = strlen(text) != len ? "it has a NUL octet" : take_all(text, len, into, info, now_ms);
 	if (fd >= 0)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,10 +24,11 @@ struct snapshot_writer {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	bool asked, last, stop; /* under the mutex, like info; last: nothing more will be asked */
+	int ended;                    /* an eventfd: attempts that ended */
+	bool asked, last, stop, keep; /* under the mutex, like info and error; last: nothing more will be asked */
 	struct snapshot_info info;
-	int logged_errno; /* the thread's own from here on */
-	/* the slice */
+	int error; /* of the last attempt */
+	/* the thread's own from here on: the slice */
 	char *buf;
 	size_t len, size, lines;
 };
@@ -113,26 +115,66 @@ static bool write_all(struct snapshot_writer *w, int fd, const struct snapshot_i
 	return (fclose(f) == 0) && ok;
 }
 
-static void write_snapshot(struct snapshot_writer *w, const struct snapshot_info *info)
+/* A damaged file is somebody's evidence. In one step, where the file system can: at no moment is there no file, which
+ * would read as "there never were settings". */
+static bool replace_damaged(struct snapshot_writer *w, const char *temp)
+{
+	char *aside = xasprintf("%s.damaged", w->file);
+	bool swapped = renameat2(AT_FDCWD, temp, AT_FDCWD, w->file, RENAME_EXCHANGE) == 0;
+	bool kept = rename(swapped ? temp : w->file, aside) == 0;
+
+	if (kept || swapped)
+		log_warn("event=snapshot_kept file=%s", kept ? aside : temp);
+	free(aside);
+	return swapped || rename(temp, w->file) == 0;
+}
+
+static bool put_in_place(struct snapshot_writer *w, const char *temp)
+{
+	bool keep, ok;
+
+	pthread_mutex_lock(&w->mutex);
+	keep = w->keep;
+	pthread_mutex_unlock(&w->mutex);
+	ok = keep ? replace_damaged(w, temp) : rename(temp, w->file) == 0;
+	pthread_mutex_lock(&w->mutex);
+	w->keep = keep && !ok;
+	pthread_mutex_unlock(&w->mutex);
+	return ok;
+}
+
+/* 0, or why it was not written. */
+static int write_snapshot(struct snapshot_writer *w, const struct snapshot_info *info)
 {
 	char *temp = xasprintf("%s.XXXXXX", w->file);
 	int64_t start = tick_mono_ms();
 	int fd = mkostemp(temp, O_CLOEXEC);
 	/* a listener may be opened just now, with another umask */
-	bool ok = fd >= 0 && fchmod(fd, S_IRUSR | S_IWUSR) == 0 && write_all(w, fd, info) && rename(temp, w->file) == 0;
+	bool ok = fd >= 0 && fchmod(fd, S_IRUSR | S_IWUSR) == 0 && write_all(w, fd, info) && put_in_place(w, temp);
 	int err = errno;
 
 	if (!ok && fd >= 0)
 		unlink(temp);
 	free(temp);
-	if (ok)
-		log_debug("event=snapshot_written file=%s count=%zu ms=%lld", w->file, w->lines,
-			  (long long)(tick_mono_ms() - start));
-	else if (!stopping(w) && err != w->logged_errno)
-		log_error("event=snapshot_failed file=%s why=\"%s\" do=\"make its directory writable for the daemon's "
-			  "account\"",
-			  w->file, strerror(err));
-	w->logged_errno = ok ? 0 : err;
+	if (!ok)
+		return err != 0 ? err : EIO;
+	log_debug("event=snapshot_written file=%s count=%zu ms=%lld", w->file, w->lines,
+		  (long long)(tick_mono_ms() - start));
+	return 0;
+}
+
+static void attempt(struct snapshot_writer *w, const struct snapshot_info *info)
+{
+	const uint64_t one = 1;
+	int error = write_snapshot(w, info);
+
+	if (stopping(w))
+		return;
+	pthread_mutex_lock(&w->mutex);
+	w->error = error;
+	pthread_mutex_unlock(&w->mutex);
+	if (write(w->ended, &one, sizeof(one)) < 0)
+		log_debug("event=snapshot_outcome note=\"earlier ones are not read yet\"");
 }
 
 static void *run(void *arg)
@@ -149,7 +191,7 @@ static void *run(void *arg)
 		w->asked = false;
 		info = w->info;
 		pthread_mutex_unlock(&w->mutex);
-		write_snapshot(w, &info);
+		attempt(w, &info);
 		pthread_mutex_lock(&w->mutex);
 	}
 	pthread_mutex_unlock(&w->mutex);
@@ -162,11 +204,38 @@ struct snapshot_writer *snapshot_writer_new(const char *file, struct mirror_tabl
 
 	w->file = xstrdup(file);
 	w->table = table;
+	w->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->ended < 0)
+		abort();
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->cond, NULL);
 	if (pthread_create(&w->thread, NULL, run, w) != 0)
 		abort();
 	return w;
+}
+
+bool snapshot_writer_outcome(struct snapshot_writer *w, int *error)
+{
+	uint64_t attempts;
+
+	if (read(w->ended, &attempts, sizeof(attempts)) != (ssize_t)sizeof(attempts))
+		return false;
+	pthread_mutex_lock(&w->mutex);
+	*error = w->error;
+	pthread_mutex_unlock(&w->mutex);
+	return true;
+}
+
+/* Nobody will ask for it. */
+static void log_last(struct snapshot_writer *w)
+{
+	int error;
+
+	if (snapshot_writer_outcome(w, &error) && error != 0)
+		log_error(
+		    "event=snapshot_failed file=%s why=\"%s\" do=\"it was the last attempt: what has changed is not in "
+		    "the last good copy, and must come from Redis at the next start\"",
+		    w->file, strerror(error));
 }
 
 static void snapshot_writer_end(struct snapshot_writer **writer, bool at_once)
@@ -182,8 +251,11 @@ static void snapshot_writer_end(struct snapshot_writer **writer, bool at_once)
 	pthread_cond_signal(&w->cond);
 	pthread_mutex_unlock(&w->mutex);
 	pthread_join(w->thread, NULL);
+	if (!at_once)
+		log_last(w);
 	pthread_mutex_destroy(&w->mutex);
 	pthread_cond_destroy(&w->cond);
+	close(w->ended);
 	free(w->buf);
 	free(w->file);
 	free(w);
@@ -197,6 +269,18 @@ void snapshot_writer_finish(struct snapshot_writer **w)
 void snapshot_writer_free(struct snapshot_writer **w)
 {
 	snapshot_writer_end(w, true);
+}
+
+void snapshot_writer_keep(struct snapshot_writer *w)
+{
+	pthread_mutex_lock(&w->mutex);
+	w->keep = true;
+	pthread_mutex_unlock(&w->mutex);
+}
+
+int snapshot_writer_fd(const struct snapshot_writer *w)
+{
+	return w->ended;
 }
 
 void snapshot_writer_ask(struct snapshot_writer *w, const struct snapshot_info *info)

@@ -249,38 +249,6 @@ def ended_in_time(w):
     check(q.mode("a.test") == "enforced", "kept")
 
 
-@tap.test("a damaged snapshot is an alarm and is not used")
-def damage(w):
-    r = w.server()
-    c = r.client()
-    fill(c, 50)
-    snap = w.file("snap")
-    p = live(w, r, snapshot=snap)
-    until(lambda: os.path.exists(snap), "a snapshot")
-    p.quit()
-    r.stop()
-    with open(snap, "rb") as f:
-        good = f.read()
-    bad = [b"", b"\n", b"x", good[:-1], good[:-30], good[:len(good) // 2], good.replace(b"enforced", b"verified", 1),
-           good.replace(b"settings 1", b"settings 2"), good + b"x\n", good + good, good.replace(b"test", b"te\0t", 1),
-           good.split(b"\n", 1)[1], b"end 0 cbf29ce484222325\n"]
-    for number, text in enumerate(bad):
-        with open(snap, "wb") as f:
-            f.write(text)
-        q = w.probe(r, snapshot=snap)
-        q.wait_event("settled")
-        check(q.state() == "unknown" and "event=snapshot_damaged" in q.log(), "damage %d" % number)
-        q.quit()
-    os.unlink(snap)
-    os.mkdir(snap)
-    q = w.probe(r, snapshot=snap)
-    q.wait_event("settled")
-    check("event=snapshot_damaged" in q.log(), "a directory")
-    r.start()
-    q.wait_state("live")
-    q.wait_log("event=snapshot_failed")
-
-
 @tap.test("an exception without an end is named, a temporary mode is warned about")
 def endless(w):
     r = w.server()

@@ -3,7 +3,7 @@
  * telling what happens on standard output. Driven by tests/rooms/redis_world.py; no test by itself.
  *
  *   redis_probe ADDRESS [key=value ...]   snapshot= guard= changes= prefix= user= password= database= tls= tls_ca= tls_name=
- * readers= quiet= beat=; master=: ADDRESS is a list of sentinels with commas; blocking=1: only the control tool's
+ * owner= readers= quiet= beat=; master=: ADDRESS is a list of sentinels with commas; blocking=1: only the control tool's
  * connection, tried once
  */
 #include <inttypes.h>
@@ -115,11 +115,13 @@ static void do_counts(char *rest)
 	(void)rest;
 	redis_describe(r, &about);
 	mirror_counts(mirror, &c);
-	printf("= state=%s settings=%zu held=%zu bad=%lu reloads=%lu endless=%zu up=%d reconnects=%lu policy=%s "
-	       "version=%s address=%s teller=%s error=%s\n",
-	       names_name(mirror_state_names, (int)mirror_state(mirror)), c.settings, c.held, c.bad_values, c.reloads,
-	       c.exceptions_without_end, redis_is_up(r), about.reconnects, about.maxmemory_policy, about.version,
-	       about.address, about.teller, about.last_error);
+	printf(
+	    "= state=%s settings=%zu held=%zu lost=%d bad=%lu reloads=%lu endless=%zu up=%d reconnects=%lu policy=%s "
+	    "behind=%d age_ms=%" PRId64 " behind_ms=%" PRId64 " version=%s address=%s teller=%s error=%s\n",
+	    names_name(mirror_state_names, (int)mirror_state(mirror)), c.settings, c.held, c.lost, c.bad_values,
+	    c.reloads, c.exceptions_without_end, redis_is_up(r), about.reconnects, about.maxmemory_policy,
+	    mirror_is_behind(mirror), c.snapshot_age_ms, c.snapshot_behind_ms, about.version, about.address,
+	    about.teller, about.last_error);
 }
 
 /* TEXT: an address, or with a master sentinels */
@@ -401,7 +403,7 @@ int main(int argc, char **argv)
 	base = event_base_new();
 	readers = atoi(option(argc, argv, "readers", "0"));
 	quiet = atoi(option(argc, argv, "quiet", "0"));
-	mirror = mirror_new(base, conf, &events, NULL);
+	mirror = mirror_new(base, conf, option(argc, argv, "owner", NULL), &events, NULL);
 	in = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, NULL);
 	event_add(in, NULL);
 	ticker = event_new(base, -1, EV_PERSIST, on_beat, NULL);
