@@ -36,6 +36,7 @@ static const char *const temp_reasons[] = {
     [REASON_MX_BOGUS] = "DNSSEC validation of the MX records failed",
     [REASON_MX_ERROR] = "the MX records could not be looked up",
     [REASON_DANE_ERROR] = "the TLSA records could not be looked up",
+    [REASON_STS_UNREAD] = "the facts shared in Redis could not be read, and an MTA-STS policy may be among them",
     [REASON_NO_MATCH_FOR_LITERAL] = "an address can be verified only with a match setting",
     [REASON_MATCH_EMPTY] = "no certificate name is allowed by all that must hold (MTA-STS policy, match setting)",
 };
@@ -193,6 +194,11 @@ enum sockmap_status answer_sts(struct sbuf *out, const struct facts *f, int64_t 
 	struct verdict v = {.level = LEVEL_SECURE, .use_policy = true, .use_match = dest->has_match};
 	struct answer_options plain = {.min_tls = ""};
 
+	if (facts_in_doubt(f, now) && !dest->sts_ignore) {
+		v.reasons = R(STS_UNREAD);
+		format_temp(out, &v, f);
+		return SOCKMAP_TEMP;
+	}
 	if (!policy || policy->mode != STS_ENFORCE || dest->sts_ignore)
 		return SOCKMAP_NOTFOUND;
 	return format_secure(out, &v, f, now, dest, &plain);

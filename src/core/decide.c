@@ -108,7 +108,7 @@ static void except_facts(struct decide_facts *f, const struct demand *d)
 			f->mx = COL_INSECURE;
 	}
 	if (d->sts_ignore)
-		f->sts_enforce = false;
+		f->sts_enforce = f->sts_unread = false;
 }
 
 /* A DANE answer towards a Postfix that cannot do DANE: never one that would silently mean `may`. */
@@ -147,17 +147,38 @@ static enum level demanded_level(const struct decide_facts *f, int row, const st
 	return level;
 }
 
-/* The verdict without its reasons. */
+/* Of facts as the exceptions want them read, all of them known. */
+static void outcome_known(const struct decide_facts *f, const struct demand *d, struct verdict *out)
+{
+	out->row = row_of(f);
+	out->level = demanded_level(f, out->row, d);
+	out->use_policy = out->level == LEVEL_SECURE && f->sts_enforce;
+	out->use_match = out->level == LEVEL_SECURE && d->match;
+	out->reasons = 0;
+}
+
+static bool same_answer(const struct verdict *a, const struct verdict *b)
+{
+	return a->level == b->level && a->use_policy == b->use_policy && a->use_match == b->use_match;
+}
+
+/* The verdict without its reasons. A policy that could not be read may be there or not: only what is answered in both
+ * cases is known. */
 static void outcome(const struct decide_facts *facts, const struct demand *d, struct verdict *out)
 {
 	struct decide_facts f = *facts;
+	struct verdict bound;
 
 	except_facts(&f, d);
-	out->row = row_of(&f);
-	out->level = demanded_level(&f, out->row, d);
-	out->use_policy = out->level == LEVEL_SECURE && f.sts_enforce;
-	out->use_match = out->level == LEVEL_SECURE && d->match;
-	out->reasons = 0;
+	outcome_known(&f, d, out);
+	if (!f.sts_unread)
+		return;
+	f.sts_enforce = true;
+	outcome_known(&f, d, &bound);
+	if (same_answer(out, &bound))
+		return;
+	out->level = LEVEL_TEMP;
+	out->use_policy = out->use_match = false;
 }
 
 static bool differs(const struct decide_facts *f, const struct demand *d, const struct verdict *v)
@@ -165,7 +186,15 @@ static bool differs(const struct decide_facts *f, const struct demand *d, const 
 	struct verdict other;
 
 	outcome(f, d, &other);
-	return other.level != v->level || other.use_policy != v->use_policy || other.use_match != v->use_match;
+	return !same_answer(&other, v);
+}
+
+static bool unread_counts(const struct decide_facts *f, const struct demand *d, const struct verdict *v)
+{
+	struct decide_facts read = *f;
+
+	read.sts_unread = false;
+	return f->sts_unread && differs(&read, d, v);
 }
 
 static uint32_t mx_reasons(const struct decide_facts *f)
@@ -278,6 +307,8 @@ void decide_table(const struct decide_facts *facts, const struct decide_settings
 	able.dane = true;
 	if (differs(&f, &able, out))
 		out->reasons |= R(NO_DANE_RESOLVER);
+	if (unread_counts(&f, &d, out))
+		out->reasons = (out->reasons & ~R(NOTHING_PUBLISHED)) | R(STS_UNREAD);
 	if (f.literal && out->level == LEVEL_TEMP)
 		out->reasons |= R(NO_MATCH_FOR_LITERAL);
 }
@@ -328,6 +359,7 @@ void decide_summary(const struct facts *f, int64_t now, struct decide_facts *out
 	*out = (struct decide_facts){.mx = mx_column(f)};
 	out->literal = !nexthop_in_dns(&f->nexthop);
 	out->sts_enforce = policy && policy->mode == STS_ENFORCE;
+	out->sts_unread = facts_in_doubt(f, now);
 	if (out->mx != COL_SECURE && out->mx != COL_INSECURE)
 		return;
 	for (size_t i = 0; i < f->host_count; i++)

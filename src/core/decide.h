@@ -21,6 +21,7 @@ struct decide_facts {
 	enum mx_column mx;
 	bool usable, unusable, none, error; /* some host has that TLSA state; all false without hosts */
 	bool sts_enforce;                   /* an unexpired enforce policy */
+	bool sts_unread;                    /* none is known, but Redis, which may have one, could not be read */
 	bool literal; /* address literal or a key that is never asked of DNS: row 9, verified needs a match */
 };
 

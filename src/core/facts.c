@@ -148,7 +148,8 @@ void facts_begin(struct facts *f, int64_t now)
 	if (f->sts.fetch == STS_FETCH_IDLE)
 		f->sts.overdue = false;
 	/* another node may have found meanwhile what we would ask for */
-	if (!facts_complete(f) || (f->sts.fetch == STS_FETCH_IDLE && facts_fetch_due(f, now)))
+	if (!facts_complete(f) || (f->sts.fetch == STS_FETCH_IDLE && facts_fetch_due(f, now)) ||
+	    f->shared != FACTS_SHARED_READ)
 		f->shared_known = false;
 }
 
@@ -163,6 +164,13 @@ const struct sts_policy *facts_policy(const struct facts *f, int64_t now)
 	if (!f->sts.have_policy || now > policy_last(&f->sts))
 		return NULL;
 	return &f->sts.policy;
+}
+
+bool facts_in_doubt(const struct facts *f, int64_t now)
+{
+	const struct sts_policy *policy = facts_policy(f, now);
+
+	return f->shared == FACTS_SHARED_UNREAD && !(policy && policy->mode == STS_ENFORCE);
 }
 
 void facts_take_later_policy(struct facts *to, struct facts *from, int64_t now)
@@ -246,7 +254,7 @@ int64_t facts_until(const struct facts *f, int64_t now)
 {
 	int64_t until = min64(f->mx_until, f->sts.txt_until);
 
-	if (f->mx == MX_UNKNOWN || f->sts.txt == TXT_UNKNOWN || fetch_needed(f, now))
+	if (f->mx == MX_UNKNOWN || f->sts.txt == TXT_UNKNOWN || fetch_needed(f, now) || f->shared != FACTS_SHARED_READ)
 		until = min64(until, now + FACTS_ERROR_TTL);
 	for (size_t i = 0; i < f->host_count; i++)
 		until = min64(until, f->host[i].until);
@@ -282,6 +290,8 @@ static void host_timeout(struct host_fact *h, int64_t now)
 
 void facts_timeout(struct facts *f, int64_t now)
 {
+	if (!f->shared_known)
+		f->shared = FACTS_SHARED_UNREAD;
 	f->shared_known = true;
 	f->shared_waiting = false;
 	if (f->mx == MX_UNKNOWN) {

@@ -100,10 +100,18 @@ struct sts_fact {
 	char address[8][46]; /* of the policy host, as text */
 };
 
+/* How the last reading of Redis ended. "Could not be read" is never "there is nothing". */
+enum facts_shared {
+	FACTS_SHARED_READ,  /* what is there was taken; or nothing was asked yet */
+	FACTS_SHARED_AWAY,  /* Redis is away: memory and the network speak, for a short time */
+	FACTS_SHARED_UNREAD /* Redis is there, but it was too slow, too busy or refused: a policy may be there */
+};
+
 struct facts {
 	struct nexthop nexthop;
-	bool shared_known; /* Redis was asked (or is away) */
+	bool shared_known; /* Redis was read, is away, or is no longer waited for: see SHARED */
 	bool shared_waiting;
+	enum facts_shared shared;
 
 	enum mx_state mx;
 	enum mx_kind mx_kind;
@@ -130,6 +138,8 @@ void facts_begin(struct facts *f, int64_t now);
 
 /* The policy in force at NOW: fetched, not past max_age. NULL otherwise. */
 const struct sts_policy *facts_policy(const struct facts *f, int64_t now);
+/* A policy that binds more than what is known may be in Redis, which could not be read. */
+bool facts_in_doubt(const struct facts *f, int64_t now);
 /* The policy of FROM becomes TO's when it is the later one and in force at NOW; FROM has none then. */
 void facts_take_later_policy(struct facts *to, struct facts *from, int64_t now);
 /* The first second in which the policy is no longer in force; INT64_MAX without one. A policy of max_age 0 still
@@ -144,12 +154,13 @@ bool facts_ready(const struct facts *f, int64_t now);
 bool facts_fetch_due(const struct facts *f, int64_t now);
 /* When the policy should be fetched anew by itself; INT64_MAX without a policy in force. */
 int64_t facts_refresh_at(const struct facts *f);
-/* The end of what was decided from F: the least of all ends, of the policy's expiry and of the hold-off. > NOW. */
+/* The end of what was decided from F: the least of all ends, of the policy's expiry and of the hold-off; soon, when Redis
+ * was not read. > NOW. */
 int64_t facts_until(const struct facts *f, int64_t now);
 /* Everything that is worth sharing is known: no part is an error or unknown. */
 bool facts_dane_shareable(const struct facts *f);
 
-/* Deadline: whatever is missing or on its way becomes an error (DNS) or overdue (policy fetch). */
+/* Deadline: whatever is missing or on its way becomes an error (DNS), overdue (policy fetch) or unread (Redis). */
 void facts_timeout(struct facts *f, int64_t now);
 /* sts.timeout: the verdict no longer waits for the policy fetch. */
 void facts_policy_overdue(struct facts *f);

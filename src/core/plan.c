@@ -170,10 +170,13 @@ static bool on_its_way(const struct facts *f)
 static void ask_all(struct facts *f, int64_t now, struct plan *p)
 {
 	if (!f->shared_known) {
-		if (!f->shared_waiting)
+		if (!f->shared_waiting) {
 			plan_add(p, ASK_SHARED);
+			f->shared = FACTS_SHARED_READ;
+		}
 		f->shared_waiting = true;
-		return;
+		if (f->shared != FACTS_SHARED_UNREAD)
+			return;
 	}
 	ask_mx(f, p);
 	ask_txt(f, now, p);
@@ -273,10 +276,28 @@ void plan_take_answer(struct facts *f, const struct ask *ask, const struct rr_an
 	}
 }
 
-void plan_take_shared(struct facts *f)
+void plan_take_shared(struct facts *f, bool away)
 {
+	f->shared = away ? FACTS_SHARED_AWAY : FACTS_SHARED_READ;
 	f->shared_known = true;
 	f->shared_waiting = false;
+}
+
+bool plan_take_unread(struct facts *f, int64_t now)
+{
+	f->shared = FACTS_SHARED_UNREAD;
+	if (facts_in_doubt(f, now))
+		return f->shared_waiting;
+	f->shared_known = true;
+	f->shared_waiting = false;
+	return false;
+}
+
+/* What the domain said just now counts more than anything that Redis may have. */
+static void doubt_over(struct facts *f)
+{
+	if (f->shared == FACTS_SHARED_UNREAD)
+		plan_take_shared(f, false);
 }
 
 static void policy_fetched(struct facts *f, struct sts_policy *policy, int64_t now)
@@ -292,6 +313,7 @@ static void policy_fetched(struct facts *f, struct sts_policy *policy, int64_t n
 	s->fail_id[0] = s->fail_why[0] = '\0';
 	s->fail_at = 0;
 	fetch_over(s);
+	doubt_over(f);
 }
 
 void plan_take_policy(struct facts *f, const struct policy_result *result, int64_t now)

@@ -18,7 +18,7 @@
 #include "core/facts.h"
 
 enum ask_kind {
-	ASK_SHARED,   /* both hashes of Redis: plan_take_shared() */
+	ASK_SHARED,   /* both hashes of Redis: plan_take_shared(), after plan_take_unread() as often as need be */
 	ASK_MX,       /* DNS: plan_take_answer() */
 	ASK_TXT,      /* DNS, _mta-sts.<policy domain> */
 	ASK_HOST,     /* DNS, one step of host[HOST] */
@@ -50,8 +50,11 @@ void plan_next(struct facts *f, int64_t now, struct plan *out);
 
 /* The answer to a DNS ask. */
 void plan_take_answer(struct facts *f, const struct ask *ask, const struct rr_answer *answer, int64_t now);
-/* Redis was read (facts_text_take_* was called for what it had) or is away. */
-void plan_take_shared(struct facts *f);
+/* Redis was read (facts_text_take_* was called for what it had) or is AWAY. */
+void plan_take_shared(struct facts *f, bool away);
+/* Redis is there, but could not be read. The rest is asked meanwhile. True: the driver reads again after a pause, for as
+ * long as F's shared_waiting stands; false: an enforce policy binds whatever Redis has. */
+bool plan_take_unread(struct facts *f, int64_t now);
 
 /* The end of a policy fetch. BODY is read by sts_policy_parse() here. */
 struct policy_result {

@@ -18,6 +18,7 @@ enum reason {
 	REASON_DANE_UNUSABLE,
 	REASON_DANE_ERROR,
 	REASON_STS_ENFORCE,
+	REASON_STS_UNREAD, /* Redis, which may have a policy, could not be read */
 	REASON_NOTHING_PUBLISHED,
 	REASON_SENDER_MODE, /* the map's mode raised the answer */
 	REASON_RCPT_MODE,   /* the destination setting's mode raised it */

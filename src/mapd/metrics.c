@@ -63,6 +63,8 @@ static const struct row {
     [METRIC_JOBS_REFUSED] = {"jobs_refused_total", "", COUNTER, "jobs_refused", "Resolutions not begun (LIMITS)."},
     [METRIC_JOBS_TIMED_OUT] = {"jobs_timed_out_total", "", COUNTER, "jobs_timed_out",
 			       "Resolutions decided at their deadline."},
+    [METRIC_FACTS_UNREAD] = {"facts_unread_total", "", COUNTER, "facts_unread",
+			     "Readings of shared facts that failed while Redis was up."},
     [METRIC_JOBS_GIVEN_UP] = {"jobs_given_up_total", "", COUNTER, "jobs_given_up",
 			      "Resolutions in the background that made room for others."},
     [METRIC_KNOWN] = {"facts", "", GAUGE, "facts", "Domains whose facts are at hand."},
@@ -169,6 +171,7 @@ static void gather_resolver(struct mapd *m, uint64_t *value)
 	value[METRIC_JOBS_STARTED] = counts.started;
 	value[METRIC_JOBS_REFUSED] = counts.refused;
 	value[METRIC_JOBS_TIMED_OUT] = counts.timeouts;
+	value[METRIC_FACTS_UNREAD] = counts.unread;
 	value[METRIC_FETCHES_OK] = counts.fetch_ok;
 	value[METRIC_FETCHES_FAILED] = counts.fetch_failed;
 	value[METRIC_REFRESHED] = counts.refreshed;

@@ -142,7 +142,7 @@ static void answer_one(struct driver *d, struct input *in, int64_t now)
 
 	d->waiting[i] = d->waiting[--d->count];
 	if (a.kind == ASK_SHARED)
-		plan_take_shared(d->f);
+		plan_take_shared(d->f, take(in) & 1);
 	else if (a.kind == ASK_POLICY)
 		give_policy(in, d->f, now);
 	else

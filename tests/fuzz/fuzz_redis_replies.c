@@ -244,13 +244,13 @@ static void say_unasked(void)
 
 static int facts_told, locks_told, keys_told;
 
-static void on_facts(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-		     size_t dane_count, void *arg)
+static void on_facts(enum facts_shared how, const struct text_field *sts, size_t sts_count,
+		     const struct text_field *dane, size_t dane_count, void *arg)
 {
 	size_t total = 0;
 
 	facts_told++;
-	must(served || (sts_count == 0 && dane_count == 0));
+	must(how == FACTS_SHARED_READ || (sts_count == 0 && dane_count == 0));
 	for (size_t i = 0; i < sts_count; i++)
 		total += strlen(sts[i].name) + strlen(sts[i].value) + sts[i].name_len + sts[i].value_len;
 	for (size_t i = 0; i < dane_count; i++)

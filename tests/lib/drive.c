@@ -52,7 +52,7 @@ static bool comes(struct drive *d, const struct ask *a)
 	char text[QUESTION_SIZE];
 
 	if (a->kind == ASK_SHARED)
-		return true;
+		return !d->unread;
 	if (a->kind == ASK_POLICY) {
 		h = world_find_https(d->world, a->name);
 		if (!h)
@@ -81,6 +81,11 @@ static void hash_key(char *out, size_t size, const char *kind, const struct fact
 	snprintf(out, size, "%s %s", kind, strcmp(kind, "sts") == 0 ? f->nexthop.domain : f->nexthop.key);
 }
 
+static bool unreachable(const struct world *w)
+{
+	return w->redis_away || w->redis_slow;
+}
+
 static void give_shared(struct drive *d, struct drive_job *job, int64_t now)
 {
 	struct text_field field[FACTS_TEXT_FIELDS_MAX];
@@ -88,11 +93,11 @@ static void give_shared(struct drive *d, struct drive_job *job, int64_t now)
 	const char *line, *reason;
 
 	hash_key(key, sizeof(key), "sts", &job->facts);
-	line = d->world->redis_away ? NULL : world_hash(d->world, key, now);
+	line = unreachable(d->world) ? NULL : world_hash(d->world, key, now);
 	if (line)
 		facts_text_take_sts(&job->facts, field, world_fields(line, field), now, &reason);
 	hash_key(key, sizeof(key), "dane", &job->facts);
-	line = d->world->redis_away ? NULL : world_hash(d->world, key, now);
+	line = unreachable(d->world) ? NULL : world_hash(d->world, key, now);
 	if (line)
 		facts_text_take_dane(&job->facts, field, world_fields(line, field), now, &reason);
 }
@@ -114,9 +119,13 @@ static void drop_fetch(struct drive_job *job)
 
 static void give(struct drive *d, struct drive_job *job, const struct ask *a, int64_t now)
 {
-	if (a->kind == ASK_SHARED) {
+	if (a->kind == ASK_SHARED && d->world->redis_slow) {
+		d->unread = true; /* nor does it ever come to be read */
+		if (plan_take_unread(&job->facts, now))
+			job->waiting[job->waiting_count++] = *a;
+	} else if (a->kind == ASK_SHARED) {
 		give_shared(d, job, now);
-		plan_take_shared(&job->facts);
+		plan_take_shared(&job->facts, d->world->redis_away);
 	} else if (a->kind == ASK_POLICY) {
 		plan_take_policy(&job->facts, &world_find_https(d->world, a->name)->result, now);
 	} else {
@@ -178,12 +187,12 @@ static void share(struct drive *d, struct drive_job *job, int64_t now)
 	struct text_fields text;
 	char key[400];
 
-	if (!d->world->redis_away && facts_text_sts(f, now, &text)) {
+	if (!unreachable(d->world) && facts_text_sts(f, now, &text)) {
 		hash_key(key, sizeof(key), "sts", f);
 		world_set_hash(d->world, key, line_of(&text, line, size), now + facts_text_sts_ttl(f, now));
 		facts_text_fini(&text);
 	}
-	if (!d->world->redis_away && facts_text_dane(f, now, &text)) {
+	if (!unreachable(d->world) && facts_text_dane(f, now, &text)) {
 		hash_key(key, sizeof(key), "dane", f);
 		world_set_hash(d->world, key, line_of(&text, line, size), now + facts_text_dane_ttl(f, now));
 		facts_text_fini(&text);
@@ -226,6 +235,7 @@ static void run(struct drive *d, struct drive_job *job, int64_t now, drive_ready
 
 void drive_round(struct drive *d, struct drive_job *job, int64_t now, drive_ready_fn *on_ready, void *arg)
 {
+	d->unread = false;
 	facts_begin(&job->facts, now);
 	run(d, job, now, on_ready, arg);
 }

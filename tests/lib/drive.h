@@ -25,6 +25,7 @@ struct drive {
 	struct world *world;
 	unsigned order;
 	uint32_t seed;
+	bool unread;      /* in this round Redis is not to be read any more */
 	unsigned gave_up; /* times a deadline had to end the waiting */
 	size_t asked_count;
 	char asked[DRIVE_QUESTIONS][QUESTION_SIZE]; /* "MX a.example", "shared", "policy mta-sts.a.example" */

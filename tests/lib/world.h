@@ -47,7 +47,7 @@ struct world {
 	size_t https_count;
 	struct world_hash hash[WORLD_HASHES_MAX];
 	size_t hash_count;
-	bool redis_away;
+	bool redis_away, redis_slow; /* slow: there, but not to be read */
 };
 
 void world_fini(struct world *w);

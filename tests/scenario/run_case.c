@@ -5,7 +5,7 @@
  * about fails the case, and Postfix's grammar is held against every reply. title TEXT                     what the case
  * shows; begin with the row of the conformance matrix if there is one clock +N                       time goes on dns
  * NAME TYPE STATUS ...       see world.h; NAME "*" is any name; a later line replaces an earlier one https HOST ... see
- * world.h redis away | back | put KIND NAME LINE | del KIND NAME | have KIND NAME PART | lacks KIND NAME PART KIND is
+ * world.h redis away | slow | back | put KIND NAME LINE | del KIND NAME | have KIND NAME PART | lacks KIND NAME PART KIND is
  * sts or dane, LINE "name=value|name=value" as facts_text.h has it rcpt NAME field=value ...      and except NAME ...:
  * a setting; "ends=+N" gives it an end, "gone" takes it away conf dane=no | report=yes | min_tls=1.3 ask MODE[-tlsrpt]
  * NEXTHOP      a question; what follows is about it refresh NEXTHOP                the refresher's turn: it fetches if

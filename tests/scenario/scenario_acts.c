@@ -51,14 +51,15 @@ static void redis_lacks(struct scenario *s, const char *key, const char *part)
 		scenario_wrong(s, "Redis has %s for %s", line, key);
 }
 
-/* away, back, put KIND NAME line, del KIND NAME, have KIND NAME part (or "nothing"), lacks KIND NAME part */
+/* away, slow (not to be read), back, put KIND NAME line, del KIND NAME, have KIND NAME part (or "nothing"), lacks KIND NAME part */
 void cmd_redis(struct scenario *s, char *args)
 {
 	const char *what = scenario_word(&args), *kind, *name;
 	char key[400];
 
-	if (strcmp(what, "away") == 0 || strcmp(what, "back") == 0) {
+	if (strcmp(what, "away") == 0 || strcmp(what, "slow") == 0 || strcmp(what, "back") == 0) {
 		s->world.redis_away = what[0] == 'a';
+		s->world.redis_slow = what[0] == 's';
 		return;
 	}
 	kind = scenario_word(&args);

@@ -8,7 +8,7 @@
 
 #include "core/decide.h"
 
-#define FACTS_COUNT (5 * 16 * 2 * 2)
+#define FACTS_COUNT (5 * 16 * 2 * 2 * 2)
 #define SETTINGS_COUNT (3 * 3 * 64)
 
 static inline struct decide_facts facts_at(int i)
@@ -22,6 +22,7 @@ static inline struct decide_facts facts_at(int i)
 	f.error = i & 8;
 	f.sts_enforce = i & 16;
 	f.literal = i & 32;
+	f.sts_unread = i & 64;
 	return f;
 }
 
@@ -43,12 +44,13 @@ static inline const char *shown(const struct decide_facts *f, const struct decid
 {
 	static char text[300];
 
-	snprintf(
-	    text, sizeof(text),
-	    "mx=%d usable=%d unusable=%d none=%d error=%d sts=%d literal=%d | mode=%d rcpt=%d match=%d dane_ignore=%d "
-	    "sts_ignore=%d plaintext=%d for_all=%d dane=%d",
-	    (int)f->mx, f->usable, f->unusable, f->none, f->error, f->sts_enforce, f->literal, (int)s->mode,
-	    (int)s->rcpt_mode, s->match, s->dane_ignore, s->sts_ignore, s->plaintext_allow, s->for_all, s->dane);
+	snprintf(text, sizeof(text),
+		 "mx=%d usable=%d unusable=%d none=%d error=%d sts=%d unread=%d literal=%d | mode=%d rcpt=%d match=%d "
+		 "dane_ignore=%d "
+		 "sts_ignore=%d plaintext=%d for_all=%d dane=%d",
+		 (int)f->mx, f->usable, f->unusable, f->none, f->error, f->sts_enforce, f->sts_unread, f->literal,
+		 (int)s->mode, (int)s->rcpt_mode, s->match, s->dane_ignore, s->sts_ignore, s->plaintext_allow,
+		 s->for_all, s->dane);
 	return text;
 }
 

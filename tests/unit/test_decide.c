@@ -90,7 +90,7 @@ static void law_table(const struct decide_facts *f, const struct decide_settings
 	const struct table_row *row;
 	const char *level;
 
-	if (f->literal || except_acts(s) || !s->dane)
+	if (f->literal || except_acts(s) || !s->dane || f->sts_unread)
 		return;
 	row = the_row(f, s);
 	HOLDS(v->row == row->row, f, s);
@@ -180,6 +180,26 @@ static void law_tlsa_is_encrypted(const struct decide_facts *f, const struct dec
 	      f, s);
 }
 
+/* What could not be read may be a policy: the answer is the one that is given with it and without it, or TEMP. */
+static void law_unread_is_not_absent(const struct decide_facts *f, const struct decide_settings *s,
+				     const struct verdict *v)
+{
+	struct decide_facts with = *f, without = *f;
+	struct verdict yes, no;
+	bool same;
+
+	if (!f->sts_unread || f->literal)
+		return;
+	with.sts_unread = without.sts_unread = false;
+	with.sts_enforce = true;
+	decide_table(&with, s, &yes);
+	decide_table(&without, s, &no);
+	same = yes.level == no.level && yes.use_policy == no.use_policy && yes.use_match == no.use_match;
+	HOLDS(v->level == (same ? no.level : LEVEL_TEMP), f, s);
+	HOLDS(v->use_policy == (same && no.use_policy) && v->use_match == (same && no.use_match), f, s);
+	HOLDS(!!(v->reasons & 1u << REASON_STS_UNREAD) == (no.level != v->level), f, s);
+}
+
 static void law_every_verdict_has_a_reason(const struct decide_facts *f, const struct decide_settings *s,
 					   const struct verdict *v)
 {
@@ -195,6 +215,7 @@ static void test_laws(void **state)
 	for_all_inputs(law_failed_lookup_is_not_absence);
 	for_all_inputs(law_no_dane_without_resolver);
 	for_all_inputs(law_tlsa_is_encrypted);
+	for_all_inputs(law_unread_is_not_absent);
 	for_all_inputs(law_every_verdict_has_a_reason);
 }
 

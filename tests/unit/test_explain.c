@@ -60,7 +60,7 @@ static struct drive_job *resolved(const char *const *lines, size_t count, const 
 {
 	static const char policy[] = "mta-sts.a.example policy enforce 86400 mx.a.example *.b.example";
 	struct drive_job *job = xcalloc(1, sizeof(*job));
-	struct world world = {.redis_away = true};
+	struct world world = {0};
 	struct drive d = {.world = &world};
 	struct nexthop nexthop;
 

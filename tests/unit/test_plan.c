@@ -39,7 +39,7 @@ static struct ask ask_of(struct facts *f, enum ask_kind kind)
 
 	plan_next(f, NOW, &p);
 	if (p.count == 1 && p.ask[0].kind == ASK_SHARED) {
-		plan_take_shared(f);
+		plan_take_shared(f, false);
 		plan_next(f, NOW, &p);
 	}
 	return *find_ask(&p, kind);
@@ -204,7 +204,7 @@ static void test_policy_addresses(void **state)
 		struct ask ask_a, ask_aaaa = {.kind = ASK_POLICY_AAAA, .type = RR_AAAA};
 		size_t four = 0;
 
-		plan_take_shared(f);
+		plan_take_shared(f, false);
 		f->sts.txt = TXT_RECORD;
 		strcpy(f->sts.txt_id, "1");
 		ask_a = fetch_address(f, ASK_POLICY_A);
@@ -239,7 +239,7 @@ static void test_refresh_of_long_name(void **state)
 	f = fresh(name);
 	assert_true(facts_text_take_sts(f, fields, COUNT_OF(fields), NOW, &reason));
 	f->sts.refresh = true;
-	plan_take_shared(f);
+	plan_take_shared(f, false);
 	for (size_t i = 0; i < 3; i++) {
 		plan_next(f, NOW, &p);
 		assert_int_equal(p.count, i == 0); /* the MX question */
@@ -270,6 +270,47 @@ static void test_deadline_at_every_step(void **state)
 	}
 }
 
+/* The rest is asked meanwhile; the facts decide when Redis was read, when the domain itself has spoken, or when nothing
+ * that Redis may have would bind more. */
+static void test_unread(void **state)
+{
+	static const struct policy_result fetched = {
+	    .failure = FETCH_OK, .body = "version: STSv1\nmode: none\nmax_age: 100\n", .len = 39};
+	struct facts *f = fresh("[mx.a.example]");
+	struct decide_facts d;
+	static struct plan p;
+
+	(void)state;
+	plan_next(f, NOW, &p);
+	assert_int_equal(p.count, 1);
+	assert_true(plan_take_unread(f, NOW));
+	f->host[0].step = HOST_DONE;
+	plan_next(f, NOW, &p);
+	assert_int_equal(p.count, 1);
+	assert_int_equal(p.ask[0].kind, ASK_TXT);
+	f->sts.txt = TXT_NONE;
+	f->txt_waiting = false;
+	plan_next(f, NOW, &p);
+	assert_true(!p.ready && !p.idle && p.count == 0);
+	decide_summary(f, NOW, &d);
+	assert_true(d.sts_unread);
+	f->sts.fetch_wait_body = true;
+	plan_take_policy(f, &fetched, NOW);
+	plan_next(f, NOW, &p);
+	assert_true(p.ready && p.idle);
+	decide_summary(f, NOW, &d);
+	assert_false(d.sts_unread);
+	f->shared_known = false;
+	plan_next(f, NOW, &p);
+	f->sts.policy.mode = STS_ENFORCE;
+	assert_false(plan_take_unread(f, NOW));
+	decide_summary(f, NOW, &d);
+	assert_true(d.sts_enforce && !d.sts_unread);
+	assert_true(facts_until(f, NOW) == NOW + FACTS_ERROR_TTL);
+	plan_next(f, NOW, &p);
+	assert_true(p.ready && p.idle);
+}
+
 static void test_states_named(void **state)
 {
 	(void)state;
@@ -282,11 +323,17 @@ static void test_states_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_late_answers),           cmocka_unit_test(test_answer_twice),
-	    cmocka_unit_test(test_policy_without_fetch),   cmocka_unit_test(test_success_after_failure),
-	    cmocka_unit_test(test_no_room_for_tlsa),       cmocka_unit_test(test_order_of_hosts),
-	    cmocka_unit_test(test_policy_addresses),       cmocka_unit_test(test_refresh_of_long_name),
-	    cmocka_unit_test(test_deadline_at_every_step), cmocka_unit_test(test_states_named),
+	    cmocka_unit_test(test_late_answers),
+	    cmocka_unit_test(test_answer_twice),
+	    cmocka_unit_test(test_policy_without_fetch),
+	    cmocka_unit_test(test_success_after_failure),
+	    cmocka_unit_test(test_no_room_for_tlsa),
+	    cmocka_unit_test(test_order_of_hosts),
+	    cmocka_unit_test(test_policy_addresses),
+	    cmocka_unit_test(test_refresh_of_long_name),
+	    cmocka_unit_test(test_deadline_at_every_step),
+	    cmocka_unit_test(test_states_named),
+	    cmocka_unit_test(test_unread),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

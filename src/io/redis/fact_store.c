@@ -99,12 +99,13 @@ static bool copy_hash(struct hash_copy *out, struct redis_list pairs)
 static void answer(struct fact_read *f, bool served)
 {
 	fact_read_fn *fn = f->fn;
+	enum facts_shared how = redis_is_up(f->redis) ? FACTS_SHARED_UNREAD : FACTS_SHARED_AWAY;
 
 	redis_forget(f->redis, &f->slot[0]);
 	redis_forget(f->redis, &f->slot[1]);
 	f->fn = NULL;
-	fn(served, f->hash[0].field, served ? f->hash[0].count : 0, f->hash[1].field, served ? f->hash[1].count : 0,
-	   f->arg);
+	fn(served ? FACTS_SHARED_READ : how, f->hash[0].field, served ? f->hash[0].count : 0, f->hash[1].field,
+	   served ? f->hash[1].count : 0, f->arg);
 	read_free(f);
 }
 

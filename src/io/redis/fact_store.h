@@ -1,7 +1,8 @@
 /*
  * fact_store.h - facts shared through Redis: read both hashes of a next hop, write one, take and leave the fetch lock.
  *
- * Redis away, or busy (redis_is_busy()), is not an error: a read says "nothing", a lock is granted, a write is dropped.
+ * Redis away, or busy (redis_is_busy()), is not an error: a read says that it was none, a lock is granted, a write is
+ * dropped.
  */
 #ifndef TLSMODE_IO_FACT_STORE_H
 #define TLSMODE_IO_FACT_STORE_H
@@ -13,10 +14,11 @@
 #include "core/nexthop.h"
 #include "io/redis/redis.h"
 
-/* STS and DANE fields are borrowed for the call; counts 0: no such key. SERVED false: Redis is away, too slow (500 ms),
- * or answers with an error or what is no hash. */
-typedef void fact_read_fn(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-			  size_t dane_count, void *arg);
+/* STS and DANE fields are borrowed for the call. FACTS_SHARED_READ: both were read, and counts 0 mean that there is no
+ * such key. FACTS_SHARED_UNREAD: Redis is up, but busy, too slow (500 ms), or it answers with an error or what is no hash:
+ * nobody knows what it has. Counts are 0 then, and with FACTS_SHARED_AWAY. */
+typedef void fact_read_fn(enum facts_shared how, const struct text_field *sts, size_t sts_count,
+			  const struct text_field *dane, size_t dane_count, void *arg);
 struct fact_read;
 /* FN is called once, never from inside the call; the read is over with it. fact_read_abort() before that means silence.
  */

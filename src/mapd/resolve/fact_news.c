@@ -134,14 +134,15 @@ static void forget_hops(struct fact_news *w, const struct nexthop *n)
 		w->env.on_facts(hops[i].key, NULL, w->env.arg);
 }
 
-static void on_reread(const struct nexthop *n, unsigned marks, bool served, const struct text_field *sts,
+static void on_reread(const struct nexthop *n, unsigned marks, enum facts_shared how, const struct text_field *sts,
 		      size_t sts_count, const struct text_field *dane, size_t dane_count, void *arg)
 {
 	struct fact_news *w = arg;
 	bool changed;
 
-	if (!served) {
-		known_facts_mark(w->env.known, n->domain, marks & KNOWN_MARK_STS);
+	if (how != FACTS_SHARED_READ) {
+		if (marks & KNOWN_MARK_STS)
+			is_stale(w, n, KNOWN_MARK_STS);
 		return;
 	}
 	changed = compare_reread(w, n, marks, sts, sts_count, dane, dane_count);

@@ -125,21 +125,21 @@ static void tell_shared(struct fetch_turn *t, const struct text_field *sts, size
 	}
 }
 
-static void on_looked(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-		      size_t dane_count, void *arg)
+static void on_looked(enum facts_shared how, const struct text_field *sts, size_t sts_count,
+		      const struct text_field *dane, size_t dane_count, void *arg)
 {
 	struct fetch_turn *t = arg;
 
 	(void)dane;
 	(void)dane_count;
 	t->read = NULL;
-	if (served) {
+	if (how == FACTS_SHARED_READ) {
 		t->state = TURN_TELL;
 		tell_shared(t, sts, sts_count);
 	}
 	if (TAILQ_EMPTY(&t->askers))
 		end(t);
-	else if (t->ours || !served)
+	else if (t->ours || how != FACTS_SHARED_READ)
 		start_fetch(t);
 	else if (due_waits(&t->retry))
 		t->state = TURN_AWAY;

@@ -26,7 +26,7 @@ struct finding {
 	/* What Redis is to say, known_facts.h. */
 	unsigned marks;  /* was to be read again when the round began */
 	unsigned stale;  /* another node changed it since */
-	unsigned unread; /* Redis was away when it was to be read */
+	unsigned unread; /* Redis could not be read: to be read yet */
 
 	/* What Redis said. */
 	bool forgot;               /* an operator made us forget the policy */

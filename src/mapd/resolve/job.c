@@ -13,6 +13,8 @@
 #include "io/redis/fact_store.h"
 #include "mapd/resolve/ledger_take.h"
 
+#define READ_AGAIN_MS 200 /* Redis is there, but could not be read */
+
 struct job {
 	const struct job_env *env;
 	struct finding *finding;
@@ -24,7 +26,8 @@ struct job {
 	struct fetch_asker fetch;
 	bool kicked;
 	bool ready;                      /* on_ready was called for this round */
-	int64_t dns_by_ms, answer_by_ms; /* monotonic: limits of the round, */
+	int64_t read_at_ms;              /* monotonic: Redis is to be read again; 0: not */
+	int64_t dns_by_ms, answer_by_ms; /* limits of the round, */
 	int64_t sts_by_ms, fetch_by_ms;  /* and of the fetch under way */
 };
 
@@ -98,15 +101,24 @@ static bool ask_dns(struct job *j, const struct ask *ask)
 	return false;
 }
 
-static void job_on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-			size_t dane_count, void *arg)
+static void job_on_read(enum facts_shared how, const struct text_field *sts, size_t sts_count,
+			const struct text_field *dane, size_t dane_count, void *arg)
 {
 	struct job *j = arg;
 
 	j->read = NULL;
-	ledger_shared(j->env->ledger, j->finding, served, sts, sts_count, dane, dane_count);
-	plan_take_shared(&j->finding->facts);
+	ledger_shared(j->env->ledger, j->finding, how, sts, sts_count, dane, dane_count);
+	if (how != FACTS_SHARED_UNREAD)
+		plan_take_shared(&j->finding->facts, how == FACTS_SHARED_AWAY);
+	else if (plan_take_unread(&j->finding->facts, tick_wall_s()))
+		j->read_at_ms = tick_mono_ms() + READ_AGAIN_MS;
 	job_kick(j);
+}
+
+static void read_shared(struct job *j)
+{
+	j->read_at_ms = 0;
+	j->read = fact_store_read(j->env->redis, j->env->base, &j->finding->facts.nexthop, job_on_read, j);
 }
 
 /* What the planner asked to be fetched came by another way. */
@@ -157,7 +169,7 @@ static bool job_start(struct job *j, const struct ask *ask)
 		fetch_begins(j);
 	switch (ask->kind) {
 	case ASK_SHARED:
-		j->read = fact_store_read(j->env->redis, j->env->base, &j->finding->facts.nexthop, job_on_read, j);
+		read_shared(j);
 		return false;
 	case ASK_POLICY:
 		fetch_turn_join(j->env->turns, &j->fetch, &j->finding->facts, ask->name, j->backend);
@@ -193,6 +205,7 @@ static size_t abort_questions(struct job *j, bool fetch, bool answer)
 
 static void abort_read(struct job *j)
 {
+	j->read_at_ms = 0;
 	if (j->read)
 		fact_read_abort(&j->read);
 }
@@ -201,8 +214,7 @@ static void abort_read(struct job *j)
 static void answer_is_due(struct job *j)
 {
 	if (!j->finding->facts.shared_known)
-		plan_take_shared(&j->finding->facts);
-	abort_read(j);
+		ledger_shared(j->env->ledger, j->finding, FACTS_SHARED_UNREAD, NULL, 0, NULL, 0);
 	abort_questions(j, false, true);
 	facts_timeout(&j->finding->facts, tick_wall_s());
 	j->finding->news = true;
@@ -221,6 +233,15 @@ static void fetch_is_due(struct job *j)
 	fetch_turn_leave(&j->fetch);
 }
 
+/* Redis could not be read. It is read again until it was, or until nobody needs to know any more. */
+static void mind_the_read(struct job *j)
+{
+	if (!j->finding->facts.shared_waiting)
+		abort_read(j);
+	else if (j->read_at_ms != 0 && tick_mono_ms() >= j->read_at_ms)
+		read_shared(j);
+}
+
 static void mind_the_time(struct job *j)
 {
 	int64_t now = tick_mono_ms();
@@ -233,6 +254,7 @@ static void mind_the_time(struct job *j)
 		answer_is_due(j);
 	if (finding_fetches(j->finding) && now >= j->fetch_by_ms)
 		fetch_is_due(j);
+	mind_the_read(j);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -246,6 +268,8 @@ static void job_arm(struct job *j)
 
 	if (!j->ready)
 		at = earlier(j->dns_by_ms > tick_mono_ms() ? j->dns_by_ms : INT64_MAX, j->answer_by_ms);
+	if (j->read_at_ms != 0)
+		at = earlier(at, j->read_at_ms);
 	if (finding_fetches(j->finding))
 		at = earlier(at, j->finding->facts.sts.overdue ? j->fetch_by_ms : j->sts_by_ms);
 	if (j->kicked)

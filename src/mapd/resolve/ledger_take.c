@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/tick.h"
 #include "mapd/resolve/shared_facts.h"
 
@@ -69,19 +70,37 @@ static void take_refresh(struct facts *f, bool dated, int64_t now)
 		f->sts.refresh = true;
 }
 
-void ledger_shared(struct ledger *l, struct finding *found, bool served, const struct text_field *sts, size_t sts_count,
-		   const struct text_field *dane, size_t dane_count)
+static void say_unread(struct ledger *l, const struct finding *found)
+{
+	unsigned long unsaid;
+
+	l->unread++;
+	if (ratelimit_ok(&l->say_unread, tick_mono_ms(), &unsaid))
+		log_warn(
+		    "event=facts_unread nexthop=%s do=\"see what keeps Redis busy: answers wait for it\" unsaid=%lu",
+		    found->facts.nexthop.key, unsaid);
+}
+
+/* MX and TLSA that changed are found anew without Redis; whatever else it has must be read yet. */
+static void not_read(struct ledger *l, struct finding *found, enum facts_shared how)
+{
+	if (how == FACTS_SHARED_UNREAD)
+		say_unread(l, found);
+	found->unread = (found->marks & KNOWN_MARK_STS) | KNOWN_MARK_ALL;
+}
+
+void ledger_shared(struct ledger *l, struct finding *found, enum facts_shared how, const struct text_field *sts,
+		   size_t sts_count, const struct text_field *dane, size_t dane_count)
 {
 	struct facts *f = &found->facts;
 	int64_t now = tick_wall_s();
 	bool dated = f->sts.refresh;
 
-	if (!served) {
-		found->unread =
-		    found->marks & (KNOWN_MARK_STS | KNOWN_MARK_ALL); /* the rest is found anew without Redis */
-		found->marks = 0;
+	if (how != FACTS_SHARED_READ) {
+		not_read(l, found, how);
 		return;
 	}
+	found->unread = 0;
 	f->sts.refresh = false;
 	take_sts(l, found, sts, sts_count, now);
 	if (found->marks != 0 && shared_finds_anew(sts, sts_count))

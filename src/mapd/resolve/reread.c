@@ -42,14 +42,14 @@ static struct reread *reread_find(const struct rereads *r, const struct nexthop 
 	return NULL;
 }
 
-static void reread_on_read(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-			   size_t dane_count, void *arg)
+static void reread_on_read(enum facts_shared how, const struct text_field *sts, size_t sts_count,
+			   const struct text_field *dane, size_t dane_count, void *arg)
 {
 	struct reread *one = arg;
 	struct rereads *r = one->all;
 
 	hmap_remove(&r->table, &one->node);
-	r->fn(&one->nexthop, one->marks, served, sts, sts_count, dane, dane_count, r->arg);
+	r->fn(&one->nexthop, one->marks, how, sts, sts_count, dane, dane_count, r->arg);
 	free(one);
 }
 

@@ -14,8 +14,9 @@
 #include "io/redis/fact_store.h"
 
 /* MARKS: all that reread_start() was given. Otherwise as fact_read_fn. */
-typedef void reread_fn(const struct nexthop *nexthop, unsigned marks, bool served, const struct text_field *sts,
-		       size_t sts_count, const struct text_field *dane, size_t dane_count, void *arg);
+typedef void reread_fn(const struct nexthop *nexthop, unsigned marks, enum facts_shared how,
+		       const struct text_field *sts, size_t sts_count, const struct text_field *dane, size_t dane_count,
+		       void *arg);
 
 struct rereads;
 /* None is started before rereads_resize(). */

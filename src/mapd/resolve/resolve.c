@@ -226,6 +226,8 @@ static bool at_hand(struct resolver *r, const struct inquiry *q, struct facts *o
 		return false;
 	out->shared_known = true;
 	facts_begin(out, now);
+	if (!redis_is_up(r->job_env.redis))
+		out->shared = FACTS_SHARED_AWAY;
 	return facts_ready(out, now);
 }
 
@@ -409,6 +411,7 @@ void resolver_counts(const struct resolver *r, struct resolver_counts *out)
 					.given_up = r->given_up,
 					.evicted = known.evicted,
 					.policies_evicted = known.policies_evicted,
+					.unread = r->ledger.unread,
 					.timeouts = r->ledger.timeouts,
 					.fetch_ok = r->ledger.fetch_ok,
 					.fetch_failed = r->ledger.fetch_failed,

@@ -165,11 +165,13 @@ static void print_fields(const char *what, const struct text_field *f, size_t co
 		printf("%s%.*s:%.*s", i ? "," : "", (int)f[i].name_len, f[i].name, (int)f[i].value_len, f[i].value);
 }
 
-static void on_facts(bool served, const struct text_field *sts, size_t sts_count, const struct text_field *dane,
-		     size_t dane_count, void *arg)
+static void on_facts(enum facts_shared how, const struct text_field *sts, size_t sts_count,
+		     const struct text_field *dane, size_t dane_count, void *arg)
 {
+	static const char *const words[] = {"read", "away", "unread"};
+
 	(void)arg;
-	printf("facts served=%d", served);
+	printf("facts %s", words[how]);
 	print_fields("sts", sts, sts_count);
 	print_fields("dane", dane, dane_count);
 	printf("\n");

@@ -44,7 +44,7 @@ struct other_lock {
 	char domain[DOMAIN_SIZE];
 };
 
-bool world_redis_away, world_redis_silent;
+bool world_redis_away, world_redis_silent, world_redis_unread;
 static LIST_HEAD(, hash) hashes;
 static LIST_HEAD(, fact_read) reads;
 static LIST_HEAD(, fact_lock) locks;
@@ -54,6 +54,12 @@ static size_t read_count, write_count, lock_asks;
 struct redis *world_redis(void)
 {
 	return (struct redis *)(void *)&hashes; /* never looked into */
+}
+
+bool redis_is_up(const struct redis *r)
+{
+	assert(r == world_redis());
+	return !world_redis_away;
 }
 
 static struct hash *hash_of(const char *key)
@@ -151,10 +157,10 @@ static void answer_read(evutil_socket_t fd, short what, void *arg)
 	sts = hash_of(key);
 	snprintf(key, sizeof(key), "dane:%s", told.nexthop.key);
 	dane = hash_of(key);
-	if (world_redis_away)
-		told.fn(false, NULL, 0, NULL, 0, told.arg);
+	if (world_redis_away || world_redis_unread)
+		told.fn(world_redis_away ? FACTS_SHARED_AWAY : FACTS_SHARED_UNREAD, NULL, 0, NULL, 0, told.arg);
 	else
-		told.fn(true, sts ? sts->field : NULL, sts ? sts->count : 0, dane ? dane->field : NULL,
+		told.fn(FACTS_SHARED_READ, sts ? sts->field : NULL, sts ? sts->count : 0, dane ? dane->field : NULL,
 			dane ? dane->count : 0, told.arg);
 }
 
@@ -279,7 +285,7 @@ void fact_lock_release(struct fact_lock **lock)
 
 void fake_store_begin(void)
 {
-	world_redis_away = world_redis_silent = false;
+	world_redis_away = world_redis_silent = world_redis_unread = false;
 	read_count = write_count = lock_asks = 0;
 }
 

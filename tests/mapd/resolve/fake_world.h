@@ -55,7 +55,9 @@ size_t world_fetches(const char *host); /* begun; NULL: of all hosts */
 size_t world_fetches_open(void);
 
 /* Redis. */
-extern bool world_redis_away, world_redis_silent;
+extern bool world_redis_away;   /* not connected */
+extern bool world_redis_unread; /* connected, but too slow to be read */
+extern bool world_redis_silent; /* a read never ends */
 void world_hash(const char *key,
 		const char *const *names_and_values);           /* "sts:d" or "dane:d"; ends with NULL; NULL: removed */
 const char *world_hash_get(const char *key, const char *field); /* NULL: not there */

@@ -28,6 +28,7 @@ static void on_line(enum log_level level, const char *line)
 	(void)level;
 	snprintf(room.last_line, sizeof(room.last_line), "%s", line);
 	room.lines_failed += !!strstr(line, "event=sts_fetch_failed");
+	room.lines_unread += !!strstr(line, "event=facts_unread");
 	room.lines_timeout += !!strstr(line, "event=resolve_timeout");
 	room.lines_crowded += !!strstr(line, "event=ports_crowded");
 }
@@ -48,7 +49,7 @@ int room_begin(void **state)
 {
 	(void)state;
 	memset(&room.heard, 0, sizeof(room.heard));
-	room.lines_failed = room.lines_timeout = room.lines_crowded = 0;
+	room.lines_failed = room.lines_timeout = room.lines_crowded = room.lines_unread = 0;
 	room.conf = (struct conf){
 	    .dns.timeout_s = 6, .sts.timeout_s = 5, .mapd = {.deadline_s = 10, .cache_entries = 1000, .max_jobs = 100}};
 	log_capture(on_line);
@@ -78,6 +79,7 @@ static void on_answer(const struct facts *facts, void *arg)
 	a->tlsa = facts->host_count > 0 ? facts->host[0].tlsa : TLSA_UNKNOWN;
 	a->policy = policy;
 	a->enforce = policy && policy->mode == STS_ENFORCE;
+	a->in_doubt = facts_in_doubt(facts, world_now());
 	a->until = facts_until(facts, world_now());
 }
 

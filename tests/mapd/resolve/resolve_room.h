@@ -22,7 +22,7 @@ struct resolve_room {
 	struct resolver *resolver;
 	struct conf conf;
 	char last_line[600]; /* of the log */
-	unsigned lines_failed, lines_timeout, lines_crowded;
+	unsigned lines_failed, lines_timeout, lines_crowded, lines_unread;
 	struct { /* what on_facts told last */
 		unsigned calls, forgotten;
 		char key[NEXTHOP_SIZE];
@@ -43,6 +43,7 @@ struct asker {
 	enum mx_state mx;
 	enum tlsa_state tlsa; /* of the first host */
 	bool policy, enforce;
+	bool in_doubt; /* Redis may have what was not read */
 	int64_t until;
 };
 

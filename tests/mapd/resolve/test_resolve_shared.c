@@ -82,6 +82,119 @@ static void test_forgotten_while_redis_is_away(void **state)
 	assert_false(room_answer("a.example").policy);
 }
 
+/* A node that knows nothing yet, the TXT record taken away on the wire, and Redis pauses for half a second: what it holds
+ * is waited for. */
+static void test_redis_pauses(void **state)
+{
+	struct asker a;
+
+	(void)state;
+	room_plain("a.example", 300);
+	room_other_node_fetched("sts:a.example", "enforce");
+	world_redis_unread = true;
+	room_ask(&a, "a.example");
+	world_pass(500);
+	assert_int_equal(a.answers, 0);
+	assert_int_equal(world_dns_asked("a.example", RR_MX), 1); /* meanwhile */
+	world_redis_unread = false;
+	world_pass(500);
+	assert_int_equal(a.answers, 1);
+	assert_true(a.enforce && !a.in_doubt);
+	assert_true(a.until > world_now() + FACTS_ERROR_TTL);
+	assert_true(room.lines_unread >= 1);
+	assert_true(room_is_known("a.example"));
+}
+
+/* Never read until the deadline: in doubt, and not kept as if there were nothing. */
+static void test_redis_pauses_for_long(void **state)
+{
+	struct asker a;
+	size_t reads;
+
+	(void)state;
+	room_plain("a.example", 300);
+	room_other_node_fetched("sts:a.example", "enforce");
+	world_redis_unread = true;
+	room_ask(&a, "a.example");
+	for (int i = 0; i < 99; i++)
+		world_pass(100);
+	assert_int_equal(a.answers, 0);
+	world_pass(200);
+	assert_int_equal(a.answers, 1);
+	assert_true(a.in_doubt && !a.enforce);
+	assert_int_equal(a.mx, MX_INSECURE);
+	assert_int_equal(a.until, world_now() + FACTS_ERROR_TTL);
+	assert_int_equal(room_counts().jobs, 0);
+	assert_int_equal(room_counts().unread, world_reads() + 1);
+	assert_false(room_is_known("a.example"));
+	reads = world_reads();
+	world_redis_unread = false;
+	world_pass(1000);
+	assert_int_equal(world_reads(), reads); /* when it is asked for */
+	a = room_answer("a.example");
+	assert_true(a.enforce && !a.in_doubt);
+}
+
+/* Redis goes away while it is waited for: the network speaks, for a short time. */
+static void test_redis_pauses_and_falls(void **state)
+{
+	struct asker a;
+
+	(void)state;
+	room_plain("a.example", 300);
+	room_other_node_fetched("sts:a.example", "enforce");
+	world_redis_unread = true;
+	room_ask(&a, "a.example");
+	world_pass(500);
+	world_redis_away = true;
+	world_pass(500);
+	assert_int_equal(a.answers, 1);
+	assert_false(a.in_doubt || a.enforce);
+	assert_int_equal(a.until, world_now() + FACTS_ERROR_TTL);
+	a = room_answer("a.example");
+	assert_int_equal(a.until, world_now() + FACTS_ERROR_TTL);
+	assert_int_equal(world_dns_asked("a.example", RR_MX), 1);
+	world_redis_away = world_redis_unread = false;
+	assert_true(room_answer("a.example").enforce);
+}
+
+/* What binds as hard as anything that Redis may have does not wait for it; nor does what the domain says now. */
+static void test_no_doubt(void **state)
+{
+	struct asker a;
+
+	(void)state;
+	room_with_sts("a.example", "1", DAY);
+	assert_true(room_answer("a.example").enforce);
+	resolve_fact_changed(room.resolver, RKEY_STS, NULL);
+	world_redis_unread = true;
+	a = room_answer("a.example");
+	assert_int_equal(a.answers, 1);
+	assert_true(a.enforce && !a.in_doubt);
+	assert_int_equal(a.until, world_now() + FACTS_ERROR_TTL);
+	room_with_sts("b.example", "1", DAY);
+	a = room_answer("b.example");
+	assert_int_equal(a.answers, 1);
+	assert_true(a.enforce && !a.in_doubt);
+	assert_int_equal(world_fetches(NULL), 2);
+}
+
+/* A change that was announced and could not be read: what was rendered does not speak for it. */
+static void test_change_that_cannot_be_read(void **state)
+{
+	(void)state;
+	room_plain("a.example", 300);
+	assert_false(room_answer("a.example").enforce);
+	room_other_node_fetched("sts:a.example", "enforce");
+	world_redis_unread = true;
+	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
+	world_run();
+	assert_int_equal(room.heard.forgotten, 1);
+	assert_false(room_is_known("a.example"));
+	world_redis_unread = false;
+	assert_true(room_answer("a.example").enforce);
+}
+
 /* FLUSHALL, or Redis restarted empty: lost, not forgotten. */
 static void test_lost_policies_are_shared_again(void **state)
 {
@@ -243,6 +356,11 @@ static void test_malformed_fact_is_ignored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    ROOM_TEST(test_redis_pauses),
+	    ROOM_TEST(test_redis_pauses_for_long),
+	    ROOM_TEST(test_redis_pauses_and_falls),
+	    ROOM_TEST(test_no_doubt),
+	    ROOM_TEST(test_change_that_cannot_be_read),
 	    ROOM_TEST(test_cache_forget),
 	    ROOM_TEST(test_cache_refresh_without_policy),
 	    ROOM_TEST(test_looks_are_not_shared),
