@@ -13,14 +13,14 @@
 #include "base/xalloc.h"
 #include "io/redis/fact_store.h"
 
-#define PLACES 4              /* keep Redis busy, but do not flood it: one reader takes half of its time */
-#define PLACE_S 20            /* a node that died keeps its place for so long */
-#define WAIT_MIN_MS 300000    /* then it reads, place or not ... */
-#define WAIT_SPREAD_MS 300000 /* ... at a time of its own */
+#define PLACES 4            /* keep Redis busy, but do not flood it: one reader takes half of its time */
+#define PLACE_S 20          /* a node that died keeps its place for so long */
+#define WAIT_MIN_MS 2000    /* then it reads, place or not ... */
+#define WAIT_SPREAD_MS 2400 /* ... at a time of its own */
 #define PAUSE_MIN_MS 20
 #define PAUSE_SPREAD_MS 80
 #define PAUSE_SHARE 4 /* a pause grows to this part of the time waited */
-#define PAUSE_MAX_MS 5000
+#define PAUSE_MAX_MS 500
 
 struct mirror_turn {
 	struct event_base *base;
@@ -50,8 +50,11 @@ static void wait_more(struct mirror_turn *t)
 {
 	int64_t longest = PAUSE_SPREAD_MS + waited_ms(t) / PAUSE_SHARE;
 	int64_t ms = PAUSE_MIN_MS + below((unsigned)(longest < PAUSE_MAX_MS ? longest : PAUSE_MAX_MS));
-	const struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000};
+	int64_t left = t->limit_ms - waited_ms(t);
+	struct timeval tv;
 
+	ms = ms < left ? ms : left;
+	tv = (struct timeval){(time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000};
 	evtimer_add(t->timer, &tv);
 }
 

@@ -4,7 +4,7 @@
  * A failover cuts off every node of a site in the same second. If all of them read everything at once, Redis does
  * nothing else for as long as that takes, and look-ups, locks and announcements wait behind it. So who has settings in
  * force takes one of a few places in Redis (short locks) before he reads, and waits while all are taken. The wait is
- * bounded, and a Redis that does not answer, or grants no locks, is as good as a place (fact_store.h). Called by
+ * bounded (5 s: meanwhile a setting that was changed in the gap is not in force), and a Redis that does not answer, or grants no locks, is as good as a place (fact_store.h). Called by
  * mirror.c; one thread.
  */
 #ifndef TLSMODE_IO_MIRROR_TURN_H

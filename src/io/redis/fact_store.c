@@ -319,10 +319,17 @@ struct fact_lock {
 	bool asked;
 	char key[RKEY_SIZE];
 	char token[TOKEN_SIZE];
+	char ms[24];
 };
 
 static const char release_script[] =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end\nreturn 0\n";
+
+/* KEYS[1] the lock; ARGV: our token, the longest end that one of us would give it. */
+static const char judge_script[] = "local left = redis.call('PTTL', KEYS[1])\n"
+				   "if left >= 0 and left <= tonumber(ARGV[2]) then return 0 end\n"
+				   "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
+				   "return 1\n";
 
 static void make_token(char out[TOKEN_SIZE])
 {
@@ -344,15 +351,32 @@ static void lock_answer(struct fact_lock *l, bool got)
 	fn(got, l->arg);
 }
 
-/* Only "somebody else has it" (nil) keeps us from fetching. */
+static void on_judged(const struct redis_reply *reply, void *arg)
+{
+	struct fact_lock *l = arg;
+	int64_t ours;
+
+	if (!reply || redis_reply_integer(reply, &ours)) {
+		lock_answer(l, !reply || ours != 0);
+		return;
+	}
+	redis_note_error(l->redis, "taking a lock", reply);
+	lock_answer(l, true);
+}
+
+/* Only "somebody else has it" (nil) keeps us from fetching, if it is one of us. */
 static void on_lock(const struct redis_reply *reply, void *arg)
 {
 	struct fact_lock *l = arg;
-	bool taken = reply && redis_reply_is_nil(reply);
 
-	if (reply && !taken && !redis_reply_is_status(reply, "OK"))
+	if (reply && redis_reply_is_nil(reply)) {
+		redis_command(l->redis, on_judged, l, 6,
+			      (const char *[]){"EVAL", judge_script, "1", l->key, l->token, l->ms}, NULL);
+		return;
+	}
+	if (reply && !redis_reply_is_status(reply, "OK"))
 		redis_note_error(l->redis, "taking a lock", reply);
-	lock_answer(l, !taken);
+	lock_answer(l, true);
 }
 
 static void on_lock_timer(evutil_socket_t fd, short what, void *arg)
@@ -366,7 +390,6 @@ struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, cons
 				  fact_lock_fn *fn, void *arg)
 {
 	struct fact_lock *l = xcalloc(1, sizeof(*l));
-	char ms[24];
 
 	l->redis = r;
 	l->fn = fn;
@@ -375,9 +398,9 @@ struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, cons
 	l->timer = fact_store_timer_ms(base, on_lock_timer, l, l->asked ? SLOW_MS : 0);
 	format_key(l->key, r, RKEY_LOCK, domain);
 	make_token(l->token);
-	snprintf(ms, sizeof(ms), "%u", (ttl_s ? ttl_s : 1) * 1000);
+	snprintf(l->ms, sizeof(l->ms), "%u", (ttl_s ? ttl_s : 1) * 1000);
 	if (l->asked)
-		redis_command(r, on_lock, l, 6, (const char *[]){"SET", l->key, l->token, "NX", "PX", ms}, NULL);
+		redis_command(r, on_lock, l, 6, (const char *[]){"SET", l->key, l->token, "NX", "PX", l->ms}, NULL);
 	return l;
 }
 

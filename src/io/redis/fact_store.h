@@ -31,8 +31,9 @@ void fact_read_abort(struct fact_read **read);
 void fact_store_write_sts(struct redis *r, const char *domain, const struct text_fields *fields, int64_t ttl_s);
 void fact_store_write_dane(struct redis *r, const char *nexthop_key, const struct text_fields *fields, int64_t ttl_s);
 
-/* Called once. GOT true: fetch (the lock is ours for TTL_S, or Redis is away); false: another node does. Never from
- * inside the call; the lock object stays until fact_lock_release(). */
+/* Called once. GOT true: fetch (the lock is ours for TTL_S, or Redis is away); false: another node does. A lock without an
+ * end, or with one later than TTL_S from now, is nobody's, and becomes ours. Never from inside the call; the lock object
+ * stays until fact_lock_release(). A lock delays, it never decides: who is told false acts anyway after a time. */
 typedef void fact_lock_fn(bool got, void *arg);
 struct fact_lock;
 struct fact_lock *fact_store_lock(struct redis *r, struct event_base *base, const char *domain, unsigned ttl_s,

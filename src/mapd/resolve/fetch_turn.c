@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/util.h>
+
 #include "base/hmap.h"
 #include "base/tick.h"
 #include "base/xalloc.h"
@@ -24,8 +26,9 @@ struct fetch_turn {
 	struct hmap_node node;
 	struct fetch_turns *all;
 	enum turn_state state;
-	bool ours;    /* the lock was granted */
-	bool changed; /* the hash changed while the lock was asked for */
+	bool ours;        /* the lock was granted */
+	int64_t until_ms; /* monotonic: then it fetches, lock or not; 0: the lock was not refused yet */
+	bool changed;     /* the hash changed while the lock was asked for */
 	struct fact_lock *lock;
 	struct fact_read *read;
 	struct https_fetch *fetch;
@@ -46,6 +49,11 @@ struct fetch_turns {
 };
 
 static void ask_lock(struct fetch_turn *t);
+
+static bool is_over(const struct fetch_turn *t)
+{
+	return t->until_ms != 0 && tick_mono_ms() >= t->until_ms;
+}
 
 static const char *turn_domain(const struct fetch_turn *t)
 {
@@ -139,7 +147,7 @@ static void on_looked(enum facts_shared how, const struct text_field *sts, size_
 	}
 	if (TAILQ_EMPTY(&t->askers))
 		end(t);
-	else if (t->ours || how != FACTS_SHARED_READ)
+	else if (t->ours || how != FACTS_SHARED_READ || is_over(t))
 		start_fetch(t);
 	else if (due_waits(&t->retry))
 		t->state = TURN_AWAY;
@@ -156,16 +164,26 @@ static void look(struct fetch_turn *t)
 	t->read = fact_store_read(t->all->redis, t->all->base, &t->nexthop, on_looked, t);
 }
 
+static void refused(struct fetch_turn *t)
+{
+	int64_t now = tick_mono_ms(), again = now + FETCH_LOCK_S * 1000;
+	uint32_t number;
+
+	fact_lock_release(&t->lock);
+	evutil_secure_rng_get_bytes(&number, sizeof(number));
+	if (t->until_ms == 0)
+		t->until_ms = now + FETCH_PATIENCE_S * 1000 + number % (FETCH_SPREAD_S * 1000);
+	due_set(t->all->mono, &t->retry, again < t->until_ms ? again : t->until_ms);
+	t->state = TURN_AWAY;
+}
+
 static void on_lock(bool got, void *arg)
 {
 	struct fetch_turn *t = arg;
 
 	t->ours = got;
-	if (!got) {
-		fact_lock_release(&t->lock);
-		due_set(t->all->mono, &t->retry, tick_mono_ms() + FETCH_LOCK_S * 1000);
-		t->state = TURN_AWAY;
-	}
+	if (!got)
+		refused(t);
 	if (got || t->changed)
 		look(t);
 }

@@ -4,7 +4,8 @@
  *
  * A turn: ask for the lock; look into Redis once more (the last holder may just have finished); ours: fetch, tell all
  * askers, leave the lock; another node's: wait until its result appears (mirror.h on_fact), or the lock's time is over,
- * then look and try again. Redis away: fetch without a lock. What a result means is not decided here. Called by job.c,
+ * then look and try again, and fetch without the lock at last (FETCH_PATIENCE_S): a lock delays, it never decides. Redis
+ * away: fetch without a lock. What a result means is not decided here. Called by job.c,
  * resolve.c and fact_news.c.
  */
 #ifndef TLSMODE_MAPD_FETCH_TURN_H
@@ -22,7 +23,9 @@
 #include "mapd/resolve/backends.h"
 #include "mapd/resolve/due.h"
 
-#define FETCH_LOCK_S 10 /* a node that died keeps others waiting for so long */
+#define FETCH_LOCK_S 10     /* a node that died keeps others waiting for so long */
+#define FETCH_PATIENCE_S 15 /* and whoever holds the lock again and again for so long ... */
+#define FETCH_SPREAD_S 5    /* ... and up to this longer: not all nodes at once */
 
 struct fetch_turn;
 struct fetch_turns;

@@ -281,7 +281,7 @@ def turns(w):
     for i in range(20):
         c.cmd("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced")
     for place in PLACES:
-        c.cmd("SET", place, "another")
+        c.cmd("SET", place, "another", "PX", "19000")
     p = live(w, r)
     note("the first reading did not wait")
     cut_off(p, c, "HSET", "tlsmode:sender:missed.test", "mode", "enforced")
@@ -299,6 +299,29 @@ def turns(w):
     until(lambda: c.cmd("EXISTS", *PLACES) == 3, "it left its place")
 
 
+@tap.test("places that are always taken, or taken without an end, keep nobody from reading for more than five seconds")
+def turns_bound(w):
+    r = w.server()
+    c = r.client()
+    for i in range(20):
+        c.cmd("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced")
+    p = live(w, r)
+    for place in PLACES:
+        c.cmd("SET", place, "another")
+    cut_off(p, c, "HSET", "tlsmode:sender:missed.test", "mode", "enforced")
+    p.wait_mode("missed.test", "enforced", 2)
+    note("what has no end is nobody's")
+    p.wait_state("live")
+    for place in PLACES:
+        c.cmd("SET", place, "another", "PX", "19000")
+    since = time.monotonic()
+    cut_off(p, c, "HSET", "tlsmode:sender:missed2.test", "mode", "enforced")
+    p.wait_mode("missed2.test", "enforced", 10)
+    took = time.monotonic() - since
+    check(1.5 < took < 6, "after its time one reads anyway: %.1f s" % took)
+    check(c.cmd("EXISTS", *PLACES) == 4, "and leaves the others' places to them")
+
+
 @tap.test("a connection lost while reading does not keep the place taken")
 def turns_lost(w):
     r = w.server()
@@ -306,7 +329,7 @@ def turns_lost(w):
     c.pipeline([("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced") for i in range(20000)])
     p = live(w, r)
     for place in PLACES[1:]:
-        c.cmd("SET", place, "another")
+        c.cmd("SET", place, "another", "PX", "19000")
     cut_off(p, c, "PING")
     until(lambda: c.cmd("EXISTS", PLACES[0]), "it has its place")
     cut_off(p, c, "PING")
@@ -323,7 +346,7 @@ def turns_end(w):
         c.cmd("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced")
     p = live(w, r)
     for place in PLACES:
-        c.cmd("SET", place, "another")
+        c.cmd("SET", place, "another", "PX", "19000")
     cut_off(p, c, "PING")
     cut_off(p, c, "PING")
     p.wait_state("stale")
@@ -331,7 +354,7 @@ def turns_end(w):
     p.wait_state("held")
     check(p.mode("s1.test") == "enforced", "a mass loss is judged at once")
     for place in PLACES:
-        c.cmd("SET", place, "another")
+        c.cmd("SET", place, "another", "PX", "19000")
     for i in range(20):
         c.cmd("HSET", "tlsmode:sender:s%d.test" % i, "mode", "enforced")
     p.wait_state("live")

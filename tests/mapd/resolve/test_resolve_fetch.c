@@ -122,6 +122,26 @@ static void test_lock_holder_dies(void **state)
 	assert_true(room_answer("a.example").enforce);
 }
 
+/* Somebody takes the lock again and again: it delays, and does not decide. */
+static void test_lock_never_free(void **state)
+{
+	struct asker a;
+
+	(void)state;
+	room_with_sts("a.example", "1", DAY);
+	world_lock_of_other("a.example", true);
+	room_ask(&a, "a.example");
+	for (int i = 0; i < 14; i++)
+		world_pass(1000);
+	assert_int_equal(a.answers, 1); /* sts.timeout */
+	assert_int_equal(world_fetches(NULL), 0);
+	for (int i = 0; i < 7; i++)
+		world_pass(1000);
+	assert_int_equal(world_fetches(NULL), 1);
+	assert_true(room.heard.enforce);
+	assert_true(room_answer("a.example").enforce);
+}
+
 static void test_redis_goes_away_while_waiting_for_the_other(void **state)
 {
 	struct asker a;
@@ -190,6 +210,7 @@ int main(void)
 	    ROOM_TEST(test_other_node_has_the_lock),
 	    ROOM_TEST(test_other_node_failed),
 	    ROOM_TEST(test_lock_holder_dies),
+	    ROOM_TEST(test_lock_never_free),
 	    ROOM_TEST(test_redis_goes_away_while_waiting_for_the_other),
 	    ROOM_TEST(test_looks_again_before_fetching),
 	    ROOM_TEST(test_what_is_in_redis_is_not_asked),
