@@ -166,6 +166,24 @@ const struct sts_policy *facts_policy(const struct facts *f, int64_t now)
 	return &f->sts.policy;
 }
 
+bool facts_policy_differs(const struct facts *f, const struct sts_policy *other, int64_t now)
+{
+	const struct sts_policy *ours = facts_policy(f, now);
+
+	if (!ours || ours->mode != STS_ENFORCE)
+		return false;
+	return other->mode != STS_ENFORCE || !sts_policy_mx_within(ours, other) || !sts_policy_mx_within(other, ours);
+}
+
+bool facts_policy_weakens(const struct facts *f, const struct sts_policy *other, int64_t fetched_at, int64_t now)
+{
+	const struct sts_policy *ours = facts_policy(f, now);
+
+	if (facts_policy_differs(f, other, now))
+		return true;
+	return ours && ours->mode == STS_ENFORCE && fetched_at + max64(other->max_age, 1) < policy_last(&f->sts);
+}
+
 bool facts_in_doubt(const struct facts *f, int64_t now)
 {
 	const struct sts_policy *policy = facts_policy(f, now);
@@ -173,16 +191,26 @@ bool facts_in_doubt(const struct facts *f, int64_t now)
 	return f->shared == FACTS_SHARED_UNREAD && !(policy && policy->mode == STS_ENFORCE);
 }
 
+static bool yields_to(const struct facts *f, const struct facts *kept, int64_t now)
+{
+	const struct sts_fact *s = &f->sts;
+
+	if (!s->have_policy || s->fetched_at < kept->sts.fetched_at)
+		return true;
+	return !s->own && facts_policy_weakens(kept, &s->policy, s->fetched_at, now);
+}
+
 void facts_take_later_policy(struct facts *to, struct facts *from, int64_t now)
 {
 	struct sts_fact *s = &to->sts;
 
-	if (!facts_policy(from, now) || (s->have_policy && s->fetched_at >= from->sts.fetched_at))
+	if (!facts_policy(from, now) || !yields_to(to, from, now))
 		return;
 	sts_policy_fini(&s->policy);
 	s->policy = from->sts.policy;
 	s->have_policy = true;
 	s->fetched_at = from->sts.fetched_at;
+	s->own = from->sts.own;
 	memcpy(s->policy_id, from->sts.policy_id, sizeof(s->policy_id));
 	memset(&from->sts.policy, 0, sizeof(from->sts.policy));
 	from->sts.have_policy = false;

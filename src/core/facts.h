@@ -85,6 +85,9 @@ struct sts_fact {
 	struct sts_policy policy;
 	char policy_id[STS_ID_SIZE]; /* TXT id it was fetched for; "" when refreshed without a live TXT */
 	int64_t fetched_at;          /* last successful fetch */
+	bool own;                    /* it was ours, since facts_init() */
+	bool weakened;               /* and took from a policy that was in force */
+	bool contradicted;           /* others say that there is less: a fetch is due */
 
 	enum fetch_failure failure; /* of the last fetch; FETCH_OK: it succeeded or there was none */
 	char fail_id[STS_ID_SIZE];
@@ -140,7 +143,13 @@ void facts_begin(struct facts *f, int64_t now);
 const struct sts_policy *facts_policy(const struct facts *f, int64_t now);
 /* A policy that binds more than what is known may be in Redis, which could not be read. */
 bool facts_in_doubt(const struct facts *f, int64_t now);
-/* The policy of FROM becomes TO's when it is the later one and in force at NOW; FROM has none then. */
+/* An enforce policy is in force at NOW, and OTHER does not bind as it does: another mode, other patterns. */
+bool facts_policy_differs(const struct facts *f, const struct sts_policy *other, int64_t now);
+/* Or OTHER, fetched at FETCHED_AT, ends sooner. Such a word of others is no reason to do with less than what is in force
+ * here, but one to ask the domain. */
+bool facts_policy_weakens(const struct facts *f, const struct sts_policy *other, int64_t fetched_at, int64_t now);
+/* The policy of FROM becomes TO's when it is in force at NOW and the later one, or when TO's is another node's and
+ * weakens it; FROM has none then. */
 void facts_take_later_policy(struct facts *to, struct facts *from, int64_t now);
 /* The first second in which the policy is no longer in force; INT64_MAX without one. A policy of max_age 0 still
  * serves the question it was fetched for: it lives a second. */

@@ -50,7 +50,11 @@ int64_t facts_text_dane_ttl(const struct facts *f, int64_t now);
 
 /* Takes fields read from Redis. False with a static *REASON when a value is malformed: nothing of it is taken then. Of
  * two policies the one with the later fetched_at stays; times in the future are cut to NOW. Parts of F that are known
- * and not past their end stay. COUNT 0 (no such key) is fine. */
+ * and not past their end stay. COUNT 0 (no such key) is fine.
+ *
+ * Others' word makes stricter at once; what would weaken a policy in force (facts_policy_weakens()) is not taken, but
+ * makes a fetch due, a minute after the last one at the soonest. Nor is another node's failed fetch: it is told for
+ * people. */
 bool facts_text_take_sts(struct facts *f, const struct text_field *field, size_t count, int64_t now,
 			 const char **reason);
 bool facts_text_take_dane(struct facts *f, const struct text_field *field, size_t count, int64_t now,

@@ -98,17 +98,30 @@ static void merge_txt(struct sts_fact *to, const struct sts_fact *from, int64_t 
 	memcpy(to->txt_id, from->txt_id, sizeof(to->txt_id));
 }
 
-/* Moves the policy when it is the later one. */
-static void merge_policy(struct sts_fact *to, struct sts_fact *from, int64_t now)
+/* Somebody says that there is less than what is in force here: the domain itself is to be asked. */
+static void ask_anew(struct sts_fact *s, int64_t now)
 {
+	if (now >= s->fetched_at + FACTS_REFRESH_MIN)
+		s->refresh = s->contradicted = true;
+}
+
+/* Moves the policy when it is the later one and takes nothing from what is in force. */
+static void merge_policy(struct facts *f, struct sts_fact *from, int64_t now)
+{
+	struct sts_fact *to = &f->sts;
 	int64_t fetched_at = from->fetched_at < now ? from->fetched_at : now;
 
 	if (!from->have_policy || (to->have_policy && to->fetched_at >= fetched_at))
 		return;
+	if (facts_policy_weakens(f, &from->policy, fetched_at, now)) {
+		ask_anew(to, now);
+		return;
+	}
 	sts_policy_fini(&to->policy);
 	to->policy = from->policy;
 	memset(&from->policy, 0, sizeof(from->policy));
 	to->have_policy = true;
+	to->own = false;
 	to->fetched_at = fetched_at;
 	memcpy(to->policy_id, from->policy_id, sizeof(to->policy_id));
 	to->refresh = false;
@@ -117,20 +130,6 @@ static void merge_policy(struct sts_fact *to, struct sts_fact *from, int64_t now
 		to->fail_id[0] = to->fail_why[0] = '\0';
 		to->fail_at = 0;
 	}
-}
-
-static void merge_failure(struct sts_fact *to, const struct sts_fact *from, int64_t now)
-{
-	int64_t fail_at = from->fail_at < now ? from->fail_at : now;
-
-	if (from->failure == FETCH_OK || fail_at + FACTS_HOLDOFF <= now)
-		return;
-	if (fail_at <= to->fail_at || (to->have_policy && fail_at < to->fetched_at))
-		return;
-	to->failure = from->failure;
-	to->fail_at = fail_at;
-	memcpy(to->fail_id, from->fail_id, sizeof(to->fail_id));
-	memcpy(to->fail_why, from->fail_why, sizeof(to->fail_why));
 }
 
 /* An operator asked for a fetch (tlsmode cache refresh) and none has ended since: it is due, and no hold-off stands in
@@ -154,8 +153,7 @@ bool facts_text_take_sts(struct facts *f, const struct text_field *fields, size_
 
 	if (ok && nexthop_in_dns(&f->nexthop)) {
 		merge_txt(&f->sts, &read, now);
-		merge_policy(&f->sts, &read, now);
-		merge_failure(&f->sts, &read, now);
+		merge_policy(f, &read, now);
 		merge_refresh(&f->sts, refresh < now ? refresh : now);
 	}
 	sts_policy_fini(&read.policy);

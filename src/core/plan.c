@@ -304,6 +304,8 @@ static void policy_fetched(struct facts *f, struct sts_policy *policy, int64_t n
 {
 	struct sts_fact *s = &f->sts;
 
+	s->weakened = facts_policy_differs(f, policy, now);
+	s->own = true;
 	sts_policy_fini(&s->policy);
 	s->policy = *policy;
 	s->have_policy = true;

@@ -129,6 +129,26 @@ bool sts_policy_set_mx(struct sts_policy *p, const char *patterns, size_t len)
 	return ok;
 }
 
+static bool has_pattern(const struct sts_policy *p, const char *pattern)
+{
+	const char *mx = NULL;
+
+	while ((mx = sts_policy_mx(p, mx)))
+		if (strcmp(mx, pattern) == 0)
+			return true;
+	return false;
+}
+
+bool sts_policy_mx_within(const struct sts_policy *p, const struct sts_policy *wider)
+{
+	const char *mx = NULL;
+
+	while ((mx = sts_policy_mx(p, mx)))
+		if (!has_pattern(wider, mx))
+			return false;
+	return true;
+}
+
 const char *sts_policy_mx(const struct sts_policy *p, const char *last)
 {
 	const char *next;

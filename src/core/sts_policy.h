@@ -38,6 +38,9 @@ bool sts_policy_set_mx(struct sts_policy *p, const char *patterns, size_t len);
 void sts_policy_fini(struct sts_policy *p);
 void sts_policy_copy(struct sts_policy *to, const struct sts_policy *from);
 
+/* Every pattern of P is one of WIDER, to the letter. */
+bool sts_policy_mx_within(const struct sts_policy *p, const struct sts_policy *wider);
+
 /* Next pattern after LAST (NULL: the first), or NULL at the end. */
 const char *sts_policy_mx(const struct sts_policy *p, const char *last);
 

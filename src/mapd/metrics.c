@@ -77,6 +77,8 @@ static const struct row {
     [METRIC_FETCHES_FAILED] = {"fetches_total", "result=\"failed\"", COUNTER, "fetches_failed", ""},
     [METRIC_REFRESHED] = {"policies_refreshed_total", "", COUNTER, "policies_refreshed",
 			  "MTA-STS policies fetched anew before their end."},
+    [METRIC_POLICIES_WEAKENED] = {"policies_weakened_total", "", COUNTER, "policies_weakened",
+				  "MTA-STS policies in force that a fetch replaced by a weaker or different one."},
     [METRIC_DNS_PENDING] = {"dns_pending", "", GAUGE, "dns_pending", "DNS questions on their way."},
     [METRIC_HTTPS_PENDING] = {"https_pending", "", GAUGE, "https_pending", "HTTPS transfers on their way or waiting."},
     [METRIC_REDIS_UP] = {"redis_up", "", GAUGE, "redis_up", "1: both connections to Redis work."},
@@ -172,6 +174,7 @@ static void gather_resolver(struct mapd *m, uint64_t *value)
 	value[METRIC_JOBS_REFUSED] = counts.refused;
 	value[METRIC_JOBS_TIMED_OUT] = counts.timeouts;
 	value[METRIC_FACTS_UNREAD] = counts.unread;
+	value[METRIC_POLICIES_WEAKENED] = counts.weakened;
 	value[METRIC_FETCHES_OK] = counts.fetch_ok;
 	value[METRIC_FETCHES_FAILED] = counts.fetch_failed;
 	value[METRIC_REFRESHED] = counts.refreshed;

@@ -120,19 +120,19 @@ def told(tap, w, nodes):
     tap.equal(last.ask("opportunistic", "told.test"), moved("told.test"), "another node, asked the first time, fetches the new one")
     times = wait_all(others, "the new policy", lambda n: n.ask("opportunistic", "told.test"), moved("told.test"))
     tap.ok(True, "the others answer by it")
-    tap.equal(w.fetches("told.test"), 2, "without another fetch")
+    tap.equal(w.fetches("told.test"), 2 + len(others), "each by a fetch of its own: what weakens is not taken at another's word")
     tap.equal(w.unbound.questions().count(("_mta-sts.told.test", "TXT")), asked + 1, "without a look at the record")
     tap.note("measured: a policy fetched by one node in force on seven others %s ms after its own answer" % ", ".join(
         spread([times[0]] + times)[1:]))
 
 
 def own_look(tap, w, nodes):
-    """The usual case: every node looks at the record when its TTL ends. The first to see the new id fetches, once for all."""
+    """The usual case: every node looks at the record when its TTL ends. Each fetches the policy that takes the place of one in force."""
     tap.equal({n.ask("opportunistic", "looked.test") for n in nodes}, {SECURE % "looked.test"}, "a policy is in force on all nodes")
     change_id(w, "looked.test", "2", 1)
     began = time.monotonic()
     times = wait_all(nodes, "the new policy", lambda n: n.ask("opportunistic", "looked.test"), moved("looked.test"))
-    tap.equal(w.fetches("looked.test"), 2, "a new id is seen by all of them, and its policy fetched once")
+    tap.equal(w.fetches("looked.test"), 1 + len(nodes), "a new id is seen by all of them, and its policy fetched by each")
     tap.note("measured: TTL 1 s: the first node has the new policy %.0f ms after its publication, the last %.0f ms after it" % (
         (times[0] - began) * 1000, (times[-1] - times[0]) * 1000))
 

@@ -42,10 +42,11 @@ def known_elsewhere(tap, w, b):
     tap.equal(w.fetches("known.test"), 1, "without another fetch")
 
 
-def failure_is_shared(tap, w, b):
+def failure_is_ones_own(tap, w, b):
     tap.equal(w.ask("opportunistic", "failing.test"), "NOTFOUND ", "a policy that cannot be fetched is no policy")
     tap.equal(b.ask("opportunistic", "failing.test"), "NOTFOUND ", "on the other node neither")
-    tap.equal(w.fetches("failing.test"), 1, "which does not try again for five minutes")
+    tap.equal(w.fetches("failing.test"), 2, "which tried for itself")
+    tap.equal((w.ask("opportunistic", "failing.test:587"), w.fetches("failing.test")), ("NOTFOUND ", 2), "and none tries again for five minutes")
 
 
 def txt_state(ask, domain):
@@ -145,7 +146,7 @@ def test(tap):
         try:
             one_fetch(tap, w, b)
             known_elsewhere(tap, w, b)
-            failure_is_shared(tap, w, b)
+            failure_is_ones_own(tap, w, b)
             forget(tap, w, b)
             wrong_type(tap, w, b)
             holder_dies(tap, w, b)

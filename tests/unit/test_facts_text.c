@@ -70,9 +70,7 @@ static void test_sts_round_trip(void **state)
 	    "txt=record|txt_id=20260101|txt_until=1000300|mode=enforce|max_age=86400|mx=mx.a.example "
 	    "*.b.example|id=20260101|fetched_at=999000",
 	    "mode=none|max_age=60|mx=|id=|fetched_at=1000000",
-	    "mode=testing|max_age=31557600|mx=mx.a.example|id=x|fetched_at=1|failure=sts-webpki-invalid|fail_id=y|"
-	    "fail_at=999999|fail_why=certificate has expired",
-	    "failure=sts-policy-invalid|fail_id=|fail_at=999990|fail_why=",
+	    "mode=testing|max_age=31557600|mx=mx.a.example|id=x|fetched_at=1",
 	};
 
 	(void)state;
@@ -88,6 +86,79 @@ static void test_sts_round_trip(void **state)
 		facts_text_fini(&text);
 		facts_fini(f);
 	}
+}
+
+/* Told for people; another node's failure is none of ours. */
+static void test_sts_failure(void **state)
+{
+	static const char line[] =
+	    "mode=testing|max_age=31557600|mx=mx.a.example|id=x|fetched_at=1|"
+	    "failure=sts-webpki-invalid|fail_id=y|fail_at=999999|fail_why=certificate has expired";
+	struct facts *f = fresh("a.example");
+	struct text_fields text;
+	const char *reason;
+
+	(void)state;
+	assert_true(take_sts(f, line, &reason));
+	assert_true(f->sts.have_policy && f->sts.failure == FETCH_OK && f->sts.fail_at == 0);
+	f->sts.failure = FETCH_WEBPKI;
+	f->sts.fail_at = 999999;
+	strcpy(f->sts.fail_id, "y");
+	strcpy(f->sts.fail_why, "certificate has expired");
+	assert_true(facts_text_sts(f, NOW, &text));
+	assert_string_equal(line_of(&text), line);
+	facts_text_fini(&text);
+	facts_fini(f);
+}
+
+/* What others say of a policy in force here: as strict or stricter is taken, anything else makes us ask the domain. */
+static void test_sts_asymmetry(void **state)
+{
+	static const struct {
+		const char *line;
+		bool taken;
+	} rows[] = {
+	    {"mode=enforce|max_age=9000|mx=mx.a.example *.b.example|id=2|fetched_at=999900", true},
+	    {"mode=enforce|max_age=9000|mx=*.b.example mx.a.example|id=2|fetched_at=999900", true},
+	    {"mode=enforce|max_age=90000|mx=mx.a.example *.b.example|id=2|fetched_at=99999999", true},
+	    {"mode=none|max_age=9000|mx=|id=2|fetched_at=999900", false},
+	    {"mode=testing|max_age=9000|mx=mx.a.example *.b.example|id=2|fetched_at=999900", false},
+	    {"mode=enforce|max_age=9000|mx=mx.a.example|id=2|fetched_at=999900", false},
+	    {"mode=enforce|max_age=9000|mx=mx.a.example *.b.example mx.evil.example|id=2|fetched_at=999900", false},
+	    {"mode=enforce|max_age=9000|mx=mx.evil.example *.b.example|id=2|fetched_at=999900", false},
+	    {"mode=enforce|max_age=1|mx=mx.a.example *.b.example|id=2|fetched_at=999900", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct facts *f = fresh("a.example");
+		const char *reason;
+
+		check_row(rows[i].line,
+			  take_sts(f, "mode=enforce|max_age=9000|mx=mx.a.example *.b.example|id=1|fetched_at=999500",
+				   &reason));
+		f->sts.txt = TXT_RECORD;
+		strcpy(f->sts.txt_id, "1");
+		check_row(rows[i].line, take_sts(f, rows[i].line, &reason));
+		check_row(rows[i].line, (f->sts.fetched_at != 999500) == rows[i].taken);
+		check_row(rows[i].line, f->sts.policy.mode == STS_ENFORCE && f->sts.policy.mx_count == 2);
+		check_row(rows[i].line, f->sts.refresh == !rows[i].taken);
+		check_row(rows[i].line, facts_fetch_due(f, NOW) == !rows[i].taken || rows[i].taken);
+		facts_fini(f);
+	}
+}
+
+/* Not again and again: a minute after the last fetch at the soonest. */
+static void test_sts_asymmetry_is_bounded(void **state)
+{
+	struct facts *f = fresh("a.example");
+	const char *reason;
+
+	(void)state;
+	assert_true(take_sts(f, "mode=enforce|max_age=9000|mx=mx.a.example|id=1|fetched_at=999950", &reason));
+	assert_true(take_sts(f, "mode=none|max_age=9000|mx=|id=2|fetched_at=999990", &reason));
+	assert_true(f->sts.policy.mode == STS_ENFORCE && !f->sts.refresh);
+	facts_fini(f);
 }
 
 static void test_sts_malformed(void **state)
@@ -150,13 +221,10 @@ static void test_sts_merge(void **state)
 	assert_int_equal(f->sts.policy.mode, STS_ENFORCE);
 	/* a later one comes in; what lies in the future is cut to now */
 	f->sts.refresh = true;
-	assert_true(take_sts(f, "mode=testing|max_age=9000|mx=new.example|id=3|fetched_at=99999999", &reason));
-	assert_int_equal(f->sts.policy.mode, STS_TESTING);
+	assert_true(take_sts(f, "mode=enforce|max_age=9000|mx=new.example|id=3|fetched_at=99999999", &reason));
+	assert_string_equal(f->sts.policy_id, "3");
 	assert_int_equal(f->sts.fetched_at, NOW);
 	assert_false(f->sts.refresh);
-	/* a failure from before that fetch is old news, so is one past its hold-off */
-	assert_true(take_sts(f, "failure=sts-policy-invalid|fail_id=3|fail_at=999999", &reason));
-	assert_int_equal(f->sts.failure, FETCH_OK);
 	/* TXT: not past its end, not further than we would believe it ourselves */
 	assert_true(take_sts(f, "txt=record|txt_id=old|txt_until=1000000", &reason));
 	assert_int_equal(f->sts.txt, TXT_UNKNOWN);
@@ -180,13 +248,18 @@ static void test_sts_refresh(void **state)
 	const char *reason;
 
 	(void)state;
-	snprintf(line, sizeof(line), "%sfailure=sts-policy-invalid|fail_id=1|fail_at=999900|refresh=999950", policy);
+	f->sts.failure = FETCH_INVALID;
+	f->sts.fail_at = 999900;
+	strcpy(f->sts.fail_id, "1");
+	snprintf(line, sizeof(line), "%srefresh=999950", policy);
 	assert_true(take_sts(f, line, &reason));
 	assert_true(f->sts.refresh);
 	assert_true(facts_fetch_due(f, NOW));
 	facts_fini(f);
 	f = fresh("a.example");
-	snprintf(line, sizeof(line), "%sfailure=sts-policy-invalid|fail_id=1|fail_at=999950|refresh=999950", policy);
+	f->sts.failure = FETCH_INVALID;
+	f->sts.fail_at = 999950;
+	strcpy(f->sts.fail_id, "1");
 	assert_true(take_sts(f, line, &reason));
 	assert_false(f->sts.refresh);
 	assert_false(facts_fetch_due(f, NOW));
@@ -353,11 +426,12 @@ static void test_dane_merge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sts_round_trip), cmocka_unit_test(test_sts_malformed),
-	    cmocka_unit_test(test_sts_merge),      cmocka_unit_test(test_sts_refresh),
-	    cmocka_unit_test(test_sts_worth),      cmocka_unit_test(test_dane_round_trip),
-	    cmocka_unit_test(test_dane_malformed), cmocka_unit_test(test_dane_too_many),
-	    cmocka_unit_test(test_dane_merge),
+	    cmocka_unit_test(test_sts_round_trip),  cmocka_unit_test(test_sts_failure),
+	    cmocka_unit_test(test_sts_asymmetry),   cmocka_unit_test(test_sts_asymmetry_is_bounded),
+	    cmocka_unit_test(test_sts_malformed),   cmocka_unit_test(test_sts_merge),
+	    cmocka_unit_test(test_sts_refresh),     cmocka_unit_test(test_sts_worth),
+	    cmocka_unit_test(test_dane_round_trip), cmocka_unit_test(test_dane_malformed),
+	    cmocka_unit_test(test_dane_too_many),   cmocka_unit_test(test_dane_merge),
 	};
 
 	return cmocka_run_group_tests_name("facts_text", tests, NULL, NULL);

@@ -351,7 +351,7 @@ static void lock_answer(struct fact_lock *l, bool got)
 	fn(got, l->arg);
 }
 
-static void on_judged(const struct redis_reply *reply, void *arg)
+static void on_lock_judged(const struct redis_reply *reply, void *arg)
 {
 	struct fact_lock *l = arg;
 	int64_t ours;
@@ -370,7 +370,7 @@ static void on_lock(const struct redis_reply *reply, void *arg)
 	struct fact_lock *l = arg;
 
 	if (reply && redis_reply_is_nil(reply)) {
-		redis_command(l->redis, on_judged, l, 6,
+		redis_command(l->redis, on_lock_judged, l, 6,
 			      (const char *[]){"EVAL", judge_script, "1", l->key, l->token, l->ms}, NULL);
 		return;
 	}

@@ -149,8 +149,6 @@ static void on_looked(enum facts_shared how, const struct text_field *sts, size_
 		end(t);
 	else if (t->ours || how != FACTS_SHARED_READ || is_over(t))
 		start_fetch(t);
-	else if (due_waits(&t->retry))
-		t->state = TURN_AWAY;
 	else
 		ask_lock(t);
 }
@@ -191,6 +189,7 @@ static void on_lock(bool got, void *arg)
 static void ask_lock(struct fetch_turn *t)
 {
 	t->state = TURN_LOCK;
+	due_clear(t->all->mono, &t->retry);
 	t->changed = false;
 	t->lock = fact_store_lock(t->all->redis, t->all->base, turn_domain(t), FETCH_LOCK_S, on_lock, t);
 }

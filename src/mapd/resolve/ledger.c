@@ -55,6 +55,20 @@ static void share_dane(struct ledger *l, struct finding *found)
 	facts_text_fini(&fields);
 }
 
+/* The domain itself said so, to us. */
+static void say_weakened(struct ledger *l, struct finding *found)
+{
+	const struct sts_fact *s = &found->facts.sts;
+
+	if (!s->weakened)
+		return;
+	found->facts.sts.weakened = false;
+	l->weakened++;
+	log_warn("event=policy_weakened domain=%s id=%s was=enforce mode=%s changed=%s", found->facts.nexthop.domain,
+		 s->policy_id[0] != '\0' ? s->policy_id : "-", names_name(sts_mode_names, (int)s->policy.mode),
+		 s->policy.mode != STS_ENFORCE ? "mode" : "patterns");
+}
+
 static void say_fetched(const struct finding *found)
 {
 	const struct sts_fact *s = &found->facts.sts;
@@ -92,6 +106,7 @@ void ledger_policy(struct ledger *l, struct finding *found, bool ours)
 		l->fetch_ok++;
 		l->refreshed += found->refresh;
 		say_fetched(found);
+		say_weakened(l, found);
 	} else {
 		l->fetch_failed++;
 		say_failed(l, found);

@@ -21,7 +21,7 @@ struct ledger {
 	struct known_facts *known;
 	struct refresh *refresh;
 	struct ratelimit say_late, say_failed, say_evicted, say_unread;
-	unsigned long unread, timeouts, fetch_ok, fetch_failed, refreshed;
+	unsigned long unread, weakened, timeouts, fetch_ok, fetch_failed, refreshed;
 };
 
 void ledger_init(struct ledger *l, struct redis *redis, size_t max_domains);

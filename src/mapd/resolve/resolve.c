@@ -412,6 +412,7 @@ void resolver_counts(const struct resolver *r, struct resolver_counts *out)
 					.evicted = known.evicted,
 					.policies_evicted = known.policies_evicted,
 					.unread = r->ledger.unread,
+					.weakened = r->ledger.weakened,
 					.timeouts = r->ledger.timeouts,
 					.fetch_ok = r->ledger.fetch_ok,
 					.fetch_failed = r->ledger.fetch_failed,

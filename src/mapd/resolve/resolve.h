@@ -87,7 +87,7 @@ struct resolver_counts {
 	size_t policies, policies_dated; /* of the known domains: with a policy in force; with a date for its refresh */
 	size_t known_octets;
 	unsigned long started, refused, timeouts, fetch_ok, fetch_failed, refreshed, given_up, evicted,
-	    policies_evicted, unread; /* readings of Redis that failed while it was up */
+	    policies_evicted, weakened, unread; /* readings of Redis that failed while it was up */
 };
 void resolver_counts(const struct resolver *r, struct resolver_counts *out);
 

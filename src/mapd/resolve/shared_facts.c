@@ -28,12 +28,24 @@ static void say_malformed(const struct facts *f, const char *fact, const char *r
 		 log_quote(quoted, sizeof(quoted), reason, strlen(reason)));
 }
 
+/* At most once for each fetch that it makes due, or little more often. */
+static void say_contradicted(struct facts *f)
+{
+	if (f->sts.contradicted)
+		log_warn(
+		    "event=policy_contradicted domain=%s mode=enforce do=\"nothing: the policy stays in force and the "
+		    "domain is asked\"",
+		    f->nexthop.domain);
+	f->sts.contradicted = false;
+}
+
 void shared_take_sts(struct facts *f, const struct text_field *sts, size_t count, int64_t now)
 {
 	const char *reason;
 
 	if (!facts_text_take_sts(f, sts, count, now, &reason))
 		say_malformed(f, "sts", reason);
+	say_contradicted(f);
 }
 
 void shared_take_dane(struct facts *f, const struct text_field *dane, size_t count, int64_t now)
@@ -57,12 +69,16 @@ static void forget_policy(struct facts *f)
 	s->refresh = false;
 }
 
-/* TXT and failure: whatever Redis has counts more. */
-static void forget_live(struct sts_fact *s)
+static void forget_failure(struct sts_fact *s)
 {
 	s->failure = FETCH_OK;
 	s->fail_id[0] = s->fail_why[0] = '\0';
 	s->fail_at = 0;
+}
+
+/* Whatever Redis has counts more. */
+static void forget_txt(struct sts_fact *s)
+{
 	s->txt = TXT_UNKNOWN;
 	s->txt_id[0] = '\0';
 }
@@ -71,10 +87,12 @@ bool shared_take_changed_sts(struct facts *f, const struct text_field *sts, size
 {
 	bool forgotten = shared_find(sts, count, SHARED_FORGOTTEN);
 
-	if (forgotten)
+	if (forgotten) {
 		forget_policy(f);
+		forget_failure(&f->sts);
+	}
 	if (forgotten || shared_find(sts, count, "txt"))
-		forget_live(&f->sts);
+		forget_txt(&f->sts);
 	shared_take_sts(f, sts, count, now);
 	return forgotten;
 }

@@ -29,6 +29,7 @@ static void on_line(enum log_level level, const char *line)
 	snprintf(room.last_line, sizeof(room.last_line), "%s", line);
 	room.lines_failed += !!strstr(line, "event=sts_fetch_failed");
 	room.lines_unread += !!strstr(line, "event=facts_unread");
+	room.lines_weakened += !!strstr(line, "event=policy_weakened");
 	room.lines_timeout += !!strstr(line, "event=resolve_timeout");
 	room.lines_crowded += !!strstr(line, "event=ports_crowded");
 }
@@ -49,7 +50,7 @@ int room_begin(void **state)
 {
 	(void)state;
 	memset(&room.heard, 0, sizeof(room.heard));
-	room.lines_failed = room.lines_timeout = room.lines_crowded = room.lines_unread = 0;
+	room.lines_failed = room.lines_timeout = room.lines_crowded = room.lines_unread = room.lines_weakened = 0;
 	room.conf = (struct conf){
 	    .dns.timeout_s = 6, .sts.timeout_s = 5, .mapd = {.deadline_s = 10, .cache_entries = 1000, .max_jobs = 100}};
 	log_capture(on_line);

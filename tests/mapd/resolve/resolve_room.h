@@ -22,7 +22,7 @@ struct resolve_room {
 	struct resolver *resolver;
 	struct conf conf;
 	char last_line[600]; /* of the log */
-	unsigned lines_failed, lines_timeout, lines_crowded, lines_unread;
+	unsigned lines_failed, lines_timeout, lines_crowded, lines_unread, lines_weakened;
 	struct { /* what on_facts told last */
 		unsigned calls, forgotten;
 		char key[NEXTHOP_SIZE];

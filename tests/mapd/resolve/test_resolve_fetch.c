@@ -81,6 +81,7 @@ static void test_other_node_has_the_lock(void **state)
 	assert_int_equal(room_counts().jobs, 0);
 }
 
+/* Its way to the host may be cut; ours is tried. */
 static void test_other_node_failed(void **state)
 {
 	struct asker a;
@@ -91,17 +92,37 @@ static void test_other_node_failed(void **state)
 	world_lock_of_other("a.example", true);
 	room_ask(&a, "a.example");
 	world_pass(1000);
+	assert_int_equal(a.answers, 0);
 	snprintf(at, sizeof(at), "%lld", (long long)world_now());
 	world_hash("sts:a.example", (const char *[]){"failure", "sts-webpki-invalid", "fail_id", "1", "fail_at", at,
 						     "fail_why", "bad", NULL});
+	world_lock_of_other("a.example", false);
 	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
 	world_run();
 	assert_int_equal(a.answers, 1);
-	assert_false(a.policy);
-	assert_int_equal(world_fetches(NULL), 0);
-	world_pass(60 * 1000);
+	assert_true(a.enforce);
+	assert_int_equal(world_fetches(NULL), 1);
+}
+
+/* What another writes does not end our hold-off. */
+static void test_other_node_failed_too(void **state)
+{
+	char at[24];
+
+	(void)state;
+	room_with_sts("a.example", "1", DAY);
+	world_policy_fails(room_policy_host("a.example"), FETCH_FAILED, "connection refused");
 	room_answer("a.example");
-	assert_int_equal(world_fetches(NULL), 0);
+	assert_int_equal(world_fetches(NULL), 1);
+	world_pass(10 * 1000);
+	snprintf(at, sizeof(at), "%lld", (long long)world_now());
+	world_hash("sts:a.example",
+		   (const char *[]){"txt", "record", "txt_id", "1", "txt_until", "1800000300", "failure",
+				    "sts-webpki-invalid", "fail_id", "1", "fail_at", at, NULL});
+	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
+	world_run();
+	assert_false(room_answer("a.example").policy);
+	assert_int_equal(world_fetches(NULL), 1);
 }
 
 static void test_lock_holder_dies(void **state)
@@ -209,6 +230,7 @@ int main(void)
 	    ROOM_TEST(test_policy_host_without_address),
 	    ROOM_TEST(test_other_node_has_the_lock),
 	    ROOM_TEST(test_other_node_failed),
+	    ROOM_TEST(test_other_node_failed_too),
 	    ROOM_TEST(test_lock_holder_dies),
 	    ROOM_TEST(test_lock_never_free),
 	    ROOM_TEST(test_redis_goes_away_while_waiting_for_the_other),

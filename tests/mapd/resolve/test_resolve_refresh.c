@@ -81,9 +81,9 @@ static void test_redis_away_for_the_whole_life(void **state)
 static void test_refresh_is_another_nodes(void **state)
 {
 	(void)state;
-	room_with_sts("a.example", "1", 7 * DAY);
+	room_with_sts("a.example", "1", DAY);
 	assert_true(room_answer("a.example").enforce);
-	world_pass(20 * 3600 * 1000);
+	world_pass(8 * 3600 * 1000);
 	room_other_node_fetched("sts:a.example", "enforce");
 	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
 	world_pass(4 * 3600 * 1000);

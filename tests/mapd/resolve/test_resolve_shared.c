@@ -213,18 +213,88 @@ static void test_lost_policies_are_shared_again(void **state)
 	assert_string_equal(world_hash_get("sts:a.example", "mode"), "enforce");
 }
 
-static void test_newer_policy_of_another_node(void **state)
+/* It says that the policy is none; the domain says otherwise. */
+static void test_weaker_policy_of_another_node(void **state)
 {
 	(void)state;
 	room_with_sts("a.example", "1", DAY);
 	assert_true(room_answer("a.example").enforce);
-	world_pass(10000);
+	world_pass(100 * 1000);
 	room_other_node_fetched("sts:a.example", "none");
 	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
 	world_run();
-	assert_int_equal(room.heard.forgotten, 1);
+	assert_true(room_answer("a.example").enforce);
+	world_pass(1000);
+	assert_true(room_answer("a.example").enforce);
+	assert_int_equal(world_fetches(NULL), 2);
+	assert_int_equal(room.lines_weakened, 0);
+	assert_string_equal(world_hash_get("sts:a.example", "mode"), "enforce"); /* told to all */
+	for (int i = 0; i < 50; i++) {
+		world_pass(1000);
+		room_other_node_fetched("sts:a.example", "none");
+		resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
+		world_run();
+	}
+	assert_true(room_answer("a.example").enforce);
+	assert_int_equal(world_fetches(NULL), 2); /* not more than one a minute */
+}
+
+/* It says so, and so does the domain: taken, and said. */
+static void test_policy_weakened(void **state)
+{
+	(void)state;
+	room_with_sts("a.example", "1", DAY);
+	assert_true(room_answer("a.example").enforce);
+	world_pass(100 * 1000);
+	world_policy(room_policy_host("a.example"), "none", DAY, "mx.a.example");
+	room_other_node_fetched("sts:a.example", "none");
+	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
+	world_run();
+	world_pass(1000);
+	assert_int_equal(world_fetches(NULL), 2);
 	assert_false(room_answer("a.example").enforce);
-	assert_int_equal(world_fetches(NULL), 1);
+	assert_int_equal(room.lines_weakened, 1);
+	assert_int_equal(room_counts().weakened, 1);
+}
+
+/* The domain cannot be asked: what is in force stays. */
+static void test_weaker_policy_and_no_way(void **state)
+{
+	(void)state;
+	room_with_sts("a.example", "1", DAY);
+	assert_true(room_answer("a.example").enforce);
+	world_pass(100 * 1000);
+	world_policy_fails(room_policy_host("a.example"), FETCH_FAILED, "connection refused");
+	room_other_node_fetched("sts:a.example", "none");
+	resolve_fact_changed(room.resolver, RKEY_STS, "a.example");
+	for (int i = 0; i < 100; i++) {
+		world_pass(10000);
+		assert_true(room_answer("a.example").enforce);
+	}
+}
+
+/* A job that knew of no policy could read Redis only after another of the domain had fetched the real one, and a weaker
+ * one is there by then. */
+static void test_weaker_policy_read_by_another_job(void **state)
+{
+	struct asker a;
+
+	(void)state;
+	room_with_sts("a.example", "1", DAY);
+	world_address("a.example", false, 300);
+	world_redis_unread = true;
+	world_dns_silent("_mta-sts.a.example", RR_TXT);
+	room_ask(&a, "[a.example]");
+	world_pass(100);
+	world_sts_txt("a.example", "1", 300);
+	assert_true(room_answer("a.example").enforce);
+	world_pass(2000);
+	room_other_node_fetched("sts:a.example", "none");
+	world_redis_unread = false;
+	world_pass(5000);
+	assert_int_equal(a.answers, 1);
+	assert_true(a.enforce);
+	assert_true(room_answer("a.example").enforce);
 }
 
 /* The fact changes while the job that read the old one is still under way. */
@@ -366,7 +436,10 @@ int main(void)
 	    ROOM_TEST(test_looks_are_not_shared),
 	    ROOM_TEST(test_forgotten_while_redis_is_away),
 	    ROOM_TEST(test_lost_policies_are_shared_again),
-	    ROOM_TEST(test_newer_policy_of_another_node),
+	    ROOM_TEST(test_weaker_policy_of_another_node),
+	    ROOM_TEST(test_policy_weakened),
+	    ROOM_TEST(test_weaker_policy_and_no_way),
+	    ROOM_TEST(test_weaker_policy_read_by_another_job),
 	    ROOM_TEST(test_changed_under_way),
 	    ROOM_TEST(test_own_writes_change_nothing),
 	    ROOM_TEST(test_ended_hash_is_not_forgotten),
