@@ -87,7 +87,7 @@ struct sts_fact {
 	int64_t fetched_at;          /* last successful fetch */
 	bool own;                    /* it was ours, since facts_init() */
 	bool weakened;               /* and took from a policy that was in force */
-	bool contradicted;           /* others say that there is less: a fetch is due */
+	bool contradicted;           /* others say that there is less: a fetch is due as soon as may be */
 
 	enum fetch_failure failure; /* of the last fetch; FETCH_OK: it succeeded or there was none */
 	char fail_id[STS_ID_SIZE];

@@ -101,8 +101,9 @@ static void merge_txt(struct sts_fact *to, const struct sts_fact *from, int64_t 
 /* Somebody says that there is less than what is in force here: the domain itself is to be asked. */
 static void ask_anew(struct sts_fact *s, int64_t now)
 {
+	s->contradicted = true;
 	if (now >= s->fetched_at + FACTS_REFRESH_MIN)
-		s->refresh = s->contradicted = true;
+		s->refresh = true;
 }
 
 /* Moves the policy when it is the later one and takes nothing from what is in force. */
@@ -121,7 +122,7 @@ static void merge_policy(struct facts *f, struct sts_fact *from, int64_t now)
 	to->policy = from->policy;
 	memset(&from->policy, 0, sizeof(from->policy));
 	to->have_policy = true;
-	to->own = false;
+	to->own = to->contradicted = false;
 	to->fetched_at = fetched_at;
 	memcpy(to->policy_id, from->policy_id, sizeof(to->policy_id));
 	to->refresh = false;

@@ -306,6 +306,7 @@ static void policy_fetched(struct facts *f, struct sts_policy *policy, int64_t n
 
 	s->weakened = facts_policy_differs(f, policy, now);
 	s->own = true;
+	s->contradicted = false;
 	sts_policy_fini(&s->policy);
 	s->policy = *policy;
 	s->have_policy = true;

@@ -81,6 +81,8 @@ static void keep_reread(struct fact_news *w, struct facts *f, bool changed, int6
 	if (changed) {
 		known_facts_put(w->env.known, f, now, true);
 		refresh_set(w->env.refresh, f->nexthop.domain, refresh_next(f, now));
+	} else if (f->sts.contradicted) {
+		refresh_set(w->env.refresh, f->nexthop.domain, refresh_next(f, now));
 	}
 	if (f->sts.refresh) /* tlsmode cache refresh */
 		refresh_set(w->env.refresh, f->nexthop.domain, now);

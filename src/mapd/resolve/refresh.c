@@ -168,6 +168,8 @@ int64_t refresh_date(const struct facts *f)
 		return at;
 	if (f->sts.failure != FETCH_OK && earliest < f->sts.fail_at + FACTS_HOLDOFF)
 		earliest = f->sts.fail_at + FACTS_HOLDOFF;
+	if (f->sts.contradicted)
+		return earliest;
 	if (spread > 0)
 		at -= share(f->nexthop.domain) % spread;
 	return at < earliest ? earliest : at;

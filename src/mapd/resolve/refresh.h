@@ -31,7 +31,7 @@ void refresh_done(struct refresh *r);
 size_t refresh_count(const struct refresh *r);
 
 /* The date for the policy of F: facts_refresh_at(), brought forward by DOMAIN's share but never to less than
- * FACTS_REFRESH_MIN after the last fetch, nor into a hold-off. Pure. */
+ * FACTS_REFRESH_MIN after the last fetch, nor into a hold-off; that soon when others contradict the policy. Pure. */
 int64_t refresh_date(const struct facts *f);
 /* What to tell refresh_set() of F at NOW: that date, or the policy's end when it is sooner; INT64_MAX when none is in
  * force. Pure. */

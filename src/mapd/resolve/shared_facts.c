@@ -29,14 +29,13 @@ static void say_malformed(const struct facts *f, const char *fact, const char *r
 }
 
 /* At most once for each fetch that it makes due, or little more often. */
-static void say_contradicted(struct facts *f)
+static void say_contradicted(const struct facts *f)
 {
-	if (f->sts.contradicted)
+	if (f->sts.contradicted && f->sts.refresh)
 		log_warn(
 		    "event=policy_contradicted domain=%s mode=enforce do=\"nothing: the policy stays in force and the "
 		    "domain is asked\"",
 		    f->nexthop.domain);
-	f->sts.contradicted = false;
 }
 
 void shared_take_sts(struct facts *f, const struct text_field *sts, size_t count, int64_t now)
