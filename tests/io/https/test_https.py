@@ -327,7 +327,7 @@ def test_cost(tap, stage):
 def test_options(tap, stage):
     empty = stage.folder + "/empty"
     open(empty, "w").close()
-    for file, want in (("/nonexistent/ca.pem", "No such file"), (empty, "no certificates"), (stage.folder, "no certificates")):
+    for file, want in (("/nonexistent/ca.pem", "No such file"), (empty, "no certificates"), (stage.folder, "Is a directory")):
         status, text = once("https_probe", "-c", file)
         tap.ok(status == 78 and text == text.splitlines()[0] and "sts.ca_file" in text and file in text and want in text,
                "CA file %s: one clear sentence" % os.path.basename(file), "exit %d" % status, text)
