@@ -98,7 +98,7 @@ def old_snapshot(tap, room):
     tap.equal(room.stop(), 0, "a clean end, which leaves a snapshot")
     with_redis(room, change)
     room.start()
-    tap.ok("event=snapshot_read" in room.log(), "the old snapshot is read at the start")
+    tap.ok(room.logged("event=snapshot_read"), "the old snapshot is read at the start")
     see_new(tap, room, "started with an old snapshot")
 
 

@@ -57,6 +57,7 @@ def test_cached(tap, room):
     hits = room.metric("tlsmode_mapd_cache_hits_total")
     tap.equal(room.ask("enforced", "[192.0.2.1]"), STRICT, "the address without a port is answered")
     tap.ok(room.metric("tlsmode_mapd_cache_hits_total") == hits + 1, "from the cache: no port has taken its place")
+    room.logged("event=ports_crowded nexthop=")
     lines = re.findall(r"event=ports_crowded nexthop=.*", room.log())
     tap.ok(len(lines) == 1 and "do=" in lines[0], "one line says so, and what to do", lines[:3])
 
@@ -68,6 +69,7 @@ def test_looked_up(tap, room):
            "#2 %d ports of a name that is being looked up, bracketed and not" % PORTS, len(got), sorted(set(got))[:5])
     crowded = sum("too many ports" in g for g in got)
     tap.ok(crowded > 0, "those beyond %d at once wait for nothing" % VARIANTS, crowded)
+    room.logged("event=ports_crowded domain=slow")
     lines = re.findall(r"event=ports_crowded domain=slow.test .*", room.log())
     tap.ok(len(lines) == 1 and "do=" in lines[0], "one line says so, and what to do", lines[:3])
     tap.ok(room.metric("tlsmode_mapd_jobs_refused_total") >= crowded, "and they are counted", room.metric("tlsmode_mapd_jobs_refused_total"))

@@ -231,7 +231,7 @@ def early(point, kind):
             wait_for("SCAN", lambda: master.seen["SCAN"], 30)
             mode = daemon.mode()
             must(mode == "temp" and master.bit[point] > 0, "early:", mode, master.bit)
-            must('event=redis_error in="reading a setting early"' in daemon.log(), "not logged")
+            wait_for("its line", lambda: 'event=redis_error in="reading a setting early"' in daemon.log(), 10)
             master.wrong = {}
             must(daemon.mode() == "enforced" and not daemon.live(), "rightly answered:", daemon.mode())
         finally:
@@ -248,7 +248,7 @@ def facts_of_mapd(point, kind):
             answer = daemon.room.ask("enforced", "facts.test")
             must(answer.startswith("TEMP "), "without DNS and facts:", answer)
             must(master.bit[point], "not answered wrongly")
-            must('event=redis_error in="reading a fact"' in daemon.log(), "not logged")
+            wait_for("its line", lambda: 'event=redis_error in="reading a fact"' in daemon.log(), 10)
             must(daemon.live() and daemon.mode() == "enforced", "the settings suffer")
         finally:
             daemon.end()
