@@ -126,12 +126,37 @@ def lost_connection(tap, room):
     see_new(tap, room, "after a lost connection")
 
 
+def lost_again(tap, room):
+    """Redis goes while it is being read: what a question saw is the last known, not what was known before."""
+    with_redis(room, lambda client: fill(room))
+    wait_for("live settings, the old ones", lambda: state(room) == "live" and all(
+        room.ask(name, key) == want for name, key, want in BEFORE), 60)
+    ups, downs = (room.log().count("event=redis_" + word) for word in ("up", "down"))
+    with_redis(room, change_cut_off)
+    wait_for("Redis", lambda: room.log().count("event=redis_up") > ups, 20)
+    rows = [row for row in AFTER if row[0] in ("transport", "mode") and "family" not in row[1] and "weaker" not in row[1]]
+    see(tap, room, rows, "read for a question")
+    tap.ok(state(room) == "stale", "not all was read meanwhile", state(room))
+    room.redis_program.send_signal(signal.SIGSTOP)
+    wait_for("Redis gone", lambda: room.log().count("event=redis_down") > downs + 1, 20)
+    see(tap, room, rows, "and Redis is gone again")
+    room.redis_program.send_signal(signal.SIGCONT)
+    wait_for("live settings", lambda: state(room) == "live", 60)
+
+
+def change_cut_off(client):
+    client("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    client("CLIENT", "KILL", "TYPE", "pubsub")
+    change(client)
+
+
 def test(tap):
     with Room() as room:
         fill(room)
         room.redis("EVAL", FILL, 0, MANY)
         old_snapshot(tap, room)
         lost_connection(tap, room)
+        lost_again(tap, room)
         tap.equal(room.grammar_fault(), "", "Postfix understands every reply")
         tap.equal(room.stop(), 0, "a clean stop")
 

@@ -24,8 +24,8 @@ struct early_keys {
 	void *arg;
 	struct wanted *wanted;
 	size_t count, done;
-	early_keys_last_fn *last; /* or NULL */
-	void *last_arg;
+	struct early_keys_events ev; /* or zero */
+	void *ev_arg;
 	struct settings *settings;
 	struct setting value; /* of the name whose PTTL comes next */
 	enum setting_read result;
@@ -44,10 +44,10 @@ struct early_keys *early_keys_new(struct redis *redis, struct complaints *compla
 	return e;
 }
 
-void early_keys_set_last(struct early_keys *e, early_keys_last_fn *fn, void *arg)
+void early_keys_set_events(struct early_keys *e, const struct early_keys_events *ev, void *arg)
 {
-	e->last = fn;
-	e->last_arg = arg;
+	e->ev = *ev;
+	e->ev_arg = arg;
 }
 
 static void early_keys_free(struct early_keys *e)
@@ -94,6 +94,15 @@ static void early_keys_on_hgetall(const struct redis_reply *reply, void *arg)
 	e->failed = e->failed || e->result == SETTING_READ_FAILED;
 }
 
+/* THERE: Redis has it. */
+static void early_keys_take(struct early_keys *e, const struct wanted *w, bool there)
+{
+	if (there && e->ev.found)
+		e->ev.found(w->kind, w->name, &e->value, e->ev_arg);
+	if (there || (e->ev.last && e->ev.last(w->kind, w->name, &e->value, e->ev_arg)))
+		settings_put(e->settings, w->kind, w->name, &e->value);
+}
+
 static void early_keys_on_pttl(const struct redis_reply *reply, void *arg)
 {
 	struct early_keys *e = arg;
@@ -104,9 +113,8 @@ static void early_keys_on_pttl(const struct redis_reply *reply, void *arg)
 		redis_note_error(e->redis, "reading a setting early", reply);
 	if (end == SETTING_READ_FAILED)
 		e->failed = true;
-	else if ((e->result == SETTING_READ_OK && end == SETTING_READ_OK) ||
-		 (e->last && e->last(w->kind, w->name, &e->value, e->last_arg)))
-		settings_put(e->settings, w->kind, w->name, &e->value);
+	else
+		early_keys_take(e, w, e->result == SETTING_READ_OK && end == SETTING_READ_OK);
 	if (e->done == e->count)
 		early_keys_finish(e);
 }

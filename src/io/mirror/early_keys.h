@@ -20,10 +20,14 @@ typedef void early_keys_fn(struct settings *settings, void *arg);
 
 /* Begins a reading; the names follow with early_keys_want(), at least one, before the loop goes on. */
 struct early_keys *early_keys_new(struct redis *redis, struct complaints *complaints, early_keys_fn *fn, void *arg);
-/* FN(KIND, NAME) is asked for the value of a key that Redis does not have, which may be an accident; false: none. It
- * must live as long as E. */
-typedef bool early_keys_last_fn(enum setting_kind kind, const char *name, struct setting *out, void *arg);
-void early_keys_set_last(struct early_keys *e, early_keys_last_fn *fn, void *arg);
+struct early_keys_events {
+	/* Each key that was read: the newest that is known of it. */
+	void (*found)(enum setting_kind kind, const char *name, const struct setting *value, void *arg);
+	/* What is the value of a key that Redis does not have, which may be an accident? False: none. */
+	bool (*last)(enum setting_kind kind, const char *name, struct setting *out, void *arg);
+};
+/* EV is copied, and gets ARG. Without it nobody is told or asked. */
+void early_keys_set_events(struct early_keys *e, const struct early_keys_events *ev, void *arg);
 void early_keys_want(enum setting_kind kind, const char *name, void *early_keys); /* a settings_name_fn */
 void early_keys_abort(struct early_keys **o);                                     /* silence */
 

@@ -422,11 +422,28 @@ uint32_t mirror_heard(const struct mirror *m)
 	return m->heard;
 }
 
+/* In the order of the commands, as all that is read: nothing older comes after it. */
+static void on_early(enum setting_kind kind, const char *name, const struct setting *value, void *arg)
+{
+	struct mirror *m = arg;
+
+	mirror_copy_put(&m->copy, kind, name, value);
+	mirror_clock_arm(m->clock);
+}
+
+static bool last_demand(enum setting_kind kind, const char *name, struct setting *out, void *arg)
+{
+	struct mirror *m = arg;
+
+	return mirror_copy_last_demand(&m->copy, kind, name, out);
+}
+
 struct early_keys *mirror_early_keys(struct mirror *m, early_keys_fn *fn, void *arg)
 {
+	static const struct early_keys_events early_events = {on_early, last_demand};
 	struct early_keys *e = early_keys_new(m->redis, &m->complaints, fn, arg);
 
-	early_keys_set_last(e, mirror_copy_last_demand, &m->copy);
+	early_keys_set_events(e, &early_events, m);
 	return e;
 }
 

@@ -181,10 +181,8 @@ bool mirror_copy_has(const struct mirror_copy *c, enum setting_kind kind, const 
 	return mirror_table_has(&c->table, kind, name);
 }
 
-bool mirror_copy_last_demand(enum setting_kind kind, const char *name, struct setting *out, void *copy)
+bool mirror_copy_last_demand(const struct mirror_copy *c, enum setting_kind kind, const char *name, struct setting *out)
 {
-	const struct mirror_copy *c = copy;
-
 	if (kind == SETTING_EXCEPT || !settings_get(c->table.live, kind, name, out))
 		return false;
 	if (out->mode == MODE_OPPORTUNISTIC)

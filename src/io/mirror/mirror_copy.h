@@ -71,8 +71,9 @@ void mirror_copy_put(struct mirror_copy *c, enum setting_kind kind, const char *
 /* The key has ended, or is lost as the guard says (not GUARD_MASS_LOSS). */
 void mirror_copy_lose(struct mirror_copy *c, enum setting_kind kind, const char *name, enum guard_loss how);
 /* What KIND NAME, which Redis does not have now, demanded while it was in force: no less until its loss is judged. False:
- * nothing. An early_keys_last_fn. */
-bool mirror_copy_last_demand(enum setting_kind kind, const char *name, struct setting *out, void *copy);
+ * nothing. */
+bool mirror_copy_last_demand(const struct mirror_copy *c, enum setting_kind kind, const char *name,
+			     struct setting *out);
 /* Redis is known to have it. */
 bool mirror_copy_has(const struct mirror_copy *c, enum setting_kind kind, const char *name);
 /* What Redis is known to have. */
