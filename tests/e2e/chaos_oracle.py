@@ -12,6 +12,7 @@ READING = 5.0  # seconds that reading all settings may take here, on a busy mach
 WAYS = {"opportunistic": "NOTFOUND ", "enforced": "OK smtp-enforced:", "verified": "OK smtp-verified:"}
 MODES = {"opportunistic": "NOTFOUND ", "enforced": "OK enforced", "verified": "OK verified"}
 STRICT = ("enforced", "verified")
+RANK = {"opportunistic": 0, "enforced": 1, "verified": 2}
 STRICT_LEVELS = ("encrypt", "verify", "secure", "dane-only", "TEMP")
 BINDING = ("secure", "dane-only", "TEMP")
 
@@ -57,13 +58,18 @@ class Settings:
             return self.changes[name][-1].mode
 
     def reset(self, modes):
-        """Started anew from what was kept: MODES, or for a sender it does not have any of the last ones."""
+        """Started anew from what was kept: MODES, or for a sender it does not have any of the last ones. What lately demanded more goes
+        on demanding it until all has been read, as with what is deleted."""
         now = time.monotonic()
+        if modes is None:
+            return
         with self.lock:
             for name, changes in self.changes.items():
-                if modes is not None:
-                    self.changes[name] = [Change(0, modes.get(name, "opportunistic"), 0)] + [
-                        Change(now, c.mode) for c in changes[-1:]]
+                kept = modes.get(name, "opportunistic")
+                lately = [c for i, c in enumerate(changes) if not any(later.rules_out_before(now, 0) for later in changes[i + 1:])]
+                stricter = {c.mode for c in lately if RANK[c.mode] > RANK[kept]}
+                self.changes[name] = [Change(0, mode, 0) for mode in sorted(stricter)] + [Change(0, kept, now, deleted=True)] + [
+                    Change(now, c.mode) for c in changes[-1:]]
 
     def allowed(self, name, asked, answered, grace=0.0):
         """The modes that may have been in force in between. GRACE: how much sooner than must be changes are taken for sure."""
