@@ -67,8 +67,8 @@ static void test_sts_round_trip(void **state)
 	static const char *const lines[] = {
 	    "txt=none|txt_until=1000100",
 	    "txt=record|txt_id=a1|txt_until=1000300",
-	    "txt=record|txt_id=20260101|txt_until=1000300|mode=enforce|max_age=86400|mx=mx.a.example "
-	    "*.b.example|id=20260101|fetched_at=999000",
+	    ("txt=record|txt_id=20260101|txt_until=1000300|mode=enforce|max_age=86400|mx=mx.a.example "
+	     "*.b.example|id=20260101|fetched_at=999000"),
 	    "mode=none|max_age=60|mx=|id=|fetched_at=1000000",
 	    "mode=testing|max_age=31557600|mx=mx.a.example|id=x|fetched_at=1",
 	};
