@@ -13,6 +13,7 @@
 static pthread_mutex_t closing_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t closing_ended = PTHREAD_COND_INITIALIZER;
 static unsigned closing;
+static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct closer {
 	struct ub_ctx *ctx[CONF_DNS_THREADS_MAX];
@@ -20,13 +21,26 @@ struct closer {
 	struct dns_ending ending;
 };
 
+void dns_contexts_lock(void)
+{
+	pthread_mutex_lock(&contexts_lock);
+}
+
+void dns_contexts_unlock(void)
+{
+	pthread_mutex_unlock(&contexts_lock);
+}
+
 static void *close_contexts(void *arg)
 {
 	struct closer *c = arg;
 
 	c->ending.before(c->ending.arg);
-	for (size_t i = 0; i < c->count; i++)
+	for (size_t i = 0; i < c->count; i++) {
+		dns_contexts_lock();
 		ub_ctx_delete(c->ctx[i]);
+		dns_contexts_unlock();
+	}
 	c->ending.after(c->ending.arg);
 	free(c);
 	pthread_mutex_lock(&closing_lock);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "io/dns/dns_closer.h"
 #include "io/regular.h"
 
 /* Asked to end the configuration; answered by libunbound itself, without a server (RFC 6761 s6.3). */
@@ -313,7 +314,7 @@ static int try_out(struct ub_ctx *ctx, const struct conf_dns *conf, FILE *log, c
 	return -1;
 }
 
-struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t size)
+static struct ub_ctx *make(const struct conf_dns *conf, char *error, size_t size)
 {
 	struct ub_ctx *ctx = ub_ctx_create();
 	char *logged = NULL;
@@ -338,5 +339,15 @@ struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t 
 		ub_ctx_delete(ctx);
 		return NULL;
 	}
+	return ctx;
+}
+
+struct ub_ctx *dns_context_new(const struct conf_dns *conf, char *error, size_t size)
+{
+	struct ub_ctx *ctx;
+
+	dns_contexts_lock();
+	ctx = make(conf, error, size);
+	dns_contexts_unlock();
 	return ctx;
 }
