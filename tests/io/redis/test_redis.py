@@ -269,6 +269,7 @@ def lock(w):
     check(take(q) == "got=0", "one like ours is another's")
     c.cmd("DEL", "tlsmode:lock:a.test")
     q.ask("release")
+    p.ask("release")
     check(take(p) == "got=1", "first again")
     p.ask("release")
     until(lambda: c.cmd("EXISTS", "tlsmode:lock:a.test") == 0, "released")
